@@ -1,0 +1,62 @@
+import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
+import type { Position } from '../model/position.ts';
+
+/** Number of a sealed group: the index of its leaf in the journal, from 0, without holes. */
+export type GroupIndex = number;
+
+/** The durable hand-over: masked changes in, sealed groups out. One writer per directory, one open group at a time. */
+export interface AuditLog {
+  /** Newest sealed group, after recovery; null for a new log. */
+  readonly last: SealedGroupInfo | null;
+
+  /**
+   * Starts a group. A group may be begun while the seal of the one before is still in flight: its events are kept
+   * in memory until that seal is done, then spilled to the segment files as they grow.
+   */
+  begin(): GroupWriter;
+
+  /** Sealed groups from `from` on, ending at the newest one sealed when the end is reached. */
+  read(from: GroupIndex): AsyncIterable<SealedGroup>;
+
+  /** Waits for a seal in flight, releases the lock. An unsealed group is given up. */
+  close(): Promise<void>;
+}
+
+export interface GroupWriter {
+  /** Adds events of whole or partial transactions, in order. Resolves when the log can take more (backpressure). */
+  append(events: readonly MaskedEvent[]): Promise<void>;
+  /** Bytes appended so far. */
+  readonly bytes: number;
+  /**
+   * Seals all that was appended, which must end at a transaction boundary: append, fsync of the table files, journal leaf,
+   * fsync, signed heads. An empty group is sealed as a journal leaf alone (idle progress).
+   *
+   * @throws RowsealError of kind `integrity` or `bug` when a write or fsync fails; the log is then dead (fsync is
+   *   never retried) and the process must restart.
+   */
+  seal(position: Position): Promise<SealedGroup>;
+  /** Gives the group up; nothing of it becomes visible. */
+  abandon(): Promise<void>;
+}
+
+export interface SealedGroupInfo {
+  readonly index: GroupIndex;
+  /** Resume point of the source after this group. */
+  readonly position: Position;
+  /** Microseconds since 1970-01-01 UTC. */
+  readonly sealedAtUs: bigint;
+  /** Commit time of the newest transaction in the group, microseconds; null for an idle group. */
+  readonly commitTimeUs: bigint | null;
+  readonly transactions: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface SealedGroup extends SealedGroupInfo {
+  /** Every table version in the group, in order of first appearance. */
+  readonly tables: readonly MaskedTable[];
+  /** True while the events are held in memory; false: `chunks` reads them from the log. */
+  readonly resident: boolean;
+  /** The group's events in order, in pieces of bounded size. May be called again. */
+  chunks(): AsyncIterable<readonly MaskedEvent[]>;
+}

@@ -1,0 +1,50 @@
+import type { ChangeBatch } from '../model/change.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Position } from '../model/position.ts';
+import type { TableSchema } from '../model/table.ts';
+
+/**
+ * A source of changes. One reader at a time; all methods may be called only after the previous one settled, except
+ * `confirm` and `close`, which may be called while `open`'s iterator is being pulled.
+ */
+export interface Source {
+  /** What is missing or risky, with the fix. Reads only; creates nothing. Never throws for what it can report. */
+  preflight(): Promise<readonly Finding[]>;
+
+  /** The tables this pipeline captures, as they are now; used to compile the policy before anything is opened. */
+  tables(): Promise<readonly TableSchema[]>;
+
+  /**
+   * Streams whole transactions in commit order, strictly after `after`. `null`: nothing is sealed yet, so create what
+   * is needed (publication, slot) and take a snapshot consistent with the stream. A position of phase `snapshot`
+   * restarts the copy. Not pulling is the backpressure: memory here stays bounded whatever the transaction size,
+   * and the connection is kept alive by the source itself.
+   *
+   * @throws RowsealError of kind `source-lost` when the stream cannot continue exactly at `after` (law 6).
+   */
+  open(after: Position | null, signal: AbortSignal): AsyncIterable<ChangeBatch>;
+
+  /**
+   * Everything up to here is sealed and synced: the source may discard it. Cumulative, never lower than before,
+   * returns at once. Nothing else makes the source discard (law 3).
+   */
+  confirm(position: Position): void;
+
+  /** What status and metrics show; cheap, from memory. */
+  stats(): SourceStats;
+
+  /** Ends the stream and frees connections; idempotent. Leaves slot and publication in place. */
+  close(): Promise<void>;
+}
+
+export interface SourceStats {
+  /** Wall-clock milliseconds of the last byte received (keepalives count); null before the first. */
+  readonly lastReceivedMs: number | null;
+  /** Bytes of WAL or binlog the server keeps for this reader, where known. */
+  readonly retainedBytes: number | null;
+  readonly snapshot: {
+    readonly table: string;
+    readonly rows: number;
+    readonly estimatedRows: number | null;
+  } | null;
+}

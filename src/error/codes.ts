@@ -1,0 +1,21 @@
+import { auditCodes } from './codes/audit.ts';
+import { configCodes } from './codes/config.ts';
+import { duckdbCodes } from './codes/duckdb.ts';
+import { maskCodes } from './codes/mask.ts';
+import { pipelineCodes } from './codes/pipeline.ts';
+import { postgresCodes } from './codes/postgres.ts';
+import type { CodeEntry } from './define.ts';
+
+const all = {
+  ...configCodes,
+  ...postgresCodes,
+  ...maskCodes,
+  ...auditCodes,
+  ...duckdbCodes,
+  ...pipelineCodes,
+};
+
+export type ErrorCode = keyof typeof all;
+
+/** Every stable error code. docs/errors.md is generated from this table. */
+export const errorCodes: Readonly<Record<ErrorCode, CodeEntry>> = all;

@@ -1,0 +1,10 @@
+import { defineCodes } from '../define.ts';
+
+export const postgresCodes = defineCodes({
+  'RS-PG-000': {
+    kind: 'bug',
+    title: 'an internal rule was broken',
+    explain: 'Rowseal met a state its authors hold to be impossible. Nothing further was written.',
+    fix: 'please report it with the detail shown; a restart recovers from the journal',
+  },
+});

@@ -1,0 +1,48 @@
+/**
+ * A resume point in a source's stream. Positions of one pipeline are ordered by (group, ordinal), never by
+ * comparing clocks or the LSNs of single changes (research: change LSNs are not monotonic across transactions).
+ */
+export type Position = PostgresPosition | MysqlPosition;
+
+export interface PostgresPosition {
+  readonly kind: 'postgres';
+  /** `IDENTIFY_SYSTEM` systemid, decimal. */
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly slot: string;
+  /** End LSN of the last whole transaction (Commit message, "end LSN"). During a snapshot: the consistent point. */
+  readonly lsn: bigint;
+  /** `snapshot`: the initial copy was not finished at this position, so a restart begins the copy again. */
+  readonly phase: 'snapshot' | 'stream';
+}
+
+export interface MysqlPosition {
+  readonly kind: 'mysql';
+  readonly flavor: 'mysql' | 'mariadb';
+  /** server_uuid (MySQL) or domain list identity (MariaDB). */
+  readonly server: string;
+  readonly gtidSet: string;
+  readonly phase: 'snapshot' | 'stream';
+}
+
+/** `16/B374D848`: the text form of an LSN (PostgreSQL docs, 8.20 pg_lsn). */
+export function formatLsn(lsn: bigint): string {
+  return `${(lsn >> 32n).toString(16).toUpperCase()}/${(lsn & 0xffff_ffffn).toString(16).toUpperCase()}`;
+}
+
+/** Strict inverse of {@link formatLsn}; null when the text is not an LSN. */
+export function parseLsn(text: string): bigint | null {
+  const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text);
+  if (match === null) return null;
+  return (BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`);
+}
+
+/** One line for people: logs, status. */
+export function describePosition(position: Position): string {
+  switch (position.kind) {
+    case 'postgres':
+      return `${formatLsn(position.lsn)} (timeline ${position.timeline}, slot ${position.slot}, ${position.phase})`;
+    case 'mysql':
+      return `${position.gtidSet} (${position.flavor} ${position.server}, ${position.phase})`;
+  }
+}
