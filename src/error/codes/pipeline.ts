@@ -4,7 +4,41 @@ export const pipelineCodes = defineCodes({
   'RS-RUN-000': {
     kind: 'bug',
     title: 'an internal rule was broken',
-    explain: 'Rowseal met a state its authors hold to be impossible. Nothing further was written.',
-    fix: 'please report it with the detail shown; a restart recovers from the journal',
+    explain:
+      'Rowseal met a state its authors hold to be impossible, or a library failed in a way it does not document. Nothing further was written. The message of the underlying error is withheld because it could quote a row.',
+    fix: 'please report it with the detail and the stack shown; a restart recovers from the journal',
+  },
+  'RS-RUN-001': {
+    kind: 'bug',
+    title: 'the source sent events out of order',
+    explain:
+      'Changes must lie between a begin and a commit, and transactions must follow one another. Sealing past a breach could split a transaction, so the pipeline stops.',
+    fix: 'please report it; a restart reads the stream again from the last sealed position',
+  },
+  'RS-RUN-002': {
+    kind: 'bug',
+    title: 'progress would have moved backwards',
+    explain: 'A position or cursor may never fall below one that was already reached (law 6). The step was refused.',
+    fix: 'please report it; a restart recovers from the journal',
+  },
+  'RS-RUN-003': {
+    kind: 'integrity',
+    title: 'a sink is ahead of the audit log',
+    explain:
+      'The warehouse has durable rows of a group that the audit log does not have: the audit directory was restored from an older copy, or the sink belongs to another one.',
+    fix: 'restore the newest audit directory, or deliver into a new target; nothing was written to either',
+  },
+  'RS-RUN-004': {
+    kind: 'shutdown',
+    title: 'the pipeline was asked to stop',
+    explain: 'A signal or a caller ended the run; whole transactions that were read are sealed first.',
+    fix: 'nothing to mend',
+  },
+  'RS-RUN-005': {
+    kind: 'config',
+    title: 'the audit log belongs to another source',
+    explain:
+      'The newest sealed position names another database kind than the configured source. A log continues one source only.',
+    fix: 'give this pipeline an audit directory of its own (audit.dir)',
   },
 });

@@ -1,0 +1,18 @@
+import type { SealedGroup } from '../audit/audit-log.ts';
+import type { DeliveryBatch, SinkStats } from '../deliver/sink.ts';
+import type { RowsealError } from '../error/rowseal-error.ts';
+import type { MaskedEvent } from '../model/masked.ts';
+import type { PipelineState } from './status.ts';
+
+/** What a pipeline tells whoever watches: metrics, log lines, a progress bar. Calls are synchronous and must not throw. */
+export interface PipelineObserver {
+  stateChanged(state: PipelineState, reason: RowsealError | null): void;
+  /** Masked events were handed to the log; for counters by operation. */
+  masked(events: readonly MaskedEvent[]): void;
+  groupSealed(group: SealedGroup, durationMs: number): void;
+  batchDelivered(sink: string, batch: DeliveryBatch, durationMs: number, stats: SinkStats): void;
+  /** Something failed and will be tried again, or a sink was stopped while the rest goes on. */
+  problem(where: 'source' | 'sink', name: string, error: RowsealError, retryInMs: number | null): void;
+  /** A table version was met whose policy leaves columns undecided; they are redacted. */
+  undecidedColumns(table: string, columns: readonly string[]): void;
+}

@@ -1,0 +1,232 @@
+import type { AuditLog, SealedGroup } from '../audit/audit-log.ts';
+import type { Source } from '../capture/source.ts';
+import { Delivery } from '../deliver/delivery.ts';
+import { backoffMs, defaultRetry, type RetryPolicy, sleep } from '../deliver/retry.ts';
+import type { Sink } from '../deliver/sink.ts';
+import type { RowsealError } from '../error/rowseal-error.ts';
+import { toRowsealError } from '../error/unexpected.ts';
+import type { CompiledPolicy } from '../mask/policy.ts';
+import { displayName } from '../model/table.ts';
+import { Capture } from './capture.ts';
+import type { GroupingLimits } from './grouping.ts';
+import { MaskStage } from './mask-stage.ts';
+import type { PipelineObserver } from './observer.ts';
+import { Progress } from './progress.ts';
+import type { PipelineState } from './status.ts';
+
+export interface PipelineOptions {
+  readonly name: string;
+  /** Makes a fresh source for every connection attempt. */
+  readonly makeSource: () => Source;
+  readonly policy: CompiledPolicy;
+  readonly log: AuditLog;
+  readonly sinks: readonly Sink[];
+  /** Larger than that of any earlier run of this pipeline. */
+  readonly epoch: bigint;
+  readonly limits: GroupingLimits;
+  /** Bytes of sealed groups kept in memory per sink. */
+  readonly queueBytes: number;
+  /** Bytes of groups applied in one sink transaction. */
+  readonly batchBytes: number;
+  /** How long a stop may spend on delivering what is sealed, in milliseconds. */
+  readonly drainMs: number;
+  readonly observer: PipelineObserver;
+  readonly retry?: RetryPolicy;
+}
+
+export type PipelineOutcome =
+  | { readonly kind: 'stopped' }
+  /** A restart cannot mend it, or must not be tried without a person. */
+  | { readonly kind: 'halted'; readonly error: RowsealError }
+  /** A restart recovers: failed fsync, bug. */
+  | { readonly kind: 'failed'; readonly error: RowsealError };
+
+/** How long a healthy but slower sink may hold up the reader per group before the log takes the strain, in milliseconds. */
+const ROOM_WAIT_MS = 2_000;
+
+/**
+ * One source, one mask, one log, any number of sinks. `run` goes on until `stop`, or until something that neither waiting
+ * nor a reconnect can mend.
+ */
+export class Pipeline {
+  readonly deliveries: readonly Delivery[];
+  readonly progress: Progress;
+  readonly #options: PipelineOptions;
+  readonly #stop = new AbortController();
+  readonly #drain = new AbortController();
+  /** Aborted by whatever ends the run; deliveries then stop after the batch in hand. */
+  readonly #abandon = new AbortController();
+  readonly #undecided = new Map<string, number>();
+  #source: Source | null = null;
+  #state: PipelineState = 'starting';
+  #sinceMs = Date.now();
+  #reason: RowsealError | null = null;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.progress = new Progress(options.log.last, (position) => this.#source?.confirm(position));
+    this.deliveries = options.sinks.map(
+      (sink) =>
+        new Delivery(
+          sink,
+          options.log,
+          {
+            pipeline: options.name,
+            epoch: options.epoch,
+            queueBytes: options.queueBytes,
+            batchBytes: options.batchBytes,
+            ...(options.retry === undefined ? {} : { retry: options.retry }),
+          },
+          {
+            reached: (name, cursor) => this.progress.sinkReached(name, cursor),
+            delivered: (name, batch, durationMs, stats) => options.observer.batchDelivered(name, batch, durationMs, stats),
+            failed: (name, error, retryInMs) => options.observer.problem('sink', name, error, retryInMs),
+          },
+        ),
+    );
+  }
+
+  get state(): PipelineState {
+    return this.#state;
+  }
+
+  /** Wall-clock milliseconds of the last change of state. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** Why it waits or halted. */
+  get reason(): RowsealError | null {
+    return this.#reason;
+  }
+
+  get source(): Source | null {
+    return this.#source;
+  }
+
+  /** Columns redacted because the policy does not decide them, by table. */
+  undecidedColumns(): ReadonlyMap<string, number> {
+    return this.#undecided;
+  }
+
+  /** Seals what is whole, delivers what is sealed, then `run` resolves. Idempotent. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async run(): Promise<PipelineOutcome> {
+    let failure: RowsealError | null = null;
+    const fail = (thrown: unknown): void => {
+      failure ??= toRowsealError(thrown);
+      this.#abandon.abort();
+      this.#stop.abort();
+    };
+    const deliveries = this.deliveries.map((delivery) =>
+      delivery.run(this.#abandon.signal, this.#drain.signal).catch(fail),
+    );
+    await this.#captureUntilStopped().catch(fail);
+    const deadline = setTimeout(() => this.#abandon.abort(), this.#options.drainMs);
+    this.#drain.abort();
+    await Promise.all(deliveries);
+    clearTimeout(deadline);
+    return this.#settle(failure);
+  }
+
+  #settle(failure: RowsealError | null): PipelineOutcome {
+    if (failure === null || failure.kind === 'shutdown') {
+      this.#enter('stopped', null);
+      return { kind: 'stopped' };
+    }
+    this.#enter('halted', failure);
+    return { kind: restartMends(failure) ? 'failed' : 'halted', error: failure };
+  }
+
+  /** One connection after the other, each from the newest sealed position. */
+  async #captureUntilStopped(): Promise<void> {
+    let failures = 0;
+    while (!this.#stop.signal.aborted) {
+      const source = this.#options.makeSource();
+      this.#source = source;
+      try {
+        const sealedBefore = this.progress.sealed?.index;
+        await this.#capture(source, () => {
+          failures = 0;
+        });
+        if (sealedBefore !== this.progress.sealed?.index) failures = 0;
+      } catch (thrown) {
+        const error = toRowsealError(thrown);
+        if (!waitingMayMend(error)) throw error;
+        if (this.#stop.signal.aborted) return;
+        failures++;
+        const waitMs = backoffMs(this.#options.retry ?? defaultRetry, failures, Math.random());
+        this.#enter('waiting', error);
+        this.#options.observer.problem('source', this.#options.name, error, waitMs);
+        await sleep(waitMs, this.#stop.signal);
+      } finally {
+        await closeQuietly(source);
+      }
+    }
+  }
+
+  async #capture(source: Source, onProgress: () => void): Promise<void> {
+    const after = this.progress.sealed?.position ?? null;
+    const streaming = after !== null && after.phase === 'stream';
+    this.#enter(streaming ? 'streaming' : 'snapshot', null);
+    // What an earlier connection sealed but could not tell the server any more.
+    this.progress.confirmSealed();
+    const capture = new Capture({
+      source,
+      log: this.#options.log,
+      stage: new MaskStage(
+        (table) => this.#options.policy.compileMasker(table, 'running'),
+        (masker) => {
+          const name = displayName(masker.table);
+          this.#undecided.set(name, masker.undecided.length);
+          if (masker.undecided.length > 0) this.#options.observer.undecidedColumns(name, masker.undecided);
+        },
+      ),
+      limits: this.#options.limits,
+      after,
+      onMasked: (events) => this.#options.observer.masked(events),
+      onSealed: (group, durationMs) => {
+        onProgress();
+        return this.#sealed(group, durationMs);
+      },
+    });
+    await capture.run(this.#stop.signal);
+  }
+
+  async #sealed(group: SealedGroup, durationMs: number): Promise<void> {
+    this.progress.groupSealed(group);
+    this.#enter(group.position.phase === 'stream' ? 'streaming' : 'snapshot', null);
+    this.#options.observer.groupSealed(group, durationMs);
+    for (const delivery of this.deliveries) delivery.offer(group);
+    await Promise.all(this.deliveries.map((delivery) => delivery.room(ROOM_WAIT_MS)));
+  }
+
+  #enter(state: PipelineState, reason: RowsealError | null): void {
+    if (this.#state === state && this.#reason === reason) return;
+    this.#state = state;
+    this.#reason = reason;
+    this.#sinceMs = Date.now();
+    this.#options.observer.stateChanged(state, reason);
+  }
+}
+
+async function closeQuietly(source: Source): Promise<void> {
+  try {
+    await source.close();
+  } catch {
+    // The connection is given up either way; confirms that did not arrive are repeated at the next start.
+  }
+}
+
+/** Running, rejected credentials may be about to change: the secret files are read again at the next attempt. */
+function waitingMayMend(error: RowsealError): boolean {
+  return error.kind === 'transient' || error.kind === 'auth';
+}
+
+function restartMends(error: RowsealError): boolean {
+  return error.kind === 'bug' || error.kind === 'disk';
+}
+
