@@ -71,7 +71,9 @@ export class Capture {
   }
 
   /** Waits for whichever comes first: a batch, a reason to seal, or the end of a seal. */
-  async #nextStep(next: Promise<IteratorResult<ChangeBatch>>): Promise<IteratorResult<ChangeBatch> | 'seal' | 'again'> {
+  async #nextStep(
+    next: Promise<IteratorResult<ChangeBatch>>,
+  ): Promise<IteratorResult<ChangeBatch> | 'seal' | 'again'> {
     const ready = await settledSoon(next);
     const decision = this.#decide(ready === null);
     if (decision === 'seal') return 'seal';

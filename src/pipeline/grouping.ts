@@ -26,7 +26,10 @@ const QUIET_BYTES = 64 * 1024;
 /**
  * `seal`: now. `wait-for-seal`: the group is full, take nothing more until the seal in flight is done. `collect`: go on.
  */
-export function decideGrouping(limits: GroupingLimits, state: GroupingState): 'seal' | 'wait-for-seal' | 'collect' {
+export function decideGrouping(
+  limits: GroupingLimits,
+  state: GroupingState,
+): 'seal' | 'wait-for-seal' | 'collect' {
   if (state.bytes === 0 || state.midTransaction) return 'collect';
   const full = state.bytes >= limits.maxBytes;
   if (state.sealing) return full ? 'wait-for-seal' : 'collect';

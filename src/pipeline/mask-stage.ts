@@ -1,7 +1,7 @@
+import type { TableMasker } from '../mask/masker.ts';
 import type { ChangeEvent } from '../model/change.ts';
 import type { MaskedEvent } from '../model/masked.ts';
 import type { TableSchema } from '../model/table.ts';
-import type { TableMasker } from '../mask/masker.ts';
 
 /** Compiles a masker for a table version that appears in the stream: undecided columns are redacted (law 2). */
 export type MaskerCompiler = (table: TableSchema) => TableMasker;

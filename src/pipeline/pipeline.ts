@@ -79,7 +79,8 @@ export class Pipeline {
           },
           {
             reached: (name, cursor) => this.progress.sinkReached(name, cursor),
-            delivered: (name, batch, durationMs, stats) => options.observer.batchDelivered(name, batch, durationMs, stats),
+            delivered: (name, batch, durationMs, stats) =>
+              options.observer.batchDelivered(name, batch, durationMs, stats),
             failed: (name, error, retryInMs) => options.observer.problem('sink', name, error, retryInMs),
           },
         ),
@@ -229,4 +230,3 @@ function waitingMayMend(error: RowsealError): boolean {
 function restartMends(error: RowsealError): boolean {
   return error.kind === 'bug' || error.kind === 'disk';
 }
-

@@ -34,7 +34,9 @@ export class Progress {
   groupSealed(group: SealedGroupInfo): void {
     const expected = this.#sealed === null ? 0 : this.#sealed.index + 1;
     if (group.index !== expected) {
-      throw new RowsealError('RS-RUN-002', { detail: `group ${group.index} sealed where ${expected} was due` });
+      throw new RowsealError('RS-RUN-002', {
+        detail: `group ${group.index} sealed where ${expected} was due`,
+      });
     }
     this.#sealed = group;
     this.confirmSealed();
@@ -57,7 +59,9 @@ export class Progress {
     }
     const before = this.#cursors.get(sink);
     if (before !== undefined && cursor < before) {
-      throw new RowsealError('RS-RUN-002', { detail: `cursor of sink ${sink} would fall from ${before} to ${cursor}` });
+      throw new RowsealError('RS-RUN-002', {
+        detail: `cursor of sink ${sink} would fall from ${before} to ${cursor}`,
+      });
     }
     this.#cursors.set(sink, cursor);
   }
