@@ -6,13 +6,17 @@ import { isRowsealError, RowsealError } from './rowseal-error.ts';
  */
 export function toRowsealError(thrown: unknown): RowsealError {
   if (isRowsealError(thrown)) return thrown;
-  if (!(thrown instanceof Error)) return new RowsealError('RS-RUN-000', { detail: `a ${typeof thrown} was thrown` });
+  if (!(thrown instanceof Error))
+    return new RowsealError('RS-RUN-000', { detail: `a ${typeof thrown} was thrown` });
   const frames = (thrown.stack ?? '')
     .split('\n')
     .filter((line) => /^\s+at /.test(line))
     .slice(0, 8)
     .map((line) => line.trim());
-  const code = 'code' in thrown && typeof thrown.code === 'string' && /^[A-Z0-9_]{2,40}$/.test(thrown.code) ? thrown.code : null;
+  const code =
+    'code' in thrown && typeof thrown.code === 'string' && /^[A-Z0-9_]{2,40}$/.test(thrown.code)
+      ? thrown.code
+      : null;
   return new RowsealError('RS-RUN-000', {
     detail: [thrown.constructor.name, ...(code === null ? [] : [code]), ...frames].join(' | '),
     ...(code === null ? {} : { origin: code }),

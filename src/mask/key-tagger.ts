@@ -1,0 +1,65 @@
+import type { RawCell } from '../model/cell.ts';
+import type { RowRun } from '../model/change.ts';
+import { KEY_TAG_BYTES } from '../model/masked.ts';
+import { displayName, type TableSchema } from '../model/table.ts';
+import type { HmacSha256 } from './hmac.ts';
+import { keyImageOffsets } from './row-images.ts';
+
+export interface KeyTags {
+  /** KEY_TAG_BYTES a row; empty for a keyless table. */
+  readonly tags: Uint8Array;
+  readonly oldTags: ReadonlyMap<number, Uint8Array>;
+}
+
+const NONE: KeyTags = { tags: new Uint8Array(), oldTags: new Map() };
+
+/**
+ * Tags rows by their raw key: the same row has the same tag in every change, and who holds the tag key can find a
+ * person's rows without the log naming anybody. The table's name is part of the message, so equal keys of two tables
+ * do not show as equal.
+ */
+export class KeyTagger {
+  readonly #hmac: HmacSha256;
+  readonly #key: readonly number[];
+  readonly #prefix: string;
+
+  constructor(hmac: HmacSha256, table: TableSchema) {
+    this.#hmac = hmac;
+    this.#key = table.key;
+    this.#prefix = part(displayName(table)) + part(table.namespace);
+  }
+
+  tag(run: RowRun, width: number): KeyTags {
+    if (this.#key.length === 0) return NONE;
+    const { current, old } = keyImageOffsets(run, width);
+    const tags = Buffer.allocUnsafe(run.count * KEY_TAG_BYTES);
+    const oldTags = new Map<number, Uint8Array>();
+    for (let row = 0; row < run.count; row++) {
+      const key = this.#message(run.cells, current[row]!);
+      tags.write(this.#hmac.text(key, 'binary'), row * KEY_TAG_BYTES, KEY_TAG_BYTES, 'latin1');
+      if (old[row]! >= 0) {
+        const oldKey = this.#message(run.cells, old[row]!);
+        if (oldKey !== key)
+          oldTags.set(
+            row,
+            Buffer.from(this.#hmac.text(oldKey, 'binary'), 'latin1').subarray(0, KEY_TAG_BYTES),
+          );
+      }
+    }
+    return { tags, oldTags };
+  }
+
+  /** Length-prefixed, so that no two keys share a message. */
+  #message(cells: readonly RawCell[], at: number): string {
+    let message = this.#prefix;
+    for (const column of this.#key) {
+      const cell = cells[at + column]!;
+      message += typeof cell === 'string' ? part(cell) : cell === null ? 'n' : 'u';
+    }
+    return message;
+  }
+}
+
+function part(text: string): string {
+  return `${text.length}:${text}`;
+}
