@@ -1,10 +1,70 @@
 import { defineCodes } from '../define.ts';
 
 export const auditCodes = defineCodes({
-  'RS-AUD-000': {
+  'RS-AUD-001': {
+    kind: 'disk',
+    title: 'the audit directory could not be written or read',
+    explain:
+      'A system call on a file of the audit log failed. A failed write or fsync is never tried again: the kernel may have dropped the bytes. The process ends; the next start recovers from the journal.',
+    fix: 'look at the volume (mounts, permissions, kernel log), then start again; nothing sealed is lost',
+  },
+  'RS-AUD-002': {
+    kind: 'disk',
+    title: 'the audit volume is full',
+    explain:
+      'The group being written does not fit. It was not sealed and not confirmed: the source keeps it, and the next start reads it again.',
+    fix: 'free space on the volume of audit.dir, then start again; delete nothing inside it',
+  },
+  'RS-AUD-003': {
+    kind: 'integrity',
+    title: 'the audit log is smaller than a head it has published',
+    explain:
+      'The directory holds less than a signed head says: it was restored from an older copy, or its end was cut off. Signing on would fork the history, so Rowseal refuses.',
+    fix: 'restore the newest copy of the directory; to find what is missing: rowseal audit verify --head FILE',
+  },
+  'RS-AUD-004': {
+    kind: 'integrity',
+    title: 'a file of the audit log is corrupt',
+    explain:
+      'Bytes that belong to a sealed group are not what the journal and the hashes say. Nothing is repaired and nothing is signed after it.',
+    fix: 'look at the place named, restore the file from a copy, then: rowseal audit verify',
+  },
+  'RS-AUD-005': {
+    kind: 'config',
+    title: 'the audit directory belongs to another pipeline',
+    explain: 'The origin signed into the log is not the one configured. One directory holds one log.',
+    fix: 'correct audit.origin or pipeline, or choose another audit.dir',
+  },
+  'RS-AUD-006': {
+    kind: 'config',
+    title: 'the audit directory is in use',
+    explain: 'Another process holds the lock of the directory. A log has one writer.',
+    fix: 'stop the other process, or choose another audit.dir',
+  },
+  'RS-AUD-007': {
+    kind: 'config',
+    title: 'the signing key does not fit the audit log',
+    explain: 'The public key kept beside the log is not that of the configured signing key.',
+    fix: 'configure the key the log was begun with (audit.key.file)',
+  },
+  'RS-AUD-008': {
+    kind: 'config',
+    title: 'the signing key is not usable',
+    explain: 'A signing key file holds an Ed25519 private key as PKCS#8 PEM.',
+    fix: 'make one with: rowseal keys generate',
+  },
+  'RS-AUD-009': {
+    kind: 'data',
+    title: 'a record is too large for the log',
+    explain:
+      'A change record may have 65,535 bytes. Row values do not count: they are kept beside the record.',
+    fix: 'please report it with the table definition; the transaction was not sealed',
+  },
+  'RS-AUD-010': {
     kind: 'bug',
-    title: 'an internal rule was broken',
-    explain: 'Rowseal met a state its authors hold to be impossible. Nothing further was written.',
-    fix: 'please report it with the detail shown; a restart recovers from the journal',
+    title: 'the log was used against its contract',
+    explain:
+      'A group was sealed twice, filled after it was sealed, or its events are out of order. Nothing was written.',
+    fix: 'please report it; a restart recovers from the journal',
   },
 });

@@ -1,0 +1,211 @@
+/**
+ * A growing byte buffer with the primitives of the log's formats. Integers are numbers up to 2^53; varints are
+ * protobuf's (little-endian base 128, encoding.html "Base 128 Varints").
+ */
+export class ByteBuilder {
+  #buffer: Buffer;
+  #length = 0;
+
+  constructor(capacity = 1024) {
+    this.#buffer = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** A view; valid until the next write. */
+  view(from = 0, to = this.#length): Buffer {
+    return this.#buffer.subarray(from, to);
+  }
+
+  /** The bytes, for keeps; the builder starts anew. */
+  take(): Buffer {
+    const bytes = this.#buffer.subarray(0, this.#length);
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(1024, Math.min(this.#length, 1 << 20)));
+    this.#length = 0;
+    return bytes;
+  }
+
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
+  }
+
+  /** One byte a character (latin1), for digests as strings. */
+  binary(value: string): void {
+    this.#reserve(value.length);
+    this.#length += this.#buffer.write(value, this.#length, 'latin1');
+  }
+
+  utf8(value: string): void {
+    this.#reserve(value.length * 3);
+    this.#length += this.#buffer.write(value, this.#length, 'utf8');
+  }
+
+  varint(value: number): void {
+    this.#reserve(10);
+    const buffer = this.#buffer;
+    let at = this.#length;
+    while (value > 0x7fff_ffff) {
+      buffer[at++] = (value % 128) | 0x80;
+      value = Math.floor(value / 128);
+    }
+    while (value > 0x7f) {
+      buffer[at++] = (value & 0x7f) | 0x80;
+      value >>>= 7;
+    }
+    buffer[at++] = value;
+    this.#length = at;
+  }
+
+  u16(value: number): void {
+    this.#reserve(2);
+    this.#length = this.#buffer.writeUInt16BE(value, this.#length);
+  }
+
+  u32(value: number): void {
+    this.#reserve(4);
+    this.#length = this.#buffer.writeUInt32BE(value, this.#length);
+  }
+
+  u64(value: bigint): void {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeBigUInt64BE(value, this.#length);
+  }
+
+  /** Varint length, then UTF-8. */
+  text(value: string): void {
+    const { length } = value;
+    if (length < 42) {
+      // At most 126 bytes of UTF-8: the length takes one byte, written afterwards.
+      this.#reserve(1 + length * 3);
+      const written = this.#buffer.write(value, this.#length + 1, 'utf8');
+      this.#buffer[this.#length] = written;
+      this.#length += 1 + written;
+      return;
+    }
+    this.varint(Buffer.byteLength(value));
+    this.utf8(value);
+  }
+
+  setU32(at: number, value: number): void {
+    this.#buffer.writeUInt32BE(value, at);
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}
+
+/** Reads what {@link ByteBuilder} wrote; every breach is a `MalformedBytes`, never another exception. */
+export class ByteReader {
+  readonly #bytes: Buffer;
+  #at: number;
+  readonly #end: number;
+
+  constructor(bytes: Buffer, from = 0, to = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = from;
+    this.#end = to;
+  }
+
+  get offset(): number {
+    return this.#at;
+  }
+
+  get done(): boolean {
+    return this.#at === this.#end;
+  }
+
+  byte(): number {
+    this.#need(1);
+    return this.#bytes[this.#at++]!;
+  }
+
+  bytes(length: number): Buffer {
+    this.#need(length);
+    const value = this.#bytes.subarray(this.#at, this.#at + length);
+    this.#at += length;
+    return value;
+  }
+
+  binary(length: number): string {
+    this.#need(length);
+    const value = this.#bytes.latin1Slice(this.#at, this.#at + length);
+    this.#at += length;
+    return value;
+  }
+
+  utf8(length: number): string {
+    this.#need(length);
+    const value = this.#bytes.utf8Slice(this.#at, this.#at + length);
+    this.#at += length;
+    return value;
+  }
+
+  /** Shortest form only, up to 2^53 - 1. */
+  varint(): number {
+    let value = 0;
+    let factor = 1;
+    for (let i = 0; i < 8; i++) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) {
+        if ((byte === 0 && i > 0) || !Number.isSafeInteger(value)) break;
+        return value;
+      }
+      factor *= 128;
+    }
+    throw new MalformedBytes('a varint is not in its shortest form or too large');
+  }
+
+  u16(): number {
+    this.#need(2);
+    this.#at += 2;
+    return this.#bytes.readUInt16BE(this.#at - 2);
+  }
+
+  u32(): number {
+    this.#need(4);
+    this.#at += 4;
+    return this.#bytes.readUInt32BE(this.#at - 4);
+  }
+
+  u64(): bigint {
+    this.#need(8);
+    this.#at += 8;
+    return this.#bytes.readBigUInt64BE(this.#at - 8);
+  }
+
+  text(): string {
+    return this.utf8(this.varint());
+  }
+
+  #need(length: number): void {
+    if (this.#at + length > this.#end) throw new MalformedBytes('the bytes end too early');
+  }
+}
+
+/** Bytes that are not what the format says. Callers turn it into an error that names file and offset. */
+export class MalformedBytes extends Error {
+  override readonly name = 'MalformedBytes';
+}

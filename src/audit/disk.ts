@@ -1,0 +1,28 @@
+/**
+ * What the log needs of a file system, and no more: small enough to be simulated with power cuts (test/fault). A write
+ * is durable only after `sync` of the file; a created, renamed or removed name only after `syncDirectory`.
+ */
+export interface Disk {
+  /** Creates the directory and its parents; existing is fine. */
+  makeDirectory(path: string): Promise<void>;
+  /** Names in a directory, sorted; empty when it does not exist. */
+  list(path: string): Promise<readonly string[]>;
+  /** Bytes of a file; null when there is none. */
+  size(path: string): Promise<number | null>;
+  /** Exactly `length` bytes from `offset`, or fewer at the end of the file. */
+  read(path: string, offset: number, length: number): Promise<Buffer>;
+  /** Opens for writing, creating the file when it does not exist. */
+  open(path: string): Promise<DiskFile>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  syncDirectory(path: string): Promise<void>;
+}
+
+export interface DiskFile {
+  /** Writes all of the bytes (loops over short writes) at `position`. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Makes the file's bytes and length durable. A failure is final: it must not be tried again. */
+  sync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,43 @@
+import { dirname } from 'node:path';
+import type { Disk } from './disk.ts';
+
+/**
+ * Replaces a small file so that after a crash it is the old one or the new one, never torn: write aside, fsync, rename,
+ * fsync of the directory (without it the rename itself may be lost).
+ */
+export async function replaceFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  const aside = `${path}.new`;
+  await disk.remove(aside);
+  const file = await disk.open(aside);
+  try {
+    await file.write(bytes, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await disk.rename(aside, path);
+  await disk.syncDirectory(dirname(path));
+}
+
+/** Moves what does not belong out of the way, never deletes it, and makes the cut durable. */
+export async function quarantineTail(disk: Disk, path: string, from: number, aside: string): Promise<void> {
+  const size = await disk.size(path);
+  if (size === null || size <= from) return;
+  await disk.makeDirectory(dirname(aside));
+  // Copied before it is cut: a crash in between leaves both, and recovery does the same again.
+  const copy = await disk.open(aside);
+  const step = 1 << 20;
+  for (let at = from; at < size; at += step) {
+    await copy.write(await disk.read(path, at, Math.min(step, size - at)), at - from);
+  }
+  await copy.sync();
+  await copy.close();
+  await disk.syncDirectory(dirname(aside));
+  const file = await disk.open(path);
+  try {
+    await file.truncate(from);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { RowsealError } from '../error/rowseal-error.ts';
+import { Op } from '../model/change.ts';
+import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
+import type { GroupIndex, SealedGroup } from './audit-log.ts';
+import { MalformedBytes } from './bytes.ts';
+import type { Disk } from './disk.ts';
+import { type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
+import { readLeaves } from './journal-reader.ts';
+import { RecordKind } from './record.ts';
+import { readTableEvents, type TablePiece } from './row-reader.ts';
+import { TableVersions } from './table-versions.ts';
+
+/** Reads sealed groups back as the events they were sealed from. */
+export class GroupReader {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #versions = new Map<string, TableVersions>();
+
+  constructor(disk: Disk, directory: string) {
+    this.#disk = disk;
+    this.#directory = directory;
+  }
+
+  /** @throws RowsealError RS-AUD-004 when sealed bytes are damaged */
+  async *read(from: GroupIndex, to: GroupIndex): AsyncGenerator<SealedGroup> {
+    try {
+      for await (const leaf of readLeaves(this.#disk, this.#directory, from, to))
+        yield await this.#group(leaf);
+    } catch (error) {
+      throw corrupt(error, join(this.#directory, 'journal'));
+    }
+  }
+
+  /** The events of one group: tables merged in the order of transactions and operations. */
+  async *chunks(leaf: JournalLeaf): AsyncGenerator<readonly MaskedEvent[]> {
+    try {
+      const streams = leaf.tables.map((touched) =>
+        readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched)),
+      );
+      yield* merge(leaf, streams);
+    } catch (error) {
+      throw corrupt(error, join(this.#directory, 'tables'));
+    }
+  }
+
+  async #group(leaf: JournalLeaf): Promise<SealedGroup> {
+    const tables: MaskedTable[] = [];
+    for (const touched of leaf.tables) tables.push(...(await this.#versionsOf(touched).inGroup(touched)));
+    return {
+      index: leaf.group,
+      position: leaf.position,
+      sealedAtUs: leaf.sealedAtUs,
+      commitTimeUs: leaf.commitTimeUs,
+      transactions: leaf.transactions,
+      rows: leaf.rows,
+      bytes: leaf.bytes,
+      tables,
+      resident: false,
+      chunks: () => this.chunks(leaf),
+    };
+  }
+
+  #versionsOf(touched: TouchedTable): TableVersions {
+    let versions = this.#versions.get(touched.directory);
+    if (versions === undefined) {
+      versions = new TableVersions(this.#disk, this.#path(touched));
+      this.#versions.set(touched.directory, versions);
+    }
+    return versions;
+  }
+
+  #path(touched: TouchedTable): string {
+    return join(this.#directory, 'tables', touched.directory);
+  }
+}
+
+/** k-way merge by (transaction, ordinal); a begin event wherever the transaction changes. */
+async function* merge(
+  leaf: JournalLeaf,
+  streams: readonly AsyncGenerator<TablePiece>[],
+): AsyncGenerator<readonly MaskedEvent[]> {
+  const heads = await Promise.all(
+    streams.map(async (stream) => ({ stream, piece: (await stream.next()).value as TablePiece | undefined })),
+  );
+  let transaction = -1;
+  while (true) {
+    let first: (typeof heads)[number] | null = null;
+    for (const head of heads) {
+      if (head.piece !== undefined && (first?.piece === undefined || before(head.piece, first.piece)))
+        first = head;
+    }
+    const piece = first?.piece;
+    if (first === null || piece === undefined) return;
+    const events: MaskedEvent[] = [];
+    if (piece.record.transactionIndex !== transaction) {
+      transaction = piece.record.transactionIndex;
+      events.push({
+        kind: 'begin',
+        transaction: {
+          id: piece.record.transaction,
+          position: restorePosition(leaf.position, piece.record.position),
+          commitTimeUs: piece.record.commitTimeUs,
+        },
+      });
+    }
+    events.push(eventOf(piece));
+    yield events;
+    first.piece = (await first.stream.next()).value as TablePiece | undefined;
+  }
+}
+
+function before(a: TablePiece, b: TablePiece): boolean {
+  const byTransaction = a.record.transactionIndex - b.record.transactionIndex;
+  return byTransaction < 0 || (byTransaction === 0 && a.record.ordinal < b.record.ordinal);
+}
+
+function eventOf(piece: TablePiece): MaskedEvent {
+  if (piece.run !== null) return { kind: 'rows', run: piece.run };
+  const payload = JSON.parse(piece.record.payload) as Record<string, unknown>;
+  if (piece.record.kind === RecordKind.truncate && piece.record.op === Op.truncate) {
+    return {
+      kind: 'truncate',
+      table: piece.table,
+      cascade: payload['cascade'] === true,
+      restartIdentity: payload['restart_identity'] === true,
+    };
+  }
+  return { kind: 'snapshot', table: piece.table, phase: payload['phase'] === 'end' ? 'end' : 'begin' };
+}
+
+function corrupt(error: unknown, where: string): unknown {
+  if (!(error instanceof MalformedBytes)) return error;
+  return new RowsealError('RS-AUD-004', { detail: `${error.message}; under ${where}` });
+}

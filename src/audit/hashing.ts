@@ -1,0 +1,64 @@
+import { hash } from 'node:crypto';
+
+/** A SHA-256 digest as 32 latin1 characters: the cheapest form that Node's one-shot hash gives. */
+export type Digest = string;
+
+export const DIGEST_BYTES = 32;
+export const SALT_BYTES = 16;
+
+/** docs/audit-format.md §3. Labels end in NUL, so none is a prefix of another's message. */
+const CHAIN_LABEL = Buffer.from('rowseal/v1/chain\0', 'latin1');
+const GENESIS_LABEL = Buffer.from('rowseal/v1/genesis\0', 'latin1');
+export const IMAGE_LABEL = Buffer.from('rowseal/v1/image\0', 'latin1');
+
+export function sha256(bytes: Uint8Array): Digest {
+  return hash('sha256', bytes, 'binary');
+}
+
+/** RFC 6962 §2.1: the leaf hash is H(0x00 ‖ leaf). */
+export function leafHash(leaf: Uint8Array): Digest {
+  const message = Buffer.allocUnsafe(1 + leaf.length);
+  message[0] = 0;
+  message.set(leaf, 1);
+  return sha256(message);
+}
+
+const node = Buffer.alloc(1 + 2 * DIGEST_BYTES);
+node[0] = 1;
+
+/** RFC 6962 §2.1: an inner node is H(0x01 ‖ left ‖ right). */
+export function nodeHash(left: Digest, right: Digest): Digest {
+  node.write(left, 1, DIGEST_BYTES, 'latin1');
+  node.write(right, 1 + DIGEST_BYTES, DIGEST_BYTES, 'latin1');
+  return sha256(node);
+}
+
+/** c_(-1): binds the chain to the log's origin. */
+export function chainStart(origin: string): Digest {
+  const name = Buffer.from(origin, 'utf8');
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(name.length);
+  return sha256(Buffer.concat([GENESIS_LABEL, length, name]));
+}
+
+const link = Buffer.alloc(CHAIN_LABEL.length + DIGEST_BYTES + 8 + DIGEST_BYTES);
+link.set(CHAIN_LABEL);
+const LINK_PREVIOUS = CHAIN_LABEL.length;
+const LINK_NUMBER = LINK_PREVIOUS + DIGEST_BYTES;
+const LINK_LEAF = LINK_NUMBER + 8;
+
+/** c_n = H("rowseal/v1/chain\0" ‖ c_(n-1) ‖ u64 n ‖ leaf_n). */
+export function chainNext(previous: Digest, seq: number, leaf: Digest): Digest {
+  link.write(previous, LINK_PREVIOUS, DIGEST_BYTES, 'latin1');
+  link.writeUInt32BE(Math.floor(seq / 0x1_0000_0000), LINK_NUMBER);
+  link.writeUInt32BE(seq >>> 0, LINK_NUMBER + 4);
+  link.write(leaf, LINK_LEAF, DIGEST_BYTES, 'latin1');
+  return sha256(link);
+}
+
+/** H("rowseal/v1/image\0" ‖ salt ‖ u32 length ‖ body). */
+export function imageHash(salt: Uint8Array, body: Uint8Array): Digest {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  return sha256(Buffer.concat([IMAGE_LABEL, salt, length, body]));
+}

@@ -1,0 +1,172 @@
+import type { Gap } from '../model/masked.ts';
+import type { Position } from '../model/position.ts';
+import { formatLsn, parseLsn } from '../model/position.ts';
+import { MalformedBytes } from './bytes.ts';
+import type { Digest } from './hashing.ts';
+
+/** Where bytes of a group lie: whole frames of one segment. */
+export interface Extent {
+  readonly segment: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a group did to one table. */
+export interface TouchedTable {
+  readonly directory: string;
+  /** Records in the table's log after the group, and their Merkle root and chain head. */
+  readonly size: number;
+  readonly root: Digest;
+  readonly chain: Digest;
+  readonly records: readonly Extent[];
+  readonly rows: readonly Extent[];
+}
+
+/** One leaf of the journal: a sealed group (docs/audit-format.md §7). It is what makes the group exist. */
+export interface JournalLeaf {
+  readonly group: number;
+  readonly position: Position;
+  readonly sealedAtUs: bigint;
+  readonly commitTimeUs: bigint | null;
+  readonly transactions: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly gaps: readonly Gap[];
+  readonly tables: readonly TouchedTable[];
+}
+
+const hex = (digest: Digest): string => Buffer.from(digest, 'latin1').toString('hex');
+
+/** Canonical JSON: fixed members in fixed order, integers beyond 2^53 and digests as text. */
+export function encodeLeaf(leaf: JournalLeaf): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      v: 1,
+      group: leaf.group,
+      position: encodePosition(leaf.position),
+      sealed_at_us: String(leaf.sealedAtUs),
+      commit_time_us: leaf.commitTimeUs === null ? null : String(leaf.commitTimeUs),
+      transactions: leaf.transactions,
+      rows: leaf.rows,
+      bytes: leaf.bytes,
+      gaps: leaf.gaps.map((gap) => ({ reason: gap.reason, from: gap.from, to: gap.to })),
+      tables: leaf.tables.map((table) => ({
+        directory: table.directory,
+        size: table.size,
+        root: hex(table.root),
+        chain: hex(table.chain),
+        records: table.records.map((extent) => [extent.segment, extent.start, extent.end]),
+        rows: table.rows.map((extent) => [extent.segment, extent.start, extent.end]),
+      })),
+    }),
+    'utf8',
+  );
+}
+
+/** @throws MalformedBytes unless the bytes are exactly what {@link encodeLeaf} writes */
+export function decodeLeaf(bytes: Buffer): JournalLeaf {
+  try {
+    const json = JSON.parse(bytes.toString('utf8')) as LeafJson;
+    const leaf: JournalLeaf = {
+      group: json.group,
+      position: decodePosition(json.position),
+      sealedAtUs: BigInt(json.sealed_at_us),
+      commitTimeUs: json.commit_time_us === null ? null : BigInt(json.commit_time_us),
+      transactions: json.transactions,
+      rows: json.rows,
+      bytes: json.bytes,
+      gaps: json.gaps,
+      tables: json.tables.map((table) => ({
+        directory: table.directory,
+        size: table.size,
+        root: Buffer.from(table.root, 'hex').toString('latin1'),
+        chain: Buffer.from(table.chain, 'hex').toString('latin1'),
+        records: table.records.map(([segment, start, end]) => ({ segment, start, end })),
+        rows: table.rows.map(([segment, start, end]) => ({ segment, start, end })),
+      })),
+    };
+    if (encodeLeaf(leaf).equals(bytes)) return leaf;
+  } catch {
+    // The parsers quote their input; the reason is given below without it.
+  }
+  throw new MalformedBytes('a journal leaf is not in canonical form');
+}
+
+interface LeafJson {
+  readonly group: number;
+  readonly position: Readonly<Record<string, unknown>>;
+  readonly sealed_at_us: string;
+  readonly commit_time_us: string | null;
+  readonly transactions: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly gaps: readonly Gap[];
+  readonly tables: readonly {
+    readonly directory: string;
+    readonly size: number;
+    readonly root: string;
+    readonly chain: string;
+    readonly records: readonly (readonly [number, number, number])[];
+    readonly rows: readonly (readonly [number, number, number])[];
+  }[];
+}
+
+function encodePosition(position: Position): Record<string, unknown> {
+  switch (position.kind) {
+    case 'postgres':
+      return {
+        kind: 'postgres',
+        system: position.systemId,
+        timeline: position.timeline,
+        slot: position.slot,
+        lsn: formatLsn(position.lsn),
+        phase: position.phase,
+      };
+    case 'mysql':
+      return {
+        kind: 'mysql',
+        flavor: position.flavor,
+        server: position.server,
+        gtid_set: position.gtidSet,
+        phase: position.phase,
+      };
+  }
+}
+
+function decodePosition(json: Readonly<Record<string, unknown>>): Position {
+  const phase = json['phase'] === 'snapshot' ? 'snapshot' : 'stream';
+  if (json['kind'] === 'postgres') {
+    const lsn = parseLsn(String(json['lsn']));
+    if (lsn === null) throw new MalformedBytes('a position has no LSN');
+    return {
+      kind: 'postgres',
+      systemId: String(json['system']),
+      timeline: Number(json['timeline']),
+      slot: String(json['slot']),
+      lsn,
+      phase,
+    };
+  }
+  return {
+    kind: 'mysql',
+    flavor: json['flavor'] === 'mariadb' ? 'mariadb' : 'mysql',
+    server: String(json['server']),
+    gtidSet: String(json['gtid_set']),
+    phase,
+  };
+}
+
+/** A record's position: what tells transactions of one source apart, without what the journal says for all. */
+export function recordPosition(position: Position): Uint8Array {
+  if (position.kind === 'mysql') return Buffer.from(position.gtidSet, 'utf8');
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(position.lsn);
+  return bytes;
+}
+
+/** The whole position of a record, given that of its group. */
+export function restorePosition(group: Position, record: Uint8Array): Position {
+  if (group.kind === 'mysql') return { ...group, gtidSet: Buffer.from(record).toString('utf8') };
+  const view = Buffer.from(record);
+  return { ...group, lsn: view.length === 8 ? view.readBigUInt64BE() : group.lsn };
+}

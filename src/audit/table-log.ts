@@ -1,0 +1,401 @@
+import { randomFillSync } from 'node:crypto';
+import { RowsealError } from '../error/rowseal-error.ts';
+import { Image, Op } from '../model/change.ts';
+import { KEY_TAG_BYTES, type MaskedRun, type MaskedTable } from '../model/masked.ts';
+import { ByteBuilder } from './bytes.ts';
+import type { Disk } from './disk.ts';
+import { FrameType } from './frame.ts';
+import { chainNext, chainStart, type Digest, IMAGE_LABEL, SALT_BYTES, sha256 } from './hashing.ts';
+import type { Extent, TouchedTable } from './journal-leaf.ts';
+import { CompactRange } from './merkle.ts';
+import type { HeadSigner } from './note.ts';
+import { encodeChange, encodeRecord, MAX_RECORD_BYTES, RecordKind } from './record.ts';
+import { encodeImageBody } from './row-image.ts';
+import { SegmentAppender } from './segment.ts';
+import { encodeSegmentHeader } from './segment-header.ts';
+import { policyPayload, schemaPayload } from './table-payload.ts';
+
+/** Where a table's log stands: all that is needed to go on from here. */
+export interface TableState {
+  readonly seq: number;
+  readonly chain: Digest;
+  readonly tree: CompactRange;
+  readonly schema: { readonly seq: number; readonly payload: string } | null;
+  readonly policy: { readonly seq: number; readonly payload: string } | null;
+  readonly recordsEnd: { readonly segment: number; readonly offset: number };
+  readonly rowsEnd: { readonly segment: number; readonly offset: number };
+}
+
+export function emptyTableState(origin: string): TableState {
+  return {
+    seq: 0,
+    chain: chainStart(origin),
+    tree: new CompactRange(),
+    schema: null,
+    policy: null,
+    recordsEnd: { segment: 0, offset: 0 },
+    rowsEnd: { segment: 0, offset: 0 },
+  };
+}
+
+/** Fields of the transaction that records share, encoded once per transaction. */
+export interface RecordTransaction {
+  readonly fields: Uint8Array;
+  readonly position: Uint8Array;
+  readonly id: string;
+  readonly commitTimeUs: bigint;
+  readonly index: number;
+}
+
+/** A frame is closed at this size: what a reader holds in memory at a time. */
+const FRAME_BYTES = 256 * 1024;
+const SALT_POOL_BYTES = 64 * 1024;
+const NO_TRANSACTION: RecordTransaction = {
+  fields: new Uint8Array(),
+  position: new Uint8Array(),
+  id: '',
+  commitTimeUs: 0n,
+  index: 0,
+};
+
+/**
+ * The log of one table: encodes records and row images, keeps chain and tree, places frames. Purely in memory until
+ * `write`; the group writer decides when to write and sync.
+ */
+export class TableLog {
+  readonly directory: string;
+  readonly origin: string;
+  readonly #records: SegmentAppender;
+  readonly #rows: SegmentAppender;
+  readonly #publicKey: string;
+  #seq: number;
+  #chain: Digest;
+  #tree: CompactRange;
+  #schema: TableState['schema'];
+  #policy: TableState['policy'];
+  /** The table version whose schema and policy records are in force. */
+  #version: MaskedTable | null = null;
+  #recordFrame = new ByteBuilder(FRAME_BYTES + 4096);
+  #rowFrame = new ByteBuilder(FRAME_BYTES + 4096);
+  #frameIsMeta = false;
+  #recordExtents: Extent[] = [];
+  #rowExtents: Extent[] = [];
+  readonly #scratch = new ByteBuilder(4096);
+  readonly #salts = Buffer.alloc(SALT_POOL_BYTES);
+  #saltAt = SALT_POOL_BYTES;
+
+  constructor(
+    disk: Disk,
+    path: string,
+    directory: string,
+    origin: string,
+    segmentMaxBytes: number,
+    publicKey: string,
+    state: TableState,
+  ) {
+    this.directory = directory;
+    this.origin = origin;
+    this.#publicKey = publicKey;
+    this.#seq = state.seq;
+    this.#chain = state.chain;
+    this.#tree = state.tree.clone();
+    this.#schema = state.schema;
+    this.#policy = state.policy;
+    this.#records = new SegmentAppender(disk, path, 'records', segmentMaxBytes, state.recordsEnd, (segment) =>
+      this.#header('records', segment),
+    );
+    this.#rows = new SegmentAppender(disk, path, 'rows', segmentMaxBytes, state.rowsEnd, (segment) =>
+      this.#header('rows', segment),
+    );
+  }
+
+  get touched(): boolean {
+    return this.#recordExtents.length > 0 || this.#recordFrame.length > 0;
+  }
+
+  get pendingBytes(): number {
+    return (
+      this.#recordFrame.length + this.#rowFrame.length + this.#records.plannedBytes + this.#rows.plannedBytes
+    );
+  }
+
+  /** Everything here is sealed; call between groups. */
+  state(): TableState {
+    return {
+      seq: this.#seq,
+      chain: this.#chain,
+      tree: this.#tree.clone(),
+      schema: this.#schema,
+      policy: this.#policy,
+      recordsEnd: this.#records.end,
+      rowsEnd: this.#rows.end,
+    };
+  }
+
+  appendRun(run: MaskedRun, transaction: RecordTransaction): void {
+    this.#useVersion(run.table);
+    const schema = this.#schema!.seq;
+    const policy = this.#policy!.seq;
+    const width = run.table.columns.length;
+    const keyed = run.keyTags.length > 0;
+    let at = 0;
+    for (let row = 0; row < run.count; row++) {
+      const bits = run.images[row]!;
+      let before: Digest | null = null;
+      let after: Digest | null = null;
+      if ((bits & Image.before) !== 0) {
+        before = this.#appendImage(run, at, width);
+        at += width;
+      }
+      if ((bits & Image.after) !== 0) {
+        after = this.#appendImage(run, at, width);
+        at += width;
+      }
+      const tag = keyed ? run.keyTags.subarray(row * KEY_TAG_BYTES, (row + 1) * KEY_TAG_BYTES) : null;
+      const oldTag = run.oldKeyTags.size === 0 ? null : (run.oldKeyTags.get(row) ?? null);
+      const record = this.#scratch;
+      record.clear();
+      record.byte(0);
+      encodeChange(
+        record,
+        this.#seq,
+        transaction.fields,
+        run.firstOrdinal + row,
+        run.ops[row]!,
+        schema,
+        policy,
+        tag,
+        oldTag,
+        before,
+        after,
+      );
+      this.#commitRecord();
+      if (this.#recordFrame.length >= FRAME_BYTES || this.#rowFrame.length >= FRAME_BYTES)
+        this.#closeFrames();
+    }
+  }
+
+  appendTruncate(table: MaskedTable, payload: string, ordinal: number, transaction: RecordTransaction): void {
+    this.#appendEvent(table, RecordKind.truncate, Op.truncate, payload, ordinal, transaction);
+  }
+
+  appendSnapshot(table: MaskedTable, payload: string, ordinal: number, transaction: RecordTransaction): void {
+    this.#appendEvent(table, RecordKind.snapshot, 0, payload, ordinal, transaction);
+  }
+
+  /** Closes the group for this table: trailer with the signed head. Nothing is written yet. */
+  endGroup(group: number, signer: HeadSigner, keyName: string): TouchedTable & { readonly note: string } {
+    this.#closeFrames();
+    const root = this.#tree.root();
+    const note = signer.sign({ origin: this.origin, size: this.#seq, root }, keyName);
+    const rows = this.#rows.end;
+    const trailer = JSON.stringify({
+      group,
+      size: this.#seq,
+      chain: Buffer.from(this.#chain, 'latin1').toString('hex'),
+      rows: [rows.segment, rows.offset],
+      note,
+    });
+    this.#addExtent(
+      this.#recordExtents,
+      this.#records.place(FrameType.trailer, Buffer.from(trailer, 'utf8')),
+    );
+    const touched = {
+      directory: this.directory,
+      size: this.#seq,
+      root,
+      chain: this.#chain,
+      records: this.#recordExtents,
+      rows: this.#rowExtents,
+      note,
+    };
+    this.#recordExtents = [];
+    this.#rowExtents = [];
+    return touched;
+  }
+
+  /** Work for the disk: what is closed so far. The frame being filled stays. */
+  takeWrites(): () => Promise<void> {
+    const records = this.#records.takePlanned();
+    const rows = this.#rows.takePlanned();
+    return async () => {
+      await this.#rows.write(rows);
+      await this.#records.write(records);
+    };
+  }
+
+  async sync(): Promise<void> {
+    await Promise.all([this.#rows.sync(), this.#records.sync()]);
+  }
+
+  /** Back to where the last sealed group ended. */
+  async rewind(state: TableState): Promise<void> {
+    this.#recordFrame.clear();
+    this.#rowFrame.clear();
+    this.#recordExtents = [];
+    this.#rowExtents = [];
+    this.#version = null;
+    this.#seq = state.seq;
+    this.#chain = state.chain;
+    this.#tree = state.tree.clone();
+    this.#schema = state.schema;
+    this.#policy = state.policy;
+    await this.#records.rewind(state.recordsEnd);
+    await this.#rows.rewind(state.rowsEnd);
+  }
+
+  async close(): Promise<void> {
+    await this.#records.close();
+    await this.#rows.close();
+  }
+
+  /** Genesis, schema and policy records, when this version is not the one in force. */
+  #useVersion(table: MaskedTable): void {
+    if (this.#version === table) return;
+    if (this.#seq === 0) {
+      const payload = JSON.stringify({
+        origin: this.origin,
+        namespace: table.namespace,
+        name: table.name,
+        key: this.#publicKey,
+      });
+      this.#appendMeta(RecordKind.genesis, payload);
+    }
+    const schema = schemaPayload(table);
+    if (this.#schema?.payload !== schema)
+      this.#schema = { seq: this.#appendMeta(RecordKind.schema, schema), payload: schema };
+    const policy = policyPayload(table);
+    if (this.#policy?.payload !== policy)
+      this.#policy = { seq: this.#appendMeta(RecordKind.policy, policy), payload: policy };
+    this.#version = table;
+  }
+
+  /** Meta records have frames of their own, so that a reader finds table versions without reading the rows' records. */
+  #appendMeta(kind: RecordKind, payload: string): number {
+    if (!this.#frameIsMeta) this.#closeFrames();
+    this.#frameIsMeta = true;
+    return this.#appendRecord(kind, 0, payload, 0, NO_TRANSACTION, 0, 0);
+  }
+
+  #appendEvent(
+    table: MaskedTable,
+    kind: RecordKind,
+    op: number,
+    payload: string,
+    ordinal: number,
+    transaction: RecordTransaction,
+  ): void {
+    this.#useVersion(table);
+    if (this.#frameIsMeta) this.#closeFrames();
+    this.#appendRecord(kind, op, payload, ordinal, transaction, this.#schema!.seq, this.#policy!.seq);
+  }
+
+  #appendRecord(
+    kind: RecordKind,
+    op: number,
+    payload: string,
+    ordinal: number,
+    transaction: RecordTransaction,
+    schema: number,
+    policy: number,
+  ): number {
+    const seq = this.#seq;
+    const record = this.#scratch;
+    record.clear();
+    record.byte(0);
+    encodeRecord(record, {
+      kind,
+      seq,
+      position: transaction.position,
+      transaction: transaction.id,
+      commitTimeUs: transaction.commitTimeUs,
+      transactionIndex: transaction.index,
+      ordinal,
+      op,
+      schema,
+      policy,
+      keyTag: null,
+      oldKeyTag: null,
+      before: null,
+      after: null,
+      payload,
+    });
+    this.#commitRecord();
+    return seq;
+  }
+
+  /** Hashes the image in scratch (label, salt, length, body) and copies it to the rows frame without its label. */
+  #appendImage(run: MaskedRun, at: number, width: number): Digest {
+    if (this.#frameIsMeta) this.#closeFrames();
+    const image = this.#scratch;
+    image.clear();
+    image.bytes(IMAGE_LABEL);
+    image.bytes(this.#salt());
+    const lengthAt = image.length;
+    image.u32(0);
+    encodeImageBody(image, run.cells, at, width);
+    image.setU32(lengthAt, image.length - lengthAt - 4);
+    const digest = sha256(image.view());
+    this.#rowFrame.bytes(image.view(IMAGE_LABEL.length));
+    return digest;
+  }
+
+  /** The record in scratch (behind the leaf prefix 0x00) becomes leaf `seq`. */
+  #commitRecord(): void {
+    const record = this.#scratch;
+    const length = record.length - 1;
+    if (length > MAX_RECORD_BYTES)
+      throw new RowsealError('RS-AUD-009', { detail: `${length} bytes in the log ${this.origin}` });
+    const leaf = sha256(record.view());
+    this.#chain = chainNext(this.#chain, this.#seq, leaf);
+    this.#tree.append(leaf);
+    const frame = this.#recordFrame;
+    frame.u16(length);
+    frame.bytes(record.view(1));
+    frame.binary(this.#chain);
+    this.#seq++;
+  }
+
+  #closeFrames(): void {
+    if (this.#rowFrame.length > 0) {
+      this.#addExtent(this.#rowExtents, this.#rows.place(FrameType.images, this.#rowFrame.take()));
+      this.#rows.rollIfFull();
+    }
+    if (this.#recordFrame.length > 0) {
+      const type = this.#frameIsMeta ? FrameType.meta : FrameType.records;
+      this.#addExtent(this.#recordExtents, this.#records.place(type, this.#recordFrame.take()));
+      this.#records.rollIfFull();
+    }
+    this.#frameIsMeta = false;
+  }
+
+  #addExtent(extents: Extent[], extent: Extent): void {
+    const last = extents.at(-1);
+    if (last !== undefined && last.segment === extent.segment && last.end === extent.start) {
+      extents[extents.length - 1] = { ...last, end: extent.end };
+    } else extents.push(extent);
+  }
+
+  #salt(): Buffer {
+    if (this.#saltAt === SALT_POOL_BYTES) {
+      randomFillSync(this.#salts);
+      this.#saltAt = 0;
+    }
+    this.#saltAt += SALT_BYTES;
+    return this.#salts.subarray(this.#saltAt - SALT_BYTES, this.#saltAt);
+  }
+
+  #header(kind: 'records' | 'rows', segment: number): Buffer {
+    const records = kind === 'records';
+    return encodeSegmentHeader({
+      kind,
+      origin: this.origin,
+      segment,
+      next: this.#seq,
+      chain: records ? this.#chain : '',
+      peaks: records ? this.#tree.peaks : [],
+      schema: records ? this.#schema : null,
+      policy: records ? this.#policy : null,
+    });
+  }
+}
