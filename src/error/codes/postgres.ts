@@ -1,10 +1,159 @@
 import { defineCodes } from '../define.ts';
 
 export const postgresCodes = defineCodes({
-  'RS-PG-000': {
-    kind: 'bug',
-    title: 'an internal rule was broken',
-    explain: 'Rowseal met a state its authors hold to be impossible. Nothing further was written.',
-    fix: 'please report it with the detail shown; a restart recovers from the journal',
+  'RS-PG-001': {
+    kind: 'transient',
+    title: 'Postgres cannot be reached',
+    explain:
+      'No connection: host, port, network or server. While running, Rowseal waits and tries again; the slot keeps the changes.',
+    fix: 'check source.url, the network and that the server runs',
+  },
+  'RS-PG-002': {
+    kind: 'auth',
+    title: 'Postgres rejected the credentials',
+    explain:
+      'The user or password is wrong, or pg_hba.conf has no line for this user, database and host (a `replication` line is not needed for logical replication, a database line is).',
+    fix: 'correct source.url and source.password',
+  },
+  'RS-PG-003': {
+    kind: 'auth',
+    title: 'the role may not replicate',
+    explain:
+      "Reading a replication slot needs the REPLICATION attribute (or the provider's replication role).",
+    fix: 'ALTER ROLE <role> REPLICATION;   -- RDS: GRANT rds_replication TO <role>;',
+  },
+  'RS-PG-004': {
+    kind: 'config',
+    title: 'wal_level is not logical',
+    explain:
+      'Without logical WAL the server cannot decode changes. The setting takes effect after a restart of the server.',
+    fix: "ALTER SYSTEM SET wal_level = 'logical';   -- then restart Postgres",
+  },
+  'RS-PG-005': {
+    kind: 'config',
+    title: 'no replication slot or WAL sender is free',
+    explain:
+      'The server has a fixed number of each (max_replication_slots, max_wal_senders); all are in use.',
+    fix: 'drop unused slots (SELECT * FROM pg_replication_slots), or raise the limits and restart Postgres',
+  },
+  'RS-PG-006': {
+    kind: 'config',
+    title: 'a table does not exist',
+    explain: 'A table named in source.tables is not in the database, or is not visible to the role.',
+    fix: 'correct source.tables, or create the table first',
+  },
+  'RS-PG-007': {
+    kind: 'config',
+    title: 'a table has no replica identity',
+    explain:
+      'Without a primary key and with REPLICA IDENTITY DEFAULT or NOTHING, Postgres would reject every UPDATE and DELETE on a published table: the application would break.',
+    fix: 'add a primary key, or: ALTER TABLE <table> REPLICA IDENTITY FULL;',
+  },
+  'RS-PG-008': {
+    kind: 'source-lost',
+    title: 'the replication slot is gone',
+    explain:
+      'The slot this pipeline reads does not exist (dropped, or lost in a failover). Changes since the last sealed position cannot be read from it.',
+    fix: 'find out who dropped it; going on needs a new copy, which leaves a gap on record',
+  },
+  'RS-PG-009': {
+    kind: 'source-lost',
+    title: 'the replication slot is ahead of the audit log',
+    explain:
+      'The slot was confirmed beyond the last sealed position: it was created again, read by somebody else, or the audit directory is an old copy. What lies between would be missing.',
+    fix: 'restore the newest audit directory if it is an old copy; otherwise a new copy is needed',
+  },
+  'RS-PG-010': {
+    kind: 'source-lost',
+    title: 'the server is another one',
+    explain:
+      'The system identifier or the timeline is not that of the last sealed position: another cluster, a restore or a promoted standby.',
+    fix: 'point source.url at the server this log was begun with; otherwise a new copy is needed',
+  },
+  'RS-PG-011': {
+    kind: 'config',
+    title: 'WAL retention is unlimited',
+    explain: 'While Rowseal is down the slot keeps WAL until the disk of the database is full.',
+    fix: "ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf();",
+  },
+  'RS-PG-012': {
+    kind: 'transient',
+    title: 'the replication slot is in use',
+    explain:
+      'Another connection reads the slot: an older process that has not ended yet, or a second Rowseal.',
+    fix: 'stop the other reader; Rowseal goes on as soon as the slot is free',
+  },
+  'RS-PG-013': {
+    kind: 'config',
+    title: 'the slot exists but this audit log has sealed nothing from it',
+    explain:
+      'A slot of this name belongs to another pipeline or to a lost audit directory. Using it would begin in the middle of a history.',
+    fix: "choose another source.slot, or drop it: SELECT pg_drop_replication_slot('<slot>');",
+  },
+  'RS-PG-014': {
+    kind: 'data',
+    title: 'the server sent something that is not pgoutput version 1',
+    explain:
+      'A message of the replication stream could not be read. Nothing after the last sealed position was taken.',
+    fix: 'please report it with the server version; a restart reads the stream again from the last sealed position',
+  },
+  'RS-PG-015': {
+    kind: 'auth',
+    title: 'the role may not read a table',
+    explain: 'The first copy reads the tables with SELECT.',
+    fix: 'GRANT SELECT ON <table> TO <role>;',
+  },
+  'RS-PG-016': {
+    kind: 'transient',
+    title: 'the connection to Postgres was lost',
+    explain:
+      'The stream ended in the middle. Rowseal connects again and goes on after the last sealed transaction.',
+    fix: 'nothing, unless it repeats: then look at the log of the server and at wal_sender_timeout',
+  },
+  'RS-PG-017': {
+    kind: 'config',
+    title: 'the server certificate could not be verified',
+    explain:
+      'TLS is on with verification. The certificate is not signed by a trusted authority, or names another host.',
+    fix: 'set source.tls.ca_file to the authority of the server, or correct the host name',
+  },
+  'RS-PG-018': {
+    kind: 'config',
+    title: 'Postgres refused a statement',
+    explain:
+      'The server answered with an error that has no code of its own here. Its SQLSTATE is given; its text is withheld because it may quote row values.',
+    fix: 'look the SQLSTATE up in the PostgreSQL manual, Appendix A, and in the log of the server',
+  },
+  'RS-PG-019': {
+    kind: 'source-lost',
+    title: 'the server has removed WAL that the slot needed',
+    explain:
+      'The slot fell further behind than max_slot_wal_keep_size and was invalidated. The changes are gone from the server.',
+    fix: 'raise max_slot_wal_keep_size; a new copy is needed',
+  },
+  'RS-PG-020': {
+    kind: 'config',
+    title: 'the database does not exist',
+    explain: 'The server knows no database of this name.',
+    fix: 'correct the database in source.url',
+  },
+  'RS-PG-021': {
+    kind: 'config',
+    title: 'the publication does not cover the tables',
+    explain:
+      'The publication exists but does not publish every configured table, or not every operation. Its changes would be missing without a word.',
+    fix: 'ALTER PUBLICATION <publication> SET TABLE <tables>; or choose another source.publication',
+  },
+  'RS-PG-022': {
+    kind: 'config',
+    title: 'the server is too old',
+    explain: 'Rowseal reads PostgreSQL 14 and later.',
+    fix: 'upgrade the server',
+  },
+  'RS-PG-023': {
+    kind: 'config',
+    title: 'the address of the source is not usable',
+    explain: 'source.url must look like postgres://user@host:5432/database.',
+    fix: 'correct source.url',
   },
 });

@@ -1,0 +1,160 @@
+import type { Client } from 'pg';
+import type { Column, TableName, TableSchema } from '../../../src/model/table.ts';
+import { postgresError } from './errors.ts';
+import { columnType, type PgType } from './types.ts';
+
+/** A column as a Relation message or the catalog gives it. */
+export interface RelationColumn {
+  readonly name: string;
+  readonly typeOid: number;
+  readonly typmod: number;
+  /** Part of the replica identity. */
+  readonly key: boolean;
+}
+
+/** pgoutput's Relation message (PostgreSQL manual 53.9). */
+export interface Relation extends TableName {
+  readonly oid: number;
+  /** pg_class.relreplident: d default, n nothing, f full, i index. */
+  readonly identity: string;
+  readonly columns: readonly RelationColumn[];
+}
+
+interface CatalogColumn {
+  readonly name: string;
+  readonly attnum: number;
+  readonly typeOid: number;
+  readonly typmod: number;
+  readonly sourceType: string;
+  readonly inPrimaryKey: boolean;
+  readonly inIdentity: boolean;
+}
+
+/** Looks up what the stream does not say: column numbers, type names, primary keys. */
+export class Catalog {
+  readonly #client: Client;
+  readonly #types = new Map<number, PgType>();
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** The table as it is now; null when it does not exist. */
+  async table(name: TableName): Promise<TableSchema | null> {
+    const found = await this.#query<{ oid: number; identity: string }>(
+      `SELECT c.oid::int8::float8 AS oid, c.relreplident AS identity FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
+      [name.namespace, name.name],
+    );
+    const relation = found[0];
+    if (relation === undefined) return null;
+    const columns = await this.#columns(relation.oid);
+    return this.#schema(
+      {
+        ...name,
+        oid: relation.oid,
+        identity: relation.identity,
+        columns: columns.map((column) => ({
+          name: column.name,
+          typeOid: column.typeOid,
+          typmod: column.typmod,
+          key: column.inIdentity,
+        })),
+      },
+      columns,
+    );
+  }
+
+  /** The version of a table that a Relation message announces. */
+  async describe(relation: Relation): Promise<TableSchema> {
+    return this.#schema(relation, await this.#columns(relation.oid));
+  }
+
+  async #schema(relation: Relation, catalog: readonly CatalogColumn[]): Promise<TableSchema> {
+    await this.#learnTypes(relation.columns.map((column) => column.typeOid));
+    const matches = matchColumns(relation.columns, catalog);
+    const columns = relation.columns.map((column, index): Column => {
+      const match = matches[index];
+      const type = columnType(column.typeOid, column.typmod, this.#types);
+      return Object.freeze({
+        name: column.name,
+        type,
+        sourceType:
+          match?.typeOid === column.typeOid && match.typmod === column.typmod
+            ? match.sourceType
+            : `oid ${column.typeOid}`,
+        id: match === undefined ? null : String(match.attnum),
+      });
+    });
+    // Under FULL every column is flagged; the primary key then still tells rows apart.
+    const inKey = (index: number): boolean =>
+      relation.identity === 'f' ? matches[index]?.inPrimaryKey === true : relation.columns[index]!.key;
+    const key = relation.columns.map((_, index) => index).filter(inKey);
+    return Object.freeze({
+      namespace: relation.namespace,
+      name: relation.name,
+      columns: Object.freeze(columns),
+      key: Object.freeze(key),
+    });
+  }
+
+  /** Generated columns are left out: pgoutput does not send them unless a publication asks for it (18 and later). */
+  #columns(oid: number): Promise<readonly CatalogColumn[]> {
+    return this.#query<CatalogColumn>(
+      `SELECT a.attname AS name, a.attnum::int AS attnum, a.atttypid::int8::float8 AS "typeOid", a.atttypmod AS typmod,
+              format_type(a.atttypid, a.atttypmod) AS "sourceType",
+              EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS "inPrimaryKey",
+              EXISTS (SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+                      WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey)
+                        AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS "inIdentity"
+       FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum`,
+      [oid],
+    );
+  }
+
+  /** Loads types that are not built in, with the element and base types they lead to. */
+  async #learnTypes(oids: readonly number[]): Promise<void> {
+    let missing = oids.filter((oid) => !this.#types.has(oid));
+    while (missing.length > 0) {
+      const rows = await this.#query<PgType>(
+        `SELECT t.oid::int8::float8 AS oid, t.typtype, t.typcategory AS category, t.typelem::int8::float8 AS "elementOid",
+                t.typbasetype::int8::float8 AS "baseOid", t.typtypmod AS "baseTypmod",
+                coalesce((SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid), '{}') AS labels
+         FROM pg_type t WHERE t.oid = ANY ($1::oid[])`,
+        [missing],
+      );
+      for (const row of rows) this.#types.set(row.oid, row);
+      missing = rows
+        .flatMap((row) => [row.elementOid, row.baseOid])
+        .filter((oid) => oid !== 0 && !this.#types.has(oid));
+    }
+  }
+
+  async #query<T extends object>(sql: string, values: readonly unknown[]): Promise<readonly T[]> {
+    try {
+      return (await this.#client.query<T>(sql, [...values])).rows;
+    } catch (thrown) {
+      throw postgresError(thrown, 'reading the catalog');
+    }
+  }
+}
+
+/**
+ * Which column of today's catalog each column of the message is. Names decide; when one is gone (renamed since), the
+ * column in the same place of an equally long list with the same type is taken, because both lists are in attnum order.
+ */
+export function matchColumns(
+  columns: readonly RelationColumn[],
+  catalog: readonly CatalogColumn[],
+): readonly (CatalogColumn | undefined)[] {
+  const byName = new Map(catalog.map((column) => [column.name, column]));
+  const named = new Set(columns.map((column) => byName.get(column.name)?.attnum));
+  return columns.map((column, index) => {
+    const match = byName.get(column.name);
+    if (match !== undefined) return match;
+    const there = columns.length === catalog.length ? catalog[index] : undefined;
+    return there !== undefined && there.typeOid === column.typeOid && !named.has(there.attnum)
+      ? there
+      : undefined;
+  });
+}

@@ -1,0 +1,64 @@
+import type { ErrorCode } from '../../../src/error/codes.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+
+/** SQLSTATE (PostgreSQL manual, Appendix A) → what it means here. */
+const bySqlstate: Readonly<Record<string, ErrorCode>> = {
+  '28P01': 'RS-PG-002', // invalid_password
+  '28000': 'RS-PG-002', // invalid_authorization_specification
+  '3D000': 'RS-PG-020', // invalid_catalog_name
+  '42704': 'RS-PG-008', // undefined_object: the slot
+  '55006': 'RS-PG-012', // object_in_use: the slot is active
+  '53400': 'RS-PG-005', // configuration_limit_exceeded: no free slot
+  '53300': 'RS-PG-005', // too_many_connections, also WAL senders
+  '55000': 'RS-PG-019', // object_not_in_prerequisite_state: the slot was invalidated
+  '57P01': 'RS-PG-016', // admin_shutdown
+  '57P02': 'RS-PG-016', // crash_shutdown
+  '57P03': 'RS-PG-001', // cannot_connect_now: starting up
+  '08006': 'RS-PG-016',
+  '08003': 'RS-PG-016',
+};
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
+const lostCodes = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+]);
+const tlsCodes = /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_)/;
+
+/**
+ * What the driver or the server threw, as ours. Only the SQLSTATE or errno is taken over: messages and details of the
+ * server quote rows (`Key (email)=(…) already exists`).
+ */
+export function postgresError(thrown: unknown, doing: string): RowsealError {
+  if (thrown instanceof RowsealError) return thrown;
+  const origin = codeOf(thrown);
+  if (origin === null) {
+    // The driver's own words for a connection that ended carry no code.
+    const lost = thrown instanceof Error && /terminated|closed|timeout/i.test(thrown.message);
+    return new RowsealError(lost ? 'RS-PG-016' : 'RS-PG-018', { detail: doing });
+  }
+  const fields = { detail: `${doing} (${origin})`, origin };
+  if (networkCodes.has(origin)) return new RowsealError('RS-PG-001', fields);
+  if (lostCodes.has(origin)) return new RowsealError('RS-PG-016', fields);
+  if (tlsCodes.test(origin)) return new RowsealError('RS-PG-017', fields);
+  if (origin === '42501')
+    return new RowsealError(/slot|stream|replicat/.test(doing) ? 'RS-PG-003' : 'RS-PG-015', fields);
+  if (origin === '55000' && doing.startsWith('creating')) return new RowsealError('RS-PG-004', fields);
+  return new RowsealError(bySqlstate[origin] ?? 'RS-PG-018', fields);
+}
+
+function codeOf(thrown: unknown): string | null {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return null;
+  return typeof thrown.code === 'string' && /^[A-Za-z0-9_]{2,60}$/.test(thrown.code) ? thrown.code : null;
+}

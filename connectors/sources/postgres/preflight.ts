@@ -1,0 +1,132 @@
+import type { Client } from 'pg';
+import { type ErrorCode, errorCodes } from '../../../src/error/codes.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import { displayName, type TableName } from '../../../src/model/table.ts';
+import { postgresError } from './errors.ts';
+import type { PostgresSourceOptions } from './options.ts';
+import { publicationProblems } from './publication.ts';
+import { readSlot } from './slot.ts';
+
+const OLDEST_VERSION = 140_000;
+
+/** What is missing or risky, in the order in which an operator would mend it. Reads only. */
+export async function inspect(client: Client, options: PostgresSourceOptions): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const version = Number(await setting(client, 'server_version_num'));
+  findings.push(
+    version >= OLDEST_VERSION
+      ? ok('server version', String(version))
+      : problem('error', 'RS-PG-022', 'server version', String(version)),
+  );
+  const walLevel = await setting(client, 'wal_level');
+  findings.push(
+    walLevel === 'logical'
+      ? ok('wal_level', walLevel)
+      : problem('error', 'RS-PG-004', 'wal_level', `is ${walLevel}`),
+  );
+  findings.push(await replicationPrivilege(client));
+  findings.push(...(await slotFindings(client, options)));
+  const keep = await setting(client, 'max_slot_wal_keep_size');
+  findings.push(
+    keep === '-1'
+      ? problem('warning', 'RS-PG-011', 'max_slot_wal_keep_size', 'is unlimited')
+      : ok('max_slot_wal_keep_size', keep),
+  );
+  for (const table of options.tables) findings.push(...(await tableFindings(client, table)));
+  const missing = await publicationProblems(client, options.publication, options.tables);
+  if (missing === null) findings.push(ok('publication', `${options.publication} will be created`));
+  else if (missing.length === 0) findings.push(ok('publication', options.publication));
+  else
+    findings.push(
+      problem('error', 'RS-PG-021', 'publication', `${options.publication} ${missing.join(', ')}`),
+    );
+  return findings;
+}
+
+async function replicationPrivilege(client: Client): Promise<Finding> {
+  const [row] = await query<{ role: string; allowed: boolean }>(
+    client,
+    `SELECT current_user AS role, rolreplication OR rolsuper
+            OR EXISTS (SELECT 1 FROM pg_roles r WHERE r.rolname = 'rds_replication' AND pg_has_role(current_user, r.oid, 'member')) AS allowed
+     FROM pg_roles WHERE rolname = current_user`,
+  );
+  if (row?.allowed === true) return ok('replication privilege', row.role);
+  const role = row?.role ?? 'unknown';
+  return {
+    ...problem('error', 'RS-PG-003', 'replication privilege', `role ${role} lacks REPLICATION`),
+    fix: `ALTER ROLE "${role}" REPLICATION;   -- RDS: GRANT rds_replication TO "${role}";`,
+  };
+}
+
+async function slotFindings(client: Client, options: PostgresSourceOptions): Promise<readonly Finding[]> {
+  const slot = await readSlot(client, options.slot);
+  if (slot !== null) {
+    if (slot.walStatus === 'lost') return [problem('error', 'RS-PG-019', 'replication slot', options.slot)];
+    return [ok('replication slot', `${options.slot}${slot.active ? ' (in use)' : ''}`)];
+  }
+  const [row] = await query<{ slots: number; senders: number }>(
+    client,
+    `SELECT current_setting('max_replication_slots')::int - (SELECT count(*)::int FROM pg_replication_slots) AS slots,
+            current_setting('max_wal_senders')::int - (SELECT count(*)::int FROM pg_stat_replication) AS senders`,
+  );
+  if ((row?.slots ?? 0) < 1) return [problem('error', 'RS-PG-005', 'free replication slots', 'none')];
+  if ((row?.senders ?? 0) < 1) return [problem('error', 'RS-PG-005', 'free WAL senders', 'none')];
+  return [ok('free replication slots', String(row!.slots))];
+}
+
+async function tableFindings(client: Client, table: TableName): Promise<readonly Finding[]> {
+  const name = displayName(table);
+  const [row] = await query<{ identity: string; primary: boolean; readable: boolean }>(
+    client,
+    `SELECT c.relreplident AS identity,
+            EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS primary,
+            has_table_privilege(c.oid, 'SELECT') AS readable
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
+    [table.namespace, table.name],
+  );
+  if (row === undefined) return [problem('error', 'RS-PG-006', name, 'is not there')];
+  const findings: Finding[] = [];
+  if (!row.readable)
+    findings.push({
+      ...problem('error', 'RS-PG-015', name, 'may not be read'),
+      fix: `GRANT SELECT ON ${name} TO CURRENT_USER;`,
+    });
+  if (row.identity === 'n' || (row.identity === 'd' && !row.primary)) {
+    findings.push({
+      ...problem('error', 'RS-PG-007', name, 'has no primary key and no replica identity'),
+      fix: `ALTER TABLE ${name} REPLICA IDENTITY FULL;   -- or add a primary key`,
+    });
+  }
+  return findings.length > 0 ? findings : [ok(name, 'readable, with a replica identity')];
+}
+
+async function setting(client: Client, name: string): Promise<string> {
+  const [row] = await query<{ value: string }>(client, 'SELECT current_setting($1) AS value', [name]);
+  return row?.value ?? '';
+}
+
+async function query<T extends object>(
+  client: Client,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<readonly T[]> {
+  try {
+    return (await client.query<T>(sql, [...values])).rows;
+  } catch (thrown) {
+    throw postgresError(thrown, 'checking the source');
+  }
+}
+
+function ok(subject: string, detail: string): Finding {
+  return { level: 'ok', code: null, subject, detail, fix: null };
+}
+
+export function problem(
+  level: 'warning' | 'error',
+  code: ErrorCode,
+  subject: string,
+  detail: string,
+): Finding {
+  return { level, code, subject, detail: `${errorCodes[code].title}: ${detail}`, fix: errorCodes[code].fix };
+}

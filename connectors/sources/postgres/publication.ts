@@ -1,0 +1,64 @@
+import type { Client } from 'pg';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { displayName, type TableName } from '../../../src/model/table.ts';
+import { quoteIdentifier } from './connection.ts';
+import { postgresError } from './errors.ts';
+
+/**
+ * Creates the publication, or checks that the one there publishes every table and operation. It must exist before
+ * the slot: a publication made later does not apply to WAL that was written before.
+ *
+ * @throws RowsealError RS-PG-021
+ */
+export async function ensurePublication(
+  client: Client,
+  publication: string,
+  tables: readonly TableName[],
+): Promise<void> {
+  const missing = await publicationProblems(client, publication, tables);
+  if (missing !== null && missing.length > 0)
+    throw new RowsealError('RS-PG-021', { detail: `${publication}: ${missing.join(', ')}` });
+  if (missing !== null) return;
+  const list = tables
+    .map((table) => `${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)}`)
+    .join(', ');
+  try {
+    await client.query(
+      `CREATE PUBLICATION ${quoteIdentifier(publication)} FOR TABLE ${list} WITH (publish_via_partition_root = true)`,
+    );
+  } catch (thrown) {
+    throw postgresError(thrown, 'creating the publication');
+  }
+}
+
+/** What the publication lacks; null when it does not exist. */
+export async function publicationProblems(
+  client: Client,
+  publication: string,
+  tables: readonly TableName[],
+): Promise<readonly string[] | null> {
+  try {
+    const { rows } = await client.query<{ i: boolean; u: boolean; d: boolean; t: boolean }>(
+      'SELECT pubinsert AS i, pubupdate AS u, pubdelete AS d, pubtruncate AS t FROM pg_publication WHERE pubname = $1',
+      [publication],
+    );
+    const found = rows[0];
+    if (found === undefined) return null;
+    const problems = Object.entries({ insert: found.i, update: found.u, delete: found.d, truncate: found.t })
+      .filter(([, published]) => !published)
+      .map(([operation]) => `does not publish ${operation}`);
+    const covered = await client.query<{ namespace: string; name: string }>(
+      'SELECT schemaname AS namespace, tablename AS name FROM pg_publication_tables WHERE pubname = $1',
+      [publication],
+    );
+    const names = new Set(covered.rows.map(displayName));
+    return [
+      ...problems,
+      ...tables
+        .filter((table) => !names.has(displayName(table)))
+        .map((table) => `lacks ${displayName(table)}`),
+    ];
+  } catch (thrown) {
+    throw postgresError(thrown, 'looking at the publication');
+  }
+}

@@ -1,0 +1,214 @@
+import type { Client } from 'pg';
+import { LogicalReplicationService } from 'pg-logical-replication';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { ChangeBatch } from '../../../src/model/change.ts';
+import { formatLsn, type PostgresPosition } from '../../../src/model/position.ts';
+import type { TableSchema } from '../../../src/model/table.ts';
+import type { Relation } from './catalog.ts';
+import { clientConfig, quoteIdentifier, quoteLiteral } from './connection.ts';
+import { CopySocket } from './copy-socket.ts';
+import { postgresError } from './errors.ts';
+import type { PostgresSourceOptions } from './options.ts';
+import { PgoutputDecoder } from './pgoutput.ts';
+import { standbyStatus } from './standby-status.ts';
+
+/** A batch goes on when it holds this many bytes of messages, or when the input is used up. */
+const BATCH_BYTES = 512 * 1024;
+/** At least this often the server hears from us; it gives up after wal_sender_timeout (60 s by default). */
+const STATUS_INTERVAL_MS = 5_000;
+/** Confirms are passed on this often at most. */
+const CONFIRM_INTERVAL_MS = 100;
+
+const XLOG_DATA = 0x77; // w
+const KEEPALIVE = 0x6b; // k
+/** XLogData: type, start LSN, end LSN, clock (manual 53.4). */
+const XLOG_HEADER_BYTES = 25;
+
+export interface ReplicationHost {
+  describe(relation: Relation): Promise<TableSchema | null>;
+  position(lsn: bigint, phase: 'stream'): PostgresPosition;
+}
+
+/**
+ * The pgoutput plugin for `pg-logical-replication`. That package brings the connection in replication mode and its end;
+ * reading and acknowledging are ours, because its timer acknowledges what was merely received and its parser makes an
+ * event of every row.
+ */
+class SocketPlugin {
+  readonly name = 'pgoutput';
+  readonly options: { readonly publication: string };
+  #socket: CopySocket | null = null;
+  readonly #bufferBytes: number;
+  readonly #ready = Promise.withResolvers<CopySocket>();
+
+  constructor(publication: string, bufferBytes: number) {
+    this.options = { publication };
+    this.#bufferBytes = bufferBytes;
+  }
+
+  /** Resolves when the statement was sent. */
+  socket(): Promise<CopySocket> {
+    return this.#ready.promise;
+  }
+
+  async start(client: Client, slot: string, lsn: string): Promise<void> {
+    this.#socket = new CopySocket(client, 'reading the replication stream', this.#bufferBytes);
+    this.#socket.start(
+      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (proto_version '1', publication_names ${quoteLiteral(quoteIdentifier(this.options.publication))})`,
+    );
+    this.#ready.resolve(this.#socket);
+  }
+
+  parse(): never {
+    throw new RowsealError('RS-RUN-000', { detail: 'the package read the stream itself' });
+  }
+}
+
+/** One replication connection: from START_REPLICATION until it ends. */
+export class ReplicationStream {
+  readonly #options: PostgresSourceOptions;
+  readonly #host: ReplicationHost;
+  readonly #service: LogicalReplicationService;
+  readonly #after: bigint;
+  #socket: CopySocket | null = null;
+  #received: bigint;
+  #confirmed: bigint;
+  #statusSentMs = 0;
+  #confirmPending = false;
+  #statusTimer: NodeJS.Timeout | null = null;
+  #idleEmittedMs = 0;
+  #idleLsn: bigint;
+  #closed = false;
+
+  /** @param after resume point: everything below was sealed */
+  constructor(options: PostgresSourceOptions, host: ReplicationHost, after: bigint) {
+    this.#options = options;
+    this.#host = host;
+    this.#after = after;
+    this.#received = after;
+    this.#confirmed = after;
+    this.#idleLsn = after;
+    this.#service = new LogicalReplicationService(clientConfig(options), {
+      acknowledge: { auto: false, timeoutSeconds: 0 },
+    });
+    // Errors reach us through the socket; without a listener the package's emitter would throw.
+    this.#service.on('error', () => {});
+  }
+
+  get lastReceivedMs(): number | null {
+    return this.#socket?.lastReceivedMs ?? null;
+  }
+
+  confirm(lsn: bigint): void {
+    if (lsn <= this.#confirmed) return;
+    this.#confirmed = lsn;
+    if (this.#confirmPending) return;
+    this.#confirmPending = true;
+    const waitMs = Math.max(0, CONFIRM_INTERVAL_MS - (Date.now() - this.#statusSentMs));
+    setTimeout(() => {
+      this.#confirmPending = false;
+      this.#sendStatus();
+    }, waitMs).unref();
+  }
+
+  async *read(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    const socket = await this.#connect();
+    const onAbort = (): void => socket.interrupt();
+    signal.addEventListener('abort', onAbort);
+    const decoder = new PgoutputDecoder(this.#host.position.bind(this.#host), this.#after);
+    let batches: ChangeBatch[] = [];
+    const flush = (): void => {
+      if (decoder.bytes === 0) return;
+      const { bytes } = decoder;
+      const events = decoder.take();
+      if (events.length > 0) batches.push({ events, bytes });
+    };
+    const handle = (buffer: Buffer, start: number, end: number): Promise<void> | null => {
+      if (buffer[start] === KEEPALIVE) {
+        this.#keepalive(buffer, start);
+        return null;
+      }
+      if (buffer[start] !== XLOG_DATA || end - start < XLOG_HEADER_BYTES)
+        throw new RowsealError('RS-PG-014', { detail: 'an unknown stream message' });
+      const relation = decoder.decode(buffer, start + XLOG_HEADER_BYTES, end);
+      if (relation !== null)
+        return this.#host.describe(relation).then((table) => decoder.setTable(relation.oid, table));
+      if (decoder.bytes >= BATCH_BYTES) flush();
+      return null;
+    };
+    try {
+      while (!signal.aborted) {
+        const bytes = await socket.read();
+        if (bytes === null)
+          throw new RowsealError('RS-PG-016', { detail: 'the server ended the replication stream' });
+        if (bytes.length > 0) await socket.split(bytes, handle);
+        flush();
+        for (const batch of batches) {
+          yield batch;
+          if (signal.aborted) return;
+        }
+        batches = [];
+        const idle = decoder.inTransaction ? null : this.#idle();
+        if (idle !== null) yield { events: [{ kind: 'idle', position: idle }], bytes: 0 };
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Tells the server the last confirms and ends the connection. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
+    this.#sendStatus();
+    this.#socket?.release();
+    await this.#service.stop().catch(() => {});
+  }
+
+  async #connect(): Promise<CopySocket> {
+    const plugin = new SocketPlugin(this.#options.publication, this.#options.receiveBufferBytes);
+    try {
+      const started = this.#service.subscribe(plugin, this.#options.slot, formatLsn(this.#after));
+      await Promise.race([plugin.socket(), started]);
+      this.#socket = await plugin.socket();
+    } catch (thrown) {
+      throw postgresError(thrown, 'connecting for replication');
+    }
+    this.#statusTimer = setInterval(
+      () => {
+        this.#sendStatus();
+        // Wakes the reader, so that idle progress is marked although nothing arrives.
+        this.#socket?.interrupt();
+      },
+      Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs),
+    );
+    return this.#socket;
+  }
+
+  /** Primary keepalive: type, end of WAL, clock, reply wanted (manual 53.4). Its end of WAL is what was decoded and sent. */
+  #keepalive(buffer: Buffer, start: number): void {
+    const walEnd = buffer.readBigUInt64BE(start + 1);
+    if (walEnd > this.#received) this.#received = walEnd;
+    if (buffer[start + 17] === 1) this.#sendStatus();
+  }
+
+  /** Where the stream is when nothing is in flight, at most once per interval and only if it moved. */
+  #idle(): PostgresPosition | null {
+    const now = Date.now();
+    if (
+      this.#received <= this.#idleLsn ||
+      this.#received <= this.#confirmed ||
+      now - this.#idleEmittedMs < this.#options.idleIntervalMs
+    )
+      return null;
+    this.#idleEmittedMs = now;
+    this.#idleLsn = this.#received;
+    return this.#host.position(this.#received, 'stream');
+  }
+
+  #sendStatus(): void {
+    this.#statusSentMs = Date.now();
+    this.#socket?.send(standbyStatus(this.#received, this.#confirmed, this.#statusSentMs));
+  }
+}

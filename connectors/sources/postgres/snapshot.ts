@@ -1,0 +1,127 @@
+import type { Client } from 'pg';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { RawCell } from '../../../src/model/cell.ts';
+import { type ChangeBatch, type ChangeEvent, Image, Op } from '../../../src/model/change.ts';
+import type { PostgresPosition } from '../../../src/model/position.ts';
+import type { TableSchema } from '../../../src/model/table.ts';
+import { quoteIdentifier, quoteLiteral } from './connection.ts';
+import { CopySocket } from './copy-socket.ts';
+import { parseCopyRow } from './copy-text.ts';
+import { postgresError } from './errors.ts';
+
+/** Rows and bytes of one snapshot transaction at most: what is sealed, and lost in a crash, as a unit. */
+const CHUNK_ROWS = 8192;
+const CHUNK_BYTES = 1 << 20;
+
+export interface SnapshotProgress {
+  table: string;
+  rows: number;
+  estimatedRows: number | null;
+}
+
+/** Begins a read-only transaction that sees exactly what the slot's stream starts after. */
+export async function importSnapshot(client: Client, snapshotName: string): Promise<void> {
+  try {
+    await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    await client.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshotName)}`);
+  } catch (thrown) {
+    throw postgresError(thrown, 'importing the snapshot');
+  }
+}
+
+/** Copies one table as transactions of `read` rows, between a begin and an end mark. */
+export async function* copyTable(
+  client: Client,
+  table: TableSchema,
+  position: PostgresPosition,
+  bufferBytes: number,
+  progress: SnapshotProgress,
+  signal: AbortSignal,
+): AsyncGenerator<ChangeBatch> {
+  const transaction: ChangeEvent = {
+    kind: 'begin',
+    transaction: { id: 'snapshot', position, commitTimeUs: BigInt(Date.now()) * 1000n },
+  };
+  const commit: ChangeEvent = { kind: 'commit', position };
+  yield { events: [transaction, { kind: 'snapshot', table, phase: 'begin' }, commit], bytes: 0 };
+  const socket = new CopySocket(client, 'copying a table', bufferBytes);
+  try {
+    const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+    socket.start(
+      `COPY (SELECT ${columns} FROM ${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)}) TO STDOUT`,
+    );
+    const chunk = new SnapshotChunk(table);
+    const full: ChangeBatch[] = [];
+    const take = (): void => {
+      const { bytes } = chunk;
+      full.push({ events: [transaction, chunk.take(), commit], bytes });
+    };
+    while (!signal.aborted) {
+      const bytes = await socket.read();
+      if (bytes === null) break;
+      await socket.split(bytes, (buffer, start, end) => {
+        chunk.add(buffer.utf8Slice(start, end));
+        progress.rows++;
+        if (chunk.count >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES) take();
+        return null;
+      });
+      yield* full.splice(0);
+    }
+    if (chunk.count > 0) take();
+    yield* full;
+  } finally {
+    socket.release();
+  }
+  if (!signal.aborted)
+    yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, commit], bytes: 0 };
+}
+
+class SnapshotChunk {
+  readonly #table: TableSchema;
+  #cells: RawCell[] = [];
+  #count = 0;
+  #bytes = 0;
+
+  constructor(table: TableSchema) {
+    this.#table = table;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(line: string): void {
+    const width = this.#table.columns.length;
+    // A table without columns still has rows.
+    const cells = width === 0 ? 0 : parseCopyRow(line, this.#cells);
+    if (cells !== width)
+      throw new RowsealError('RS-PG-014', {
+        detail: `a copied row has ${cells} columns, its table ${width}`,
+      });
+    this.#count++;
+    this.#bytes += line.length;
+  }
+
+  take(): ChangeEvent {
+    const event: ChangeEvent = {
+      kind: 'rows',
+      run: {
+        table: this.#table,
+        count: this.#count,
+        ops: new Uint8Array(this.#count).fill(Op.read),
+        images: new Uint8Array(this.#count).fill(Image.after),
+        cells: this.#cells,
+        firstOrdinal: 0,
+        bytes: this.#bytes,
+      },
+    };
+    this.#cells = [];
+    this.#count = 0;
+    this.#bytes = 0;
+    return event;
+  }
+}

@@ -1,0 +1,267 @@
+import type { Client } from 'pg';
+import { Client as PgClient } from 'pg';
+import type { Source, SourceStats } from '../../../src/capture/source.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { toRowsealError } from '../../../src/error/unexpected.ts';
+import type { ChangeBatch } from '../../../src/model/change.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import type { Position, PostgresPosition } from '../../../src/model/position.ts';
+import { displayName, type TableSchema, tableKey } from '../../../src/model/table.ts';
+import { Catalog, type Relation } from './catalog.ts';
+import { clientConfig, connect } from './connection.ts';
+import { postgresError } from './errors.ts';
+import type { PostgresSourceOptions } from './options.ts';
+import { inspect } from './preflight.ts';
+import { ensurePublication } from './publication.ts';
+import { type ReplicationHost, ReplicationStream } from './replication.ts';
+import {
+  createSlot,
+  dropSlot,
+  identifyServer,
+  readSlot,
+  refuseHole,
+  type ServerIdentity,
+  type SlotState,
+} from './slot.ts';
+import { copyTable, importSnapshot, type SnapshotProgress } from './snapshot.ts';
+
+/** How often the WAL that the slot retains is measured, in milliseconds. */
+const RETAINED_INTERVAL_MS = 10_000;
+
+/** PostgreSQL 14 and later, through a logical replication slot and pgoutput. */
+export function createPostgresSource(options: PostgresSourceOptions): Source {
+  return new PostgresSource(options);
+}
+
+class PostgresSource implements Source, ReplicationHost {
+  readonly #options: PostgresSourceOptions;
+  readonly #captured: ReadonlySet<string>;
+  #side: Client | null = null;
+  #catalog: Catalog | null = null;
+  #server: ServerIdentity = { systemId: '', timeline: 0 };
+  #stream: ReplicationStream | null = null;
+  #onConfirm: () => void = () => {};
+  #snapshot: SnapshotProgress | null = null;
+  #retained: number | null = null;
+  #retainedTimer: NodeJS.Timeout | null = null;
+  #lastReceivedMs: number | null = null;
+
+  constructor(options: PostgresSourceOptions) {
+    this.#options = options;
+    this.#captured = new Set(options.tables.map(tableKey));
+  }
+
+  async preflight(): Promise<readonly Finding[]> {
+    try {
+      return await inspect(await this.#sideClient(), this.#options);
+    } catch (thrown) {
+      const error = toRowsealError(thrown);
+      return [{ level: 'error', code: error.code, subject: 'source', detail: error.message, fix: error.fix }];
+    }
+  }
+
+  async tables(): Promise<readonly TableSchema[]> {
+    await this.#sideClient();
+    const tables: TableSchema[] = [];
+    for (const name of this.#options.tables) {
+      const table = await this.#catalog!.table(name);
+      if (table === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
+      tables.push(table);
+    }
+    return tables;
+  }
+
+  async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
+    const side = await this.#sideClient();
+    await this.#identify();
+    this.#measureRetained(side);
+    let resume = after;
+    if (resume === null || resume.phase === 'snapshot') {
+      resume = yield* this.#begin(side, resume, signal);
+      if (resume === null) return;
+    } else {
+      refuseHole(resume, this.#server, this.#options.slot, await this.#freeSlot(side, signal));
+    }
+    if (signal.aborted) return;
+    const stream = new ReplicationStream(this.#options, this, resume.lsn);
+    this.#stream = stream;
+    try {
+      yield* stream.read(signal);
+    } finally {
+      this.#lastReceivedMs = stream.lastReceivedMs;
+    }
+  }
+
+  confirm(position: Position): void {
+    if (position.kind !== 'postgres') return;
+    this.#onConfirm();
+    if (position.phase === 'stream') this.#stream?.confirm(position.lsn);
+  }
+
+  stats(): SourceStats {
+    return {
+      lastReceivedMs: this.#stream?.lastReceivedMs ?? this.#lastReceivedMs,
+      retainedBytes: this.#retained,
+      snapshot: this.#snapshot,
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#retainedTimer !== null) clearInterval(this.#retainedTimer);
+    await this.#stream?.close();
+    await this.#side?.end().catch(() => {});
+    this.#side = null;
+  }
+
+  async describe(relation: Relation): Promise<TableSchema | null> {
+    if (!this.#captured.has(tableKey(relation))) return null;
+    return this.#catalog!.describe(relation);
+  }
+
+  position(lsn: bigint, phase: 'snapshot' | 'stream'): PostgresPosition {
+    return {
+      kind: 'postgres',
+      systemId: this.#server.systemId,
+      timeline: this.#server.timeline,
+      slot: this.#options.slot,
+      lsn,
+      phase,
+    };
+  }
+
+  /**
+   * First start, or one after an unfinished copy. The intention is sealed before the slot is made: so a slot that
+   * exists without a sealed intention is somebody else's, and one with it is ours to drop and make again.
+   */
+  async *#begin(
+    side: Client,
+    after: PostgresPosition | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeBatch, PostgresPosition | null> {
+    const existing = await readSlot(side, this.#options.slot);
+    if (after === null) {
+      if (existing !== null) throw new RowsealError('RS-PG-013', { detail: `slot ${this.#options.slot}` });
+      const sealed = this.#nextConfirm(signal);
+      yield { events: [{ kind: 'idle', position: this.position(0n, 'snapshot') }], bytes: 0 };
+      await sealed;
+      if (signal.aborted) return null;
+    } else if (existing !== null) {
+      await this.#freeSlot(side, signal);
+      await dropSlot(side, this.#options.slot);
+    }
+    await ensurePublication(side, this.#options.publication, this.#options.tables);
+    const replication = await this.#replicationClient();
+    try {
+      const { rows } = await side.query<{ version: string }>(
+        "SELECT current_setting('server_version_num') AS version",
+      );
+      const slot = await createSlot(replication, this.#options.slot, Number(rows[0]!.version));
+      if (this.#options.snapshot === 'initial') {
+        yield* this.#copy(slot.snapshotName, this.position(slot.consistentPoint, 'snapshot'), signal);
+        if (signal.aborted) return null;
+      }
+      const start = this.position(slot.consistentPoint, 'stream');
+      yield { events: [{ kind: 'idle', position: start }], bytes: 0 };
+      return start;
+    } finally {
+      await replication.end().catch(() => {});
+    }
+  }
+
+  async *#copy(
+    snapshotName: string,
+    position: PostgresPosition,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeBatch> {
+    const reader = await connect(this.#options);
+    try {
+      await importSnapshot(reader, snapshotName);
+      const catalog = new Catalog(reader);
+      for (const name of this.#options.tables) {
+        const table = await catalog.table(name);
+        if (table === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
+        this.#snapshot = {
+          table: displayName(name),
+          rows: 0,
+          estimatedRows: await estimateRows(reader, table),
+        };
+        yield* copyTable(reader, table, position, this.#options.receiveBufferBytes, this.#snapshot, signal);
+        if (signal.aborted) return;
+      }
+      this.#snapshot = null;
+    } finally {
+      await reader.end().catch(() => {});
+    }
+  }
+
+  /** Waits for an older reader to let go of the slot; a killed process's connection may linger for a moment. */
+  async #freeSlot(side: Client, signal: AbortSignal): Promise<SlotState | null> {
+    for (let attempt = 0; ; attempt++) {
+      const slot = await readSlot(side, this.#options.slot);
+      if (slot === null || !slot.active || signal.aborted) return slot;
+      if (attempt === 20) throw new RowsealError('RS-PG-012', { detail: `slot ${this.#options.slot}` });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  #nextConfirm(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onConfirm = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  async #identify(): Promise<void> {
+    const client = await this.#replicationClient();
+    try {
+      this.#server = await identifyServer(client);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  async #replicationClient(): Promise<Client> {
+    const client = new PgClient({
+      ...clientConfig(this.#options),
+      replication: 'database',
+    } as ConstructorParameters<typeof PgClient>[0]);
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return client;
+    } catch (thrown) {
+      throw postgresError(thrown, 'connecting for replication');
+    }
+  }
+
+  async #sideClient(): Promise<Client> {
+    if (this.#side === null) {
+      this.#side = await connect(this.#options);
+      this.#catalog = new Catalog(this.#side);
+    }
+    return this.#side;
+  }
+
+  #measureRetained(side: Client): void {
+    const measure = async (): Promise<void> => {
+      try {
+        this.#retained = (await readSlot(side, this.#options.slot))?.retainedBytes ?? null;
+      } catch {
+        this.#retained = null;
+      }
+    };
+    this.#retainedTimer = setInterval(() => void measure(), RETAINED_INTERVAL_MS);
+    this.#retainedTimer.unref();
+  }
+}
+
+/** The planner's estimate; null when the table was never analysed. */
+async function estimateRows(client: Client, table: TableSchema): Promise<number | null> {
+  const { rows } = await client.query<{ estimate: number }>(
+    'SELECT c.reltuples::float8 AS estimate FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2',
+    [table.namespace, table.name],
+  );
+  const estimate = rows[0]?.estimate ?? -1;
+  return estimate < 0 ? null : Math.round(estimate);
+}
