@@ -1,0 +1,358 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { GroupIndex } from '../../../src/audit/audit-log.ts';
+import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import type { MaskedEvent, MaskedTable } from '../../../src/model/masked.ts';
+import { displayName, tableKey } from '../../../src/model/table.ts';
+import { duckdbError, failureOf } from './errors.ts';
+import { quoteIdentifier } from './identifier.ts';
+import { type PackedCell, PackedRunner } from './packed.ts';
+import { type DeadLetterBox, TableWriter } from './table-writer.ts';
+import { type Alteration, alterTarget, createTarget, mirrorName, type Target } from './target.ts';
+
+export interface DuckdbSinkOptions {
+  readonly name: string;
+  /** Path of the database file. */
+  readonly path: string;
+  /** Tables, as `namespace.name`, that also get a `…__history` table with every version of every row. */
+  readonly history: 'none' | 'all' | ReadonlySet<string>;
+  readonly memoryLimitBytes: number;
+  readonly threads: number;
+}
+
+const BOOKKEEPING = `
+  CREATE SCHEMA IF NOT EXISTS _rowseal;
+  CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT);
+  CREATE TABLE IF NOT EXISTS _rowseal.tables (table_key VARCHAR NOT NULL, known VARCHAR NOT NULL);
+  CREATE TABLE IF NOT EXISTS _rowseal.dead_letters (
+    group_index BIGINT NOT NULL, table_name VARCHAR NOT NULL, row_key VARCHAR, column_name VARCHAR, value VARCHAR, reason VARCHAR NOT NULL
+  );
+`;
+
+/** Mirrors (and histories) in one DuckDB file. Rows, dead letters and cursor commit in one transaction. */
+export function createDuckdbSink(options: DuckdbSinkOptions): Sink {
+  return new DuckdbSink(options);
+}
+
+interface OpenDatabase {
+  readonly instance: DuckDBInstance;
+  readonly connection: DuckDBConnection;
+  readonly runner: PackedRunner;
+  readonly pipeline: string;
+  readonly epoch: bigint;
+}
+
+class DuckdbSink implements Sink {
+  readonly name: string;
+  readonly kind = 'atomic';
+  readonly capabilities: SinkCapabilities = {
+    partialRows: true,
+    keylessTables: true,
+    ddlInTransaction: true,
+  };
+  readonly #options: DuckdbSinkOptions;
+  readonly #targets = new Map<string, Target>();
+  /** Tables with values that their types do not hold: their casts are checked one by one from then on. */
+  readonly #careful = new Set<string>();
+  readonly #deadLetters = new Map<string, number>();
+  #open: OpenDatabase | null = null;
+  #cursor: GroupIndex | null = null;
+  #rows = 0;
+
+  constructor(options: DuckdbSinkOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  async preflight(): Promise<readonly Finding[]> {
+    const { path } = this.#options;
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const instance = await DuckDBInstance.create(path);
+      instance.closeSync();
+      return [{ level: 'ok', code: null, subject: `sink ${this.name}`, detail: path, fix: null }];
+    } catch (thrown) {
+      const error = openError(thrown, path);
+      return [
+        {
+          level: 'error',
+          code: error.code,
+          subject: `sink ${this.name}`,
+          detail: error.message,
+          fix: error.fix,
+        },
+      ];
+    }
+  }
+
+  async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
+    const { path, memoryLimitBytes, threads } = this.#options;
+    await this.close();
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const instance = await DuckDBInstance.create(path, {
+        memory_limit: `${Math.round(memoryLimitBytes / 1e6)}MB`,
+        threads: String(threads),
+        // Spilled rows are masked rows; they stay beside the database, not in a shared directory.
+        temp_directory: `${path}.tmp`,
+        preserve_insertion_order: 'false',
+      });
+      const connection = await instance.connect();
+      this.#open = { instance, connection, runner: new PackedRunner(connection), pipeline, epoch };
+    } catch (thrown) {
+      throw openError(thrown, path);
+    }
+    return this.#guard('opening', async ({ connection }) => {
+      await connection.run(BOOKKEEPING);
+      await connection.run("SET TimeZone = 'UTC'");
+      this.#cursor = await this.#takeOver(connection, pipeline, epoch);
+      await this.#loadTargets(connection);
+      return this.#cursor;
+    });
+  }
+
+  async alter(table: MaskedTable, at: GroupIndex): Promise<void> {
+    await this.#guard('changing a table', async (database) => {
+      const { connection, runner } = database;
+      const known = this.#targets.get(tableKey(table));
+      if (known?.table === table) return;
+      const alteration =
+        known === undefined ? await this.#create(connection, table) : alterTarget(known, table);
+      runner.forget();
+      await inTransaction(connection, async () => {
+        await this.#keepRetyped(database, alteration, at);
+        for (const statement of alteration.mirror) await connection.run(statement);
+        if (this.#keepsHistory(table))
+          for (const statement of alteration.history) await connection.run(statement);
+        await connection.run('DELETE FROM _rowseal.tables WHERE table_key = $1', [tableKey(table)]);
+        await connection.run('INSERT INTO _rowseal.tables VALUES ($1, $2)', [
+          tableKey(table),
+          JSON.stringify(alteration.target),
+        ]);
+      });
+      this.#targets.set(tableKey(table), alteration.target);
+    });
+  }
+
+  async write(batch: DeliveryBatch): Promise<GroupIndex> {
+    return this.#guard('writing a batch', async (database) => {
+      if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
+      try {
+        await this.#apply(database, batch);
+      } catch (thrown) {
+        if (failureOf(thrown) !== 'conversion') throw thrown;
+        // A value does not fit its type: again, checking each cast and keeping what fails.
+        for (const group of batch.groups)
+          for (const table of group.tables) this.#careful.add(tableKey(table));
+        await this.#apply(database, batch);
+      }
+      this.#cursor = batch.to;
+      this.#rows += batch.rows;
+      return batch.to;
+    });
+  }
+
+  stats(): SinkStats {
+    return { rows: this.#rows, deadLetters: this.#deadLetters };
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = null;
+    this.#targets.clear();
+    if (open === null) return;
+    open.runner.forget();
+    open.connection.closeSync();
+    open.instance.closeSync();
+  }
+
+  async #apply(database: OpenDatabase, batch: DeliveryBatch): Promise<void> {
+    const { connection, runner } = database;
+    const counted = new Map<string, number>();
+    await inTransaction(connection, async () => {
+      const writers = new Map<string, TableWriter>();
+      for (const group of batch.groups) {
+        const dead = deadLetterBox(database, group.index, counted);
+        const writerOf = (table: MaskedTable): TableWriter => {
+          const key = tableKey(table);
+          let writer = writers.get(key);
+          if (writer === undefined) {
+            const target = this.#targets.get(key);
+            if (target === undefined)
+              throw new RowsealError('RS-RUN-000', {
+                detail: `rows of ${displayName(table)} before its version`,
+              });
+            writer = new TableWriter(
+              connection,
+              runner,
+              target,
+              this.#keepsHistory(table),
+              this.#careful.has(key),
+              dead,
+            );
+            writers.set(key, writer);
+          }
+          return writer;
+        };
+        await applyGroup(group.index, group.chunks(), writerOf);
+      }
+      for (const writer of writers.values()) await writer.flush();
+      await this.#moveCursor(database, batch);
+    });
+    for (const [table, count] of counted)
+      this.#deadLetters.set(table, (this.#deadLetters.get(table) ?? 0) + count);
+  }
+
+  /** Guarded, so that neither an older writer nor a repeated batch can move it. */
+  async #moveCursor({ connection, pipeline, epoch }: OpenDatabase, batch: DeliveryBatch): Promise<void> {
+    const after = batch.after === null ? 'IS NULL' : `= ${batch.after}`;
+    const { rowsChanged } = await connection.run(
+      `UPDATE _rowseal.cursor SET group_index = ${batch.to} WHERE pipeline = $1 AND epoch = ${epoch} AND group_index ${after}`,
+      [pipeline],
+    );
+    if (rowsChanged !== 1)
+      throw new RowsealError('RS-DUCK-004', { detail: `sink ${this.name}, epoch ${epoch}` });
+  }
+
+  async #takeOver(connection: DuckDBConnection, pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
+    const reader = await connection.runAndReadAll('SELECT pipeline, epoch, group_index FROM _rowseal.cursor');
+    const row = reader.getRowsJS()[0];
+    if (row === undefined) {
+      await connection.run(`INSERT INTO _rowseal.cursor VALUES ($1, ${epoch}, NULL)`, [pipeline]);
+      return null;
+    }
+    if (row[0] !== pipeline)
+      throw new RowsealError('RS-DUCK-003', {
+        detail: `${this.#options.path} holds pipeline ${String(row[0])}`,
+      });
+    if (BigInt(row[1] as bigint) > epoch)
+      throw new RowsealError('RS-DUCK-004', { detail: `sink ${this.name}` });
+    await connection.run(`UPDATE _rowseal.cursor SET epoch = ${epoch}`);
+    return row[2] === null ? null : Number(row[2]);
+  }
+
+  async #loadTargets(connection: DuckDBConnection): Promise<void> {
+    const reader = await connection.runAndReadAll('SELECT table_key, known FROM _rowseal.tables');
+    for (const [key, known] of reader.getRowsJS())
+      this.#targets.set(String(key), JSON.parse(String(known)) as Target);
+  }
+
+  async #create(connection: DuckDBConnection, table: MaskedTable): Promise<Alteration> {
+    const reader = await connection.runAndReadAll(
+      'SELECT 1 FROM information_schema.tables WHERE lower(table_schema) = lower($1) AND lower(table_name) = lower($2)',
+      [table.namespace, table.name],
+    );
+    if (reader.currentRowCount > 0) throw new RowsealError('RS-DUCK-005', { detail: displayName(table) });
+    return createTarget(table);
+  }
+
+  /** Values that will not fit the new type of their column are kept aside before the column changes. */
+  async #keepRetyped(database: OpenDatabase, alteration: Alteration, at: GroupIndex): Promise<void> {
+    const { table } = alteration.target;
+    const known = this.#targets.get(tableKey(table));
+    if (known === undefined) return;
+    const counted = new Map<string, number>();
+    for (const { name, type } of alteration.retyped) {
+      const identity = alteration.target.columns.find((column) => column.name === name)!.identity;
+      const old = quoteIdentifier(known.columns.find((column) => column.identity === identity)!.name);
+      const { rowsChanged } = await database.connection.run(
+        `INSERT INTO _rowseal.dead_letters SELECT ${at}, $1, NULL, $2, CAST(${old} AS VARCHAR), 'does not fit ${type} any more'
+         FROM ${mirrorName(table)} WHERE ${old} IS NOT NULL AND TRY_CAST(${old} AS ${type}) IS NULL`,
+        [displayName(table), name],
+      );
+      if (rowsChanged > 0)
+        counted.set(displayName(table), (counted.get(displayName(table)) ?? 0) + rowsChanged);
+    }
+    for (const [name, count] of counted)
+      this.#deadLetters.set(name, (this.#deadLetters.get(name) ?? 0) + count);
+  }
+
+  #keepsHistory(table: MaskedTable): boolean {
+    const { history } = this.#options;
+    if (history === 'none' || history === 'all') return history === 'all';
+    return history.has(displayName(table));
+  }
+
+  async #guard<T>(doing: string, action: (database: OpenDatabase) => Promise<T>): Promise<T> {
+    const open = this.#open;
+    if (open === null) throw new RowsealError('RS-RUN-000', { detail: `sink ${this.name} is not open` });
+    try {
+      return await action(open);
+    } catch (thrown) {
+      throw duckdbError(thrown, `${doing} in sink ${this.name}`);
+    }
+  }
+}
+
+/** Feeds one group's events to the writers of their tables; `seq` numbers the group's operations from 0. */
+async function applyGroup(
+  group: GroupIndex,
+  chunks: AsyncIterable<readonly MaskedEvent[]>,
+  writerOf: (table: MaskedTable) => TableWriter,
+): Promise<void> {
+  let seq = 0;
+  let commitTimeUs = 0n;
+  for await (const events of chunks) {
+    for (const event of events) {
+      switch (event.kind) {
+        case 'begin':
+          commitTimeUs = event.transaction.commitTimeUs;
+          break;
+        case 'rows':
+          await writerOf(event.run.table).add(event.run, group, seq, commitTimeUs);
+          seq += event.run.count;
+          break;
+        case 'truncate':
+          await writerOf(event.table).empty('truncate', group, seq++, commitTimeUs);
+          break;
+        case 'snapshot':
+          if (event.phase === 'begin')
+            await writerOf(event.table).empty('snapshot', group, seq++, commitTimeUs);
+          break;
+        case 'gap':
+          break;
+      }
+    }
+  }
+}
+
+function deadLetterBox(
+  { runner }: OpenDatabase,
+  group: GroupIndex,
+  counted: Map<string, number>,
+): DeadLetterBox {
+  return {
+    keep: async (table: string, select: string, columns: readonly (readonly PackedCell[])[]) => {
+      const name = table.replaceAll("'", "''");
+      const kept = await runner.run(
+        columns,
+        (rows) =>
+          `INSERT INTO _rowseal.dead_letters SELECT ${group}, '${name}', k, c, v, r FROM (${select.replace('(ROWS)', () => `(${rows})`)}) AS d(k, c, v, r)`,
+      );
+      if (kept > 0) counted.set(table, (counted.get(table) ?? 0) + kept);
+    },
+  };
+}
+
+async function inTransaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {
+  await connection.run('BEGIN TRANSACTION');
+  try {
+    await action();
+    await connection.run('COMMIT');
+  } catch (thrown) {
+    await connection.run('ROLLBACK').catch(() => {});
+    throw thrown;
+  }
+}
+
+function openError(thrown: unknown, path: string): RowsealError {
+  if (thrown instanceof RowsealError) return thrown;
+  const lock = failureOf(thrown) === 'lock';
+  const pid = thrown instanceof Error ? /\(PID (\d+)\)/.exec(thrown.message)?.[1] : undefined;
+  return new RowsealError(lock ? 'RS-DUCK-002' : 'RS-DUCK-001', {
+    detail: pid === undefined ? path : `${path}, held by process ${pid}`,
+  });
+}
