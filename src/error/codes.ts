@@ -1,4 +1,5 @@
 import { auditCodes } from './codes/audit.ts';
+import { auditVerifyCodes } from './codes/audit-verify.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
@@ -11,6 +12,7 @@ const all = {
   ...postgresCodes,
   ...maskCodes,
   ...auditCodes,
+  ...auditVerifyCodes,
   ...duckdbCodes,
   ...pipelineCodes,
 };

@@ -32,7 +32,14 @@ export async function startDemoServer(dataDir: string): Promise<DemoServer> {
     // Postgres refuses to run as root; the package then runs it as the user `postgres`.
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['-c', 'wal_level=logical', '-c', 'listen_addresses=127.0.0.1', '-c', 'max_slot_wal_keep_size=4GB'],
+    postgresFlags: [
+      '-c',
+      'wal_level=logical',
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'max_slot_wal_keep_size=4GB',
+    ],
     onLog: () => {},
     onError: () => {},
   });

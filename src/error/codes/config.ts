@@ -1,10 +1,63 @@
 import { defineCodes } from '../define.ts';
 
 export const configCodes = defineCodes({
-  'RS-CFG-000': {
-    kind: 'bug',
-    title: 'an internal rule was broken',
-    explain: 'Rowseal met a state its authors hold to be impossible. Nothing further was written.',
-    fix: 'please report it with the detail shown; a restart recovers from the journal',
+  'RS-CFG-001': {
+    kind: 'config',
+    title: 'the configuration file cannot be read',
+    explain: 'The file does not exist or may not be read.',
+    fix: 'pass its path with --config FILE',
+  },
+  'RS-CFG-002': {
+    kind: 'config',
+    title: 'the configuration is not valid YAML',
+    explain: 'The file is YAML 1.2. The place of the first mistake is shown.',
+    fix: 'correct the indentation or quoting at the place shown',
+  },
+  'RS-CFG-003': {
+    kind: 'config',
+    title: 'the configuration is not valid',
+    explain:
+      'Unknown options are errors, because a misspelt one would protect nothing. docs/configuration.md lists every option.',
+    fix: 'correct the option at the place shown',
+  },
+  'RS-CFG-004': {
+    kind: 'config',
+    title: 'a secret is missing',
+    explain:
+      '`${env:NAME}` and `${file:PATH}` are replaced when the configuration is read. The variable is not set, or the file cannot be read.',
+    fix: 'set the variable, or mount the file',
+  },
+  'RS-CFG-005': {
+    kind: 'config',
+    title: 'a key file may be read by others',
+    explain:
+      'Who reads the mask key can undo every token by trying values; who reads the signing key can rewrite history.',
+    fix: 'chmod 600 <file>',
+  },
+  'RS-CFG-006': {
+    kind: 'config',
+    title: 'a key file cannot be read',
+    explain: 'The file does not exist or may not be read by this user.',
+    fix: 'make keys with: rowseal keys generate',
+  },
+  'RS-CFG-007': {
+    kind: 'config',
+    title: 'the environment weakens the process',
+    explain:
+      'This variable switches off certificate checks, or prints or exposes memory. Rowseal holds unmasked rows in memory, so it does not start with it.',
+    fix: 'unset the variable',
+  },
+  'RS-CLI-001': {
+    kind: 'usage',
+    title: 'the command line is not valid',
+    explain: 'A command or option is unknown, or a value is missing.',
+    fix: 'rowseal --help',
+  },
+  'RS-CLI-002': {
+    kind: 'config',
+    title: 'a file is in the way',
+    explain:
+      'Keys are never overwritten: a lost mask key breaks every join with older tokens, a lost signing key ends the log.',
+    fix: 'choose another directory, or move the file away',
   },
 });

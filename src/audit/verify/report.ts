@@ -1,0 +1,59 @@
+/** Codes of findings; see src/error/codes/audit-verify.ts. */
+export type ProblemCode =
+  | 'RS-AUD-020'
+  | 'RS-AUD-021'
+  | 'RS-AUD-022'
+  | 'RS-AUD-023'
+  | 'RS-AUD-024'
+  | 'RS-AUD-025'
+  | 'RS-AUD-026';
+
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly what: string;
+  /** Path inside the audit directory; null when no file is meant. */
+  readonly file: string | null;
+  readonly offset: number | null;
+  /** Directory of the table, and the record in it. */
+  readonly table: string | null;
+  readonly seq: number | null;
+  readonly group: number | null;
+}
+
+export interface VerifyReport {
+  readonly origin: string;
+  /** False: the key was taken from the directory under suspicion, so the report proves only consistency. */
+  readonly keyPinned: boolean;
+  readonly groups: number;
+  readonly tables: number;
+  readonly records: number;
+  readonly signatures: number;
+  readonly bytes: number;
+  readonly problems: readonly Problem[];
+  /** What could not be checked, and what is there but not part of the log. */
+  readonly notes: readonly string[];
+  /** The journal's newest head, to keep outside as `--head` for the next time; null when nothing is sealed. */
+  readonly head: string | null;
+}
+
+/** Collects findings while the checks go on. */
+export class Findings {
+  readonly problems: Problem[] = [];
+  readonly notes: string[] = [];
+  records = 0;
+  signatures = 0;
+  bytes = 0;
+
+  add(code: ProblemCode, what: string, at: Partial<Omit<Problem, 'code' | 'what'>> = {}): void {
+    this.problems.push({ code, what, file: null, offset: null, table: null, seq: null, group: null, ...at });
+  }
+}
+
+/** 0 all good · 10 tampered · 11 truncated or rolled back · 12 signatures. The gravest proof of tampering comes first. */
+export function exitOf(report: Pick<VerifyReport, 'problems'>): 0 | 10 | 11 | 12 {
+  const codes = new Set(report.problems.map((problem) => problem.code));
+  if (codes.size === 0) return 0;
+  for (const code of ['RS-AUD-020', 'RS-AUD-021', 'RS-AUD-023', 'RS-AUD-025', 'RS-AUD-026'] as const)
+    if (codes.has(code)) return 10;
+  return codes.has('RS-AUD-022') ? 11 : 12;
+}

@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs';
+import type { CommandModule } from 'yargs';
+import { GroupReader } from '../../audit/group-reader.ts';
+import { NodeDisk } from '../../audit/node-disk.ts';
+import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
+import { verifyAudit } from '../../audit/verify/verify.ts';
+import { type ErrorCode, errorCodes } from '../../error/codes.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
+import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
+import { Image, type Op, opLetter } from '../../model/change.ts';
+import type { MaskedEvent, MaskedRun } from '../../model/masked.ts';
+import { describePosition } from '../../model/position.ts';
+import { displayName } from '../../model/table.ts';
+import { type Terminal, terminal } from '../context.ts';
+
+interface VerifyArguments {
+  readonly dir: string;
+  readonly table: string | undefined;
+  readonly key: string | undefined;
+  readonly head: string | undefined;
+  readonly json: boolean;
+}
+
+interface ShowArguments {
+  readonly dir: string;
+  readonly table: string | undefined;
+  readonly from: number;
+  readonly limit: number;
+  readonly json: boolean;
+}
+
+export const auditCommand: CommandModule = {
+  command: 'audit <command>',
+  describe: 'Verify or read an audit log',
+  builder: (yargs) =>
+    yargs
+      .command(verifyCommand)
+      .command(showCommand)
+      .demandCommand(1, 'audit needs a command: verify or show'),
+  handler: () => {},
+};
+
+const verifyCommand: CommandModule<object, VerifyArguments> = {
+  command: 'verify',
+  describe: 'Re-hash everything and check every signature; trusts nothing but the key',
+  builder: (yargs) =>
+    yargs
+      .option('dir', { type: 'string', demandOption: true, describe: 'Audit directory' })
+      .option('table', {
+        type: 'string',
+        describe: 'Only this table (schema.table); the journal is always checked',
+      })
+      .option('key', {
+        type: 'string',
+        describe: 'Verifier key to trust (name+id+base64); without it the one beside the log is used',
+      })
+      .option('head', {
+        type: 'string',
+        describe: 'File with a signed head kept elsewhere: shows a cut-off end',
+      })
+      .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
+      .example(
+        '$0 audit verify --dir audit --key "$(cat shop.vkey)" --head yesterday.head',
+        'the strongest check',
+      )
+      .epilogue(
+        'Exit codes: 0 good, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
+      ),
+  handler: async (argv) => {
+    const t = terminal(argv.json);
+    const report = await verifyAudit({
+      directory: argv.dir,
+      ...(argv.table === undefined ? {} : { table: argv.table }),
+      ...(argv.key === undefined ? {} : { key: argv.key }),
+      ...(argv.head === undefined ? {} : { head: readHeadFile(argv.head) }),
+    });
+    printReport(t, report);
+    process.exitCode = exitOf(report);
+  },
+};
+
+function readHeadFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    throw new RowsealError('RS-CLI-001', { detail: `--head ${file} cannot be read` });
+  }
+}
+
+/** Also used by the demo. */
+export function printReport(t: Terminal, report: VerifyReport): void {
+  t.out(
+    `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB`,
+  );
+  for (const problem of report.problems.slice(0, 20))
+    t.out(`${t.paint('red', '✘')} ${describeProblem(problem)}`);
+  if (report.problems.length > 20) t.out(`  and ${report.problems.length - 20} more`);
+  for (const note of report.notes) t.out(`${t.paint('gray', '–')} ${note}`);
+  t.out(
+    report.problems.length === 0
+      ? `${t.paint('green', '✔')} 0 problems${report.keyPinned ? '' : ', under a key that was not pinned'}`
+      : `${t.paint('red', '✘')} ${report.problems.length} problem${report.problems.length === 1 ? '' : 's'}; do not rely on this log after the first`,
+  );
+  t.result({ ...report, exit: exitOf(report) });
+}
+
+export function describeProblem(problem: Problem): string {
+  const where = [
+    problem.table === null ? '' : `table ${problem.table}`,
+    problem.seq === null ? '' : `record ${problem.seq}`,
+    problem.group === null ? '' : `group ${problem.group}`,
+    problem.file === null ? '' : `${problem.file}${problem.offset === null ? '' : `:${problem.offset}`}`,
+  ].filter((part) => part !== '');
+  return `${problem.code} ${errorCodes[problem.code as ErrorCode].title}: ${problem.what}${where.length === 0 ? '' : `\n    at ${where.join(', ')}`}`;
+}
+
+const showCommand: CommandModule<object, ShowArguments> = {
+  command: 'show',
+  describe: 'Print sealed changes, masked as they were sealed',
+  builder: (yargs) =>
+    yargs
+      .option('dir', { type: 'string', demandOption: true, describe: 'Audit directory' })
+      .option('table', { type: 'string', describe: 'Only this table (schema.table)' })
+      .option('from', { type: 'number', default: 0, describe: 'First group' })
+      .option('limit', { type: 'number', default: 50, describe: 'Changes to print at most' })
+      .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line' })
+      .example('$0 audit show --dir audit --table public.orders --limit 5', '')
+      .epilogue('Shows what is there; whether it is genuine says `audit verify`.'),
+  handler: async (argv) => {
+    const t = terminal(argv.json);
+    let left = argv.limit;
+    for await (const group of new GroupReader(new NodeDisk(), argv.dir).read(
+      argv.from,
+      Number.MAX_SAFE_INTEGER,
+    )) {
+      let transaction = '';
+      for await (const events of group.chunks()) {
+        for (const event of events) {
+          if (event.kind === 'begin') {
+            transaction = `${event.transaction.id} ${new Date(Number(event.transaction.commitTimeUs / 1000n)).toISOString()} ${describePosition(event.transaction.position)}`;
+            continue;
+          }
+          for (const change of changesOf(event, argv.table)) {
+            if (left-- <= 0) return;
+            t.out(
+              `${t.paint('gray', `group ${group.index}  tx ${transaction}`)}\n  ${change.op}  ${change.table}  ${JSON.stringify(change.after ?? change.before ?? {})}`,
+            );
+            t.result({ group: group.index, transaction, ...change });
+          }
+        }
+      }
+    }
+  },
+};
+
+interface ShownChange {
+  readonly op: string;
+  readonly table: string;
+  readonly before?: Record<string, unknown>;
+  readonly after?: Record<string, unknown>;
+}
+
+function* changesOf(event: MaskedEvent, only: string | undefined): Generator<ShownChange> {
+  if (event.kind === 'begin' || event.kind === 'gap') return;
+  const table = displayName(event.kind === 'rows' ? event.run.table : event.table);
+  if (only !== undefined && only !== table) return;
+  if (event.kind !== 'rows') {
+    yield { op: event.kind === 'truncate' ? 't' : `snapshot ${event.phase}`, table };
+    return;
+  }
+  const { run } = event;
+  const width = run.table.columns.length;
+  let at = 0;
+  for (let row = 0; row < run.count; row++) {
+    const bits = run.images[row]!;
+    const before = (bits & Image.before) === 0 ? undefined : image(run, at);
+    if (before !== undefined) at += width;
+    const after = (bits & Image.after) === 0 ? undefined : image(run, at);
+    if (after !== undefined) at += width;
+    yield {
+      op: opLetter[run.ops[row]! as Op],
+      table,
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
+    };
+  }
+}
+
+/** Cells by name; what is not a value is said in words, never as null. */
+function image(run: MaskedRun, at: number): Record<string, unknown> {
+  const shown = (cell: MaskedCell): unknown => (cell === UNCHANGED ? { unchanged: true } : cell);
+  return Object.fromEntries(
+    run.table.columns
+      .map((column, i) => [column.name, run.cells[at + i]!] as const)
+      .filter(([, cell]) => cell !== DROPPED)
+      .map(([name, cell]) => [name, shown(cell)]),
+  );
+}

@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { parseSigningKey } from '../../audit/keys.ts';
+import {
+  loadConfig,
+  type RowsealConfig,
+  readKeyFile,
+  refuseDangerousEnvironment,
+} from '../../config/load.ts';
+import { Exit } from '../../error/exit.ts';
+import { toRowsealError } from '../../error/unexpected.ts';
+import type { Finding } from '../../model/finding.ts';
+import { terminal } from '../context.ts';
+import { printFinding, summarize } from '../findings.ts';
+import { makePolicy, makeSink, makeSource } from '../wire.ts';
+
+interface CheckArguments {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+export const checkCommand: CommandModule<object, CheckArguments> = {
+  command: 'check',
+  describe: 'Look at source, policy, keys, audit directory and sinks before a run',
+  builder: (yargs) =>
+    yargs
+      .option('config', { type: 'string', default: 'rowseal.yaml', describe: 'Configuration file' })
+      .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
+      .example('$0 check', 'every finding with its fix'),
+  handler: async (argv) => {
+    refuseDangerousEnvironment(process.env);
+    const config = loadConfig(argv.config, process.env);
+    const t = terminal(argv.json);
+    const findings: Finding[] = [
+      { level: 'ok', code: null, subject: 'configuration', detail: argv.config, fix: null },
+    ];
+    findings.push(
+      ...(await checkSourceAndPolicy(config)),
+      await checkKeys(config),
+      ...(await checkAuditDirectory(config)),
+    );
+    for (const sink of config.sinks) findings.push(...(await (await makeSink(sink)).preflight()));
+    for (const finding of findings) printFinding(t, finding);
+    t.out(summarize(findings));
+    t.result({ findings });
+    process.exitCode = findings.some((finding) => finding.level === 'error') ? Exit.failure : Exit.ok;
+  },
+};
+
+async function checkSourceAndPolicy(config: RowsealConfig): Promise<readonly Finding[]> {
+  const source = (await makeSource(config))();
+  const findings: Finding[] = [];
+  try {
+    findings.push(...(await source.preflight()));
+    if (findings.some((finding) => finding.subject === 'source' && finding.level === 'error')) {
+      return [
+        ...findings,
+        {
+          level: 'not-checked',
+          code: null,
+          subject: 'policy',
+          detail: 'the source cannot be read',
+          fix: null,
+        },
+      ];
+    }
+    const tables = await source.tables();
+    const policy = makePolicy(config);
+    policy.check(tables);
+    const { decided, columns } = policy.coverage(tables);
+    findings.push({
+      level: decided === columns ? 'ok' : 'warning',
+      code: null,
+      subject: 'policy',
+      detail: `${decided}/${columns} columns decided`,
+      fix: null,
+    });
+  } catch (thrown) {
+    findings.push(asFinding('policy', thrown));
+  } finally {
+    await source.close();
+  }
+  return findings;
+}
+
+async function checkKeys(config: RowsealConfig): Promise<Finding> {
+  try {
+    parseSigningKey(readKeyFile(config.audit.keyFile));
+    return { level: 'ok', code: null, subject: 'signing key', detail: config.audit.keyFile, fix: null };
+  } catch (thrown) {
+    return asFinding('signing key', thrown);
+  }
+}
+
+async function checkAuditDirectory(config: RowsealConfig): Promise<readonly Finding[]> {
+  const { directory } = config.audit;
+  let existing = directory;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  const { bavail, bsize } = await statfs(existing);
+  const free = Math.round((bavail * bsize) / 1e9);
+  return [
+    {
+      level: free < 1 ? 'warning' : 'ok',
+      code: null,
+      subject: 'audit directory',
+      detail: `${directory}, ${free} GB free`,
+      fix: free < 1 ? 'free space on this volume' : null,
+    },
+  ];
+}
+
+function asFinding(subject: string, thrown: unknown): Finding {
+  const error = toRowsealError(thrown);
+  return { level: 'error', code: error.code, subject, detail: error.message, fix: error.fix };
+}

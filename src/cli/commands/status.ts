@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { parseSignedHead } from '../../audit/note.ts';
+import { loadConfig, type RowsealConfig } from '../../config/load.ts';
+import { Exit } from '../../error/exit.ts';
+import type { PipelineStatus } from '../../pipeline/status.ts';
+import { type Terminal, terminal } from '../context.ts';
+
+interface StatusArguments {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+export const statusCommand: CommandModule<object, StatusArguments> = {
+  command: 'status',
+  describe: 'Positions, lag and heads of a running pipeline, or what its directory says when it is down',
+  builder: (yargs) =>
+    yargs
+      .option('config', { type: 'string', default: 'rowseal.yaml', describe: 'Configuration file' })
+      .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
+      .example('$0 status --json | jq .state', 'for scripts'),
+  handler: async (argv) => {
+    const config = loadConfig(argv.config, process.env);
+    const t = terminal(argv.json);
+    const live = config.http.enabled ? await ask(config) : null;
+    if (live !== null) print(t, live);
+    else {
+      const head = offlineHead(config);
+      t.out(
+        `${config.pipeline}: ${t.paint('yellow', 'not running')} (no answer on ${config.http.host}:${config.http.port})`,
+      );
+      t.out(
+        head === null
+          ? 'no signed head was published yet'
+          : `sealed groups  ${head.size}, by the head kept in ${config.audit.directory}`,
+      );
+      t.result({ pipeline: config.pipeline, state: 'not running', sealed_groups: head?.size ?? null });
+    }
+    process.exitCode = live === null ? Exit.failure : Exit.ok;
+  },
+};
+
+async function ask(config: RowsealConfig): Promise<PipelineStatus | null> {
+  try {
+    const response = await fetch(`http://${config.http.host}:${config.http.port}/status.json`, {
+      signal: AbortSignal.timeout(3_000),
+    });
+    return response.ok ? ((await response.json()) as PipelineStatus) : null;
+  } catch {
+    return null;
+  }
+}
+
+function offlineHead(config: RowsealConfig): { readonly size: number } | null {
+  try {
+    return (
+      parseSignedHead(readFileSync(join(config.audit.directory, 'journal', 'head'), 'utf8'))?.head ?? null
+    );
+  } catch {
+    return null;
+  }
+}
+
+function print(t: Terminal, status: PipelineStatus): void {
+  t.out(
+    `${status.pipeline}: ${t.paint(status.reason === null ? 'green' : 'yellow', status.state)} since ${status.since}`,
+  );
+  if (status.reason !== null)
+    t.out(`  ${status.reason.code} ${status.reason.title}\n  fix: ${status.reason.fix}`);
+  t.out(`source   ${status.source.position ?? 'nothing sealed yet'}`);
+  t.out(`sealed   group ${status.sealed.group ?? '–'} at ${status.sealed.sealed_at ?? '–'}`);
+  for (const sink of status.sinks)
+    t.out(
+      `${sink.name.padEnd(8)} ${sink.state}, group ${sink.group ?? '–'}, behind ${sink.behind_groups}, ${sink.rows} rows, ${sink.dead_letters} dead letters`,
+    );
+  t.result(status);
+}

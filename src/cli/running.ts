@@ -1,0 +1,114 @@
+import type { RowsealConfig } from '../config/load.ts';
+import { describePosition } from '../model/position.ts';
+import type { Logger } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { PipelineObserver } from '../pipeline/observer.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { PipelineStatus } from '../pipeline/status.ts';
+
+/** Passes what a pipeline tells on to log and metrics. */
+export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
+  return {
+    stateChanged(state, reason) {
+      metrics.entered(state);
+      if (reason !== null) metrics.failed(reason.kind);
+      logger.log(reason === null ? 'info' : state === 'waiting' ? 'warn' : 'error', {
+        message: reason === null ? state : `${state}: ${reason.message}`,
+        state,
+        ...(reason === null ? {} : { code: reason.code, fix: reason.fix }),
+      });
+    },
+    masked: (events) => metrics.masked(events),
+    groupSealed(group, durationMs) {
+      metrics.sealed(group.commitTimeUs, group.sealedAtUs, durationMs);
+      logger.log('debug', {
+        message: 'sealed',
+        group: group.index,
+        rows: group.rows,
+        position: describePosition(group.position),
+      });
+    },
+    batchDelivered(sink, batch, durationMs) {
+      const commitTimes = batch.groups.map((group) => group.commitTimeUs).filter((time) => time !== null);
+      metrics.delivered(sink, batch.rows, commitTimes.at(-1) ?? null, durationMs);
+      logger.log('debug', { message: 'delivered', sink, group: batch.to, rows: batch.rows });
+    },
+    problem(where, name, error, retryInMs) {
+      metrics.failed(error.kind);
+      logger.log(retryInMs === null ? 'error' : 'warn', {
+        message: error.message,
+        code: error.code,
+        ...(where === 'sink' ? { sink: name } : {}),
+        ...(retryInMs === null
+          ? { state: 'this sink is stopped; sealing and the other sinks go on' }
+          : { retry_in_ms: retryInMs }),
+        fix: error.fix,
+      });
+    },
+    undecidedColumns(table, columns) {
+      logger.log('warn', {
+        message: 'columns without a decision are redacted',
+        code: 'RS-MASK-001',
+        table,
+        columns,
+        fix: `decide them under mask.tables.${table}`,
+      });
+    },
+  };
+}
+
+/** A picture of the pipeline at this moment, from memory. */
+export function statusOf(config: RowsealConfig, version: string, pipeline: Pipeline): PipelineStatus {
+  const { sealed } = pipeline.progress;
+  const stats = pipeline.source?.stats() ?? { lastReceivedMs: null, retainedBytes: null, snapshot: null };
+  const { reason } = pipeline;
+  return {
+    pipeline: config.pipeline,
+    version,
+    state: pipeline.state,
+    since: new Date(pipeline.sinceMs).toISOString(),
+    reason:
+      reason === null
+        ? null
+        : { code: reason.code, title: reason.message, detail: reason.detail, fix: reason.fix },
+    source: {
+      position: sealed === null ? null : describePosition(sealed.position),
+      last_received: stats.lastReceivedMs === null ? null : new Date(stats.lastReceivedMs).toISOString(),
+      retained_bytes: stats.retainedBytes,
+      snapshot:
+        stats.snapshot === null
+          ? null
+          : {
+              table: stats.snapshot.table,
+              rows: stats.snapshot.rows,
+              estimated_rows: stats.snapshot.estimatedRows,
+            },
+    },
+    sealed: {
+      group: sealed?.index ?? null,
+      sealed_at: sealed === null ? null : isoOfUs(sealed.sealedAtUs),
+      commit_time: sealed === null || sealed.commitTimeUs === null ? null : isoOfUs(sealed.commitTimeUs),
+    },
+    sinks: pipeline.deliveries.map((delivery) => {
+      const { state, cursor, sink } = delivery;
+      const sinkStats = sink.stats();
+      return {
+        name: sink.name,
+        state: state.kind,
+        group: cursor,
+        behind_groups: (sealed?.index ?? -1) - (cursor ?? -1),
+        rows: sinkStats.rows,
+        dead_letters: [...sinkStats.deadLetters.values()].reduce((sum, count) => sum + count, 0),
+        error:
+          'error' in state
+            ? { code: state.error.code, title: state.error.message, fix: state.error.fix }
+            : null,
+      };
+    }),
+    undecided_columns: Object.fromEntries(pipeline.undecidedColumns()),
+  };
+}
+
+function isoOfUs(us: bigint): string {
+  return new Date(Number(us / 1000n)).toISOString();
+}
