@@ -4,6 +4,7 @@ import { Image, type Op, opLetter } from '../../../src/model/change.ts';
 import type { MaskedRun } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { quoteIdentifier } from './identifier.ts';
+import { KeylessPiece } from './keyless-piece.ts';
 import { keyColumns, MirrorPiece } from './mirror-piece.ts';
 import type { PackedCell, PackedRunner } from './packed.ts';
 import { cellIndexes, historyName, mirrorName, type Target, type TargetColumn } from './target.ts';
@@ -32,7 +33,8 @@ export class TableWriter {
   readonly #history: HistoryPiece | null;
   readonly #careful: boolean;
   readonly #dead: DeadLetterBox;
-  readonly #keyed: boolean;
+  /** null: the table has a key. */
+  readonly #keyless: KeylessPiece | null;
 
   constructor(
     connection: DuckDBConnection,
@@ -49,7 +51,7 @@ export class TableWriter {
     this.#history = history ? new HistoryPiece(target) : null;
     this.#careful = careful;
     this.#dead = dead;
-    this.#keyed = target.table.key.length > 0;
+    this.#keyless = target.table.key.length > 0 ? null : new KeylessPiece(target);
   }
 
   async add(run: MaskedRun, group: number, seq: number, commitTimeUs: bigint): Promise<void> {
@@ -57,7 +59,11 @@ export class TableWriter {
       this.#history.add(run, group, seq, commitTimeUs);
       if (this.#history.size >= PIECE_ROWS) await this.#flushHistory();
     }
-    if (!this.#keyed) return this.#addKeyless(run);
+    if (this.#keyless !== null) {
+      this.#keyless.add(run);
+      if (this.#keyless.size >= PIECE_ROWS) await this.#flushKeyless();
+      return;
+    }
     this.#piece.add(run);
     if (this.#piece.size >= PIECE_ROWS) await this.#flushMirror();
   }
@@ -65,12 +71,14 @@ export class TableWriter {
   /** TRUNCATE, or the beginning of a new copy: what the mirror holds is void. */
   async empty(op: 'truncate' | 'snapshot', group: number, seq: number, commitTimeUs: bigint): Promise<void> {
     this.#piece.clear();
+    this.#keyless?.clear();
     this.#history?.mark(op === 'truncate' ? 't' : 's', group, seq, commitTimeUs);
     await this.#connection.run(`DELETE FROM ${mirrorName(this.#target.table)}`);
   }
 
   async flush(): Promise<void> {
     await this.#flushHistory();
+    await this.#flushKeyless();
     await this.#flushMirror();
   }
 
@@ -191,45 +199,40 @@ export class TableWriter {
     return { insert: `INSERT INTO ${name} SELECT * FROM ${stage}`, drop: `DROP TABLE ${stage}` };
   }
 
-  /** Without a key a row is found by all of its values, and exactly one equal row is taken. */
-  async #addKeyless(run: MaskedRun): Promise<void> {
-    const indexes = cellIndexes(this.#target.columns, run.table);
-    const width = run.table.columns.length;
-    let inserts: MaskedCell[][] = [];
-    let at = 0;
-    for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const pick = (from: number): MaskedCell[] =>
-        indexes.map((index) => (index < 0 ? null : run.cells[from + index]!));
-      if ((bits & Image.before) !== 0) {
-        await this.#insert(inserts);
-        inserts = [];
-        await this.#deleteOne(pick(at));
-        at += width;
-      }
-      if ((bits & Image.after) !== 0) {
-        inserts.push(pick(at));
-        at += width;
-      }
-    }
-    await this.#insert(inserts);
+  async #flushKeyless(): Promise<void> {
+    const piece = this.#keyless;
+    if (piece === null || piece.size === 0) return;
+    await this.#removeCopies([...piece.removed()]);
+    await this.#insert(piece.added());
+    piece.clear();
   }
 
-  async #deleteOne(cells: readonly MaskedCell[]): Promise<void> {
-    const name = mirrorName(this.#target.table);
-    const columns = cells.map((cell) => [packed(cell)]);
-    // Columns the source did not send cannot help to find the row.
-    const match = this.#target.columns
-      .map((column, i) =>
-        cells[i] === UNCHANGED
-          ? 'true'
-          : `t.${quoteIdentifier(column.name)} IS NOT DISTINCT FROM ${castExpression(`s.c${i}`, column.type, true)}`,
-      )
-      .join(' AND ');
+  /** Without a key a row is found by all of its values, and of equal rows exactly as many go as were deleted. */
+  async #removeCopies(
+    rows: readonly { readonly cells: readonly MaskedCell[]; readonly copies: number }[],
+  ): Promise<void> {
+    if (rows.length === 0) return;
+    const target = this.#target;
+    const name = mirrorName(target.table);
+    const width = target.columns.length;
+    const columns: PackedCell[][] = Array.from({ length: width + 1 }, () => []);
+    for (const { cells, copies } of rows) {
+      for (let i = 0; i < width; i++) columns[i]!.push(packed(cells[i]!));
+      columns[width]!.push(String(copies));
+    }
+    const casts = target.columns.map((column, i) => `${castExpression(`c${i}`, column.type, true)} AS v${i}`);
+    const match = target.columns.map(
+      (column, i) => `t.${quoteIdentifier(column.name)} IS NOT DISTINCT FROM s.v${i}`,
+    );
     await this.#runner.run(
       columns,
-      (rows) =>
-        `DELETE FROM ${name} WHERE rowid = (SELECT t.rowid FROM ${name} AS t, (${rows}) AS s WHERE ${match} LIMIT 1)`,
+      (packedRows) => `DELETE FROM ${name} WHERE rowid IN (
+        SELECT r FROM (
+          SELECT t.rowid AS r, s.copies AS copies, row_number() OVER (PARTITION BY s.n ORDER BY t.rowid) AS copy
+          FROM ${name} AS t JOIN (
+            SELECT ${[...casts, `CAST(c${width} AS BIGINT) AS copies`, 'row_number() OVER () AS n'].join(', ')} FROM (${packedRows})
+          ) AS s ON ${match.join(' AND ') || 'true'}
+        ) WHERE copy <= copies)`,
     );
   }
 
