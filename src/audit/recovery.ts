@@ -229,7 +229,7 @@ async function cut(
 ): Promise<void> {
   const file = join(directory, folder, segmentName(kind, segment));
   const size = await disk.size(file);
-  if (size === null || size <= at) return;
+  if (size === null || (size <= at && at > 0)) return;
   const aside = join(
     directory,
     'quarantine',

@@ -134,7 +134,9 @@ export class Workload {
     if (roll < 0.45) return this.#changePersonKey();
     if (roll < 0.55) return this.#newOrder();
     if (roll < 0.65)
-      return this.#run("UPDATE lines SET qty = qty + 1 WHERE order_no % 17 = $1 AND sku NOT LIKE 'bulk%'", [this.#int(17)]);
+      return this.#run("UPDATE lines SET qty = qty + 1 WHERE order_no % 17 = $1 AND sku NOT LIKE 'bulk%'", [
+        this.#int(17),
+      ]);
     if (roll < 0.7)
       return this.#run('DELETE FROM lines WHERE order_no % 29 = $1 AND line_no > 1', [this.#int(29)]);
     if (roll < 0.8) return this.#slots();
