@@ -19,8 +19,8 @@ export interface Disk {
 }
 
 export interface DiskFile {
-  /** Writes all of the bytes (loops over short writes) at `position`. */
-  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Writes all of the pieces, one after the other (loops over short writes), from `position` on. */
+  write(pieces: readonly Uint8Array[], position: number): Promise<void>;
   /** Makes the file's bytes and length durable. A failure is final: it must not be tried again. */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;

@@ -10,7 +10,7 @@ export async function replaceFile(disk: Disk, path: string, bytes: Uint8Array): 
   await disk.remove(aside);
   const file = await disk.open(aside);
   try {
-    await file.write(bytes, 0);
+    await file.write([bytes], 0);
     await file.sync();
   } finally {
     await file.close();
@@ -28,7 +28,7 @@ export async function quarantineTail(disk: Disk, path: string, from: number, asi
   const copy = await disk.open(aside);
   const step = 1 << 20;
   for (let at = from; at < size; at += step) {
-    await copy.write(await disk.read(path, at, Math.min(step, size - at)), at - from);
+    await copy.write([await disk.read(path, at, Math.min(step, size - at))], at - from);
   }
   await copy.sync();
   await copy.close();

@@ -82,19 +82,15 @@ class NodeDiskFile implements DiskFile {
     this.#file = file;
   }
 
-  write(bytes: Uint8Array, position: number): Promise<void> {
+  write(pieces: readonly Uint8Array[], position: number): Promise<void> {
     return guarded('write', this.#path, async () => {
-      let written = 0;
+      let rest = pieces;
       // A full disk makes short writes before it makes errors (reliability: 4,096 of 10,000 bytes, no error).
-      while (written < bytes.length) {
-        const { bytesWritten } = await this.#file.write(
-          bytes,
-          written,
-          bytes.length - written,
-          position + written,
-        );
+      while (rest.length > 0) {
+        const { bytesWritten } = await this.#file.writev(rest.slice(0, MAX_PIECES), position);
         if (bytesWritten === 0) throw Object.assign(new Error(), { code: 'ENOSPC' });
-        written += bytesWritten;
+        position += bytesWritten;
+        rest = afterBytes(rest, bytesWritten);
       }
     });
   }
@@ -110,6 +106,17 @@ class NodeDiskFile implements DiskFile {
   close(): Promise<void> {
     return guarded('close', this.#path, () => this.#file.close());
   }
+}
+
+/** IOV_MAX is 1024 on Linux. */
+const MAX_PIECES = 1024;
+
+/** What is left of the pieces when so many bytes of them are written; empty pieces go too. */
+export function afterBytes(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let i = 0;
+  while (i < pieces.length && pieces[i]!.length <= bytes) bytes -= pieces[i++]!.length;
+  if (bytes === 0 || i === pieces.length) return pieces.slice(i);
+  return [pieces[i]!.subarray(bytes), ...pieces.slice(i + 1)];
 }
 
 async function guarded<T>(what: string, path: string, action: () => Promise<T>): Promise<T> {

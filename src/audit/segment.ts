@@ -113,14 +113,9 @@ export class SegmentAppender {
     let i = 0;
     while (i < planned.length) {
       const first = planned[i]!;
-      const pieces = [first.bytes];
-      let bytes = first.bytes.length;
-      while (++i < planned.length && planned[i]!.segment === first.segment && bytes < 8 << 20) {
-        pieces.push(planned[i]!.bytes);
-        bytes += planned[i]!.bytes.length;
-      }
-      const file = await this.#fileOf(first.segment);
-      await file.write(pieces.length === 1 ? first.bytes : Buffer.concat(pieces), first.offset);
+      const pieces: Uint8Array[] = [];
+      while (i < planned.length && planned[i]!.segment === first.segment) pieces.push(planned[i++]!.bytes);
+      await (await this.#fileOf(first.segment)).write(pieces, first.offset);
     }
   }
 

@@ -57,8 +57,8 @@ const duckdb = z.strictObject({
   type: z.literal('duckdb'),
   path: z.string(),
   history: z.union([z.boolean(), z.array(tableName)]).default(false),
-  memory_limit_bytes: positive.min(32_000_000).default(128_000_000),
-  threads: positive.max(64).default(2),
+  memory_limit_bytes: positive.min(32_000_000).default(48_000_000),
+  threads: positive.max(64).default(1),
 });
 
 export const configSchema = z.strictObject({
@@ -78,7 +78,7 @@ export const configSchema = z.strictObject({
       .regex(/^[^\s+]+$/, 'must have no spaces and no +')
       .optional()
       .describe('default: rowseal/<pipeline>'),
-    group_max_bytes: positive.default(4_194_304),
+    group_max_bytes: positive.default(1_048_576),
     group_max_ms: positive.default(50),
     segment_max_bytes: positive.min(65_536).default(67_108_864),
   }),
@@ -96,7 +96,7 @@ export const configSchema = z.strictObject({
       format: z.enum(['auto', 'json', 'pretty']).default('auto'),
     })
     .prefault({}),
-  memory: z.strictObject({ queue_bytes: positive.default(16_777_216) }).prefault({}),
+  memory: z.strictObject({ queue_bytes: positive.default(3_145_728) }).prefault({}),
 });
 
 export type ConfigDocument = z.infer<typeof configSchema>;

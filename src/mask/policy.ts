@@ -163,7 +163,7 @@ export class CompiledPolicy {
     }
   }
 
-  /** One object per domain and options, so that its memo is shared by every column and table version of the domain. */
+  /** One object per domain and options: the derived key and its buffers are shared by every column of the domain. */
   #token(method: Extract<MethodDocument, { method: 'token' }>, domain: string): CompiledMethod {
     const identity = JSON.stringify([domain, method.normalize, method.prefix]);
     let compiled = this.#methods.get(identity);

@@ -5,12 +5,6 @@ import type { Normalizer } from './policy-document.ts';
 /** 22 characters of base64url carry 132 bits; collisions need about 2^66 values. */
 const TOKEN_CHARACTERS = 22;
 
-/** Values remembered per domain: rows repeat e-mails and names, and an update carries most of them twice. */
-const MEMO_ENTRIES = 4096;
-
-/** Longer values are not remembered: the memo stays small whatever the columns hold. */
-const MEMO_VALUE_CHARACTERS = 128;
-
 /**
  * HMAC-SHA-256 of the normalised value under the domain's key: irreversible without the key, equal for equal values
  * of one domain in any table, snapshot or stream.
@@ -20,31 +14,15 @@ export function compileToken(
   key: HmacSha256,
 ): CompiledMethod {
   const { domain, normalize, prefix } = options;
-  const token = (value: string): string =>
-    prefix + key.text(normalizeValue(value, normalize), 'base64url').slice(0, TOKEN_CHARACTERS);
+  const token = (value: string): string => {
+    const text = normalize.length === 0 ? value : normalizeValue(value, normalize);
+    return prefix + key.text(text, 'base64url').slice(0, TOKEN_CHARACTERS);
+  };
   return {
-    transform: { kind: 'map', map: remember(token) },
+    transform: { kind: 'map', map: token },
     type: TEXT,
     injective: normalize.length === 0,
     description: { method: 'token', domain, normalize, prefix },
-  };
-}
-
-/** Two generations of a map: full, the older one is forgotten. No list to keep, no entry lives for ever. */
-function remember(compute: (value: string) => string): (value: string) => string {
-  let young = new Map<string, string>();
-  let old = new Map<string, string>();
-  return (value) => {
-    if (value.length > MEMO_VALUE_CHARACTERS) return compute(value);
-    let result = young.get(value);
-    if (result !== undefined) return result;
-    result = old.get(value) ?? compute(value);
-    if (young.size >= MEMO_ENTRIES) {
-      old = young;
-      young = new Map();
-    }
-    young.set(value, result);
-    return result;
   };
 }
 

@@ -106,9 +106,9 @@ export class SimulatedDisk implements Disk {
       this.#step();
     };
     return {
-      write: async (bytes, position) => {
+      write: async (pieces, position) => {
         step();
-        apply(file, { kind: 'write', bytes: Buffer.from(bytes), position });
+        apply(file, { kind: 'write', bytes: Buffer.concat(pieces), position });
       },
       truncate: async (length) => {
         step();

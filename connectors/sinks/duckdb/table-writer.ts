@@ -11,7 +11,7 @@ import { cellIndexes, historyName, mirrorName, type Target, type TargetColumn } 
 import { castExpression } from './types.ts';
 
 /** Rows of a piece: large enough that a statement's fixed cost is small, small enough to bound memory. */
-const PIECE_ROWS = 32_768;
+const PIECE_ROWS = 8_192;
 
 export interface DeadLetter {
   readonly column: string;
