@@ -126,9 +126,13 @@ async function begun(postgres: TestPostgres, name: string): Promise<TestProject>
 }
 
 async function child(project: TestProject, rows: number): Promise<Child> {
-  const { stdout } = await run(process.execPath, ["--max-semi-space-size=8", CHILD, project.configFile, String(rows)], {
-    maxBuffer: 1 << 24,
-  });
+  const { stdout } = await run(
+    process.execPath,
+    ['--max-semi-space-size=8', CHILD, project.configFile, String(rows)],
+    {
+      maxBuffer: 1 << 24,
+    },
+  );
   return parse(stdout) as Child;
 }
 

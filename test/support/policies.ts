@@ -1,0 +1,49 @@
+import { generateMaskKeyFile, MaskKeys } from '../../src/mask/keys.ts';
+import { CompiledPolicy } from '../../src/mask/policy.ts';
+import type { ColumnRule, MethodDocument, PolicyDocument } from '../../src/mask/policy-document.ts';
+import type { Column, TableSchema } from '../../src/model/table.ts';
+import type { ColumnType } from '../../src/model/type.ts';
+
+export const TEST_KEYS = MaskKeys.parse(generateMaskKeyFile(), 1);
+
+export const method = (m: MethodDocument): ColumnRule => ({ kind: 'method', method: m });
+export const domain = (name: string): ColumnRule => ({ kind: 'domain', domain: name });
+export const keep = method({ method: 'keep' });
+export const token = method({ method: 'token', normalize: [], prefix: 'tok_' });
+export const redact = method({ method: 'redact', with: 'null' });
+export const drop = method({ method: 'drop' });
+
+export function policy(
+  columns: Readonly<Record<string, ColumnRule>>,
+  more: Partial<PolicyDocument> = {},
+  keys: MaskKeys = TEST_KEYS,
+): CompiledPolicy {
+  return new CompiledPolicy(
+    {
+      undecided: 'halt',
+      keyEpoch: 1,
+      domains: new Map(),
+      tables: new Map([['public.people', new Map(Object.entries(columns))]]),
+      ...more,
+    },
+    keys,
+  );
+}
+
+const TEXT: ColumnType = { kind: 'text', maxLength: null, padded: false };
+
+export function schema(
+  columns: Readonly<Record<string, ColumnType | null>>,
+  key: readonly number[] = [0],
+  name = 'people',
+): TableSchema {
+  const list = Object.entries(columns).map(
+    ([column, type], i): Column => ({
+      name: column,
+      type: type ?? TEXT,
+      sourceType: 'text',
+      id: String(i + 1),
+    }),
+  );
+  return Object.freeze({ namespace: 'public', name, columns: list, key });
+}

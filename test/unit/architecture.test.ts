@@ -1,0 +1,123 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Who may import whom among our own rooms (DESIGN: one direction). A room may always import itself. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  'src/model': [],
+  'src/error': [],
+  'src/mask': ['src/model', 'src/error'],
+  'src/audit': ['src/model', 'src/error'],
+  'src/capture': ['src/model', 'src/error'],
+  'src/deliver': ['src/model', 'src/error', 'src/audit/audit-log.ts'],
+  'src/pipeline': [
+    'src/model',
+    'src/error',
+    'src/mask',
+    'src/audit/audit-log.ts',
+    'src/capture',
+    'src/deliver',
+  ],
+  'src/ops': ['src/model', 'src/error', 'src/pipeline/status.ts'],
+  'src/config': ['src/model', 'src/error', 'src/mask'],
+  'src/cli': ['src', 'connectors'],
+  'connectors/sources/postgres': ['src/model', 'src/error', 'src/capture/source.ts'],
+  'connectors/sinks/duckdb': ['src/model', 'src/error', 'src/deliver/sink.ts', 'src/audit/audit-log.ts'],
+};
+
+/** Packages and Node modules by room: drivers stay in their connector, the mask and the model do no I/O. */
+const packages: Readonly<Record<string, readonly string[]>> = {
+  'src/model': [],
+  'src/error': [],
+  'src/mask': ['node:crypto', 'fastest-levenshtein'],
+  'src/capture': [],
+  'src/deliver': [],
+  'src/pipeline': [],
+  'src/audit': [
+    'node:crypto',
+    'node:fs',
+    'node:fs/promises',
+    'node:path',
+    'node:sqlite',
+    'node:zlib',
+    '@noble/ed25519',
+  ],
+  'connectors/sources/postgres': ['pg', 'pg-logical-replication', 'node:stream'],
+  'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:fs/promises', 'node:path'],
+};
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => join(folder, name));
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const statements = text.matchAll(
+    /^(?:import|export)\b[^;]*?from '([^']+)';|^import '([^']+)';|\bimport\(\s*'([^']+)'\s*\)/gm,
+  );
+  const found = [...statements].map((match) => (match[1] ?? match[2] ?? match[3])!);
+  return found.map((target) => ({
+    file,
+    target: target.startsWith('.') ? relative(root, resolve(root, dirname(file), target)) : target,
+  }));
+}
+
+const all = ['src', 'connectors'].flatMap(sources).flatMap(importsOf);
+const roomOf = (path: string): string | undefined =>
+  Object.keys(allowed).find((room) => path.startsWith(`${room}/`));
+
+describe('the house', () => {
+  it('has a rule for every room', () => {
+    expect([
+      ...new Set(['src', 'connectors'].flatMap(sources).filter((file) => roomOf(file) === undefined)),
+    ]).toEqual([]);
+  });
+
+  it('imports in one direction', () => {
+    const breaches = all.filter(({ file, target }) => {
+      if (!target.startsWith('src/') && !target.startsWith('connectors/')) return false;
+      const room = roomOf(file)!;
+      return (
+        !target.startsWith(`${room}/`) &&
+        !allowed[room]!.some((place) => target === place || target.startsWith(`${place}/`))
+      );
+    });
+    expect(breaches).toEqual([]);
+  });
+
+  it('keeps packages where they belong', () => {
+    const breaches = all.filter(({ file, target }) => {
+      const list = packages[roomOf(file)!];
+      return (
+        list !== undefined &&
+        !target.startsWith('src/') &&
+        !target.startsWith('connectors/') &&
+        !list.includes(target)
+      );
+    });
+    expect(breaches).toEqual([]);
+  });
+
+  it('lets only the mask and the reader of sealed rows make masked rows', () => {
+    const makers = all.filter(({ target }) => target === 'src/model/mask-warrant.ts').map(({ file }) => file);
+    expect(makers.sort()).toEqual(['src/audit/row-reader.ts', 'src/mask/masker.ts', 'src/model/masked.ts']);
+  });
+
+  it('lets no connector know another', () => {
+    const breaches = all.filter(
+      ({ file, target }) =>
+        file.startsWith('connectors/') && target.startsWith('connectors/') && roomOf(file) !== roomOf(target),
+    );
+    expect(breaches).toEqual([]);
+  });
+});
