@@ -33,7 +33,7 @@ export async function drainBare(
     });
   }
   const seconds = (performance.now() - startedMs) / 1000;
-  socket.release();
+  socket.discard();
   await client.end();
   if (reached < end) throw new Error(`the stream ended at ${formatLsn(reached)}`);
   return seconds;

@@ -160,15 +160,29 @@ export class CopySocket {
     this.#tail = at === buffer.length ? Buffer.alloc(0) : Buffer.from(buffer.subarray(at));
   }
 
-  /** Gives the socket back to the driver. */
+  /** Gives the socket back to the driver, after a statement that was read to its end. */
   release(): void {
+    this.#detach();
+    for (const listener of this.#driverListeners) this.#socket.on('data', listener);
+    this.#socket.resume();
+  }
+
+  /**
+   * Ends reading in the middle of a statement: what still comes is thrown away. The driver must not see it (it would
+   * begin inside a message); all it may do with this connection is end it.
+   */
+  discard(): void {
+    this.#detach();
+    this.#socket.on('error', () => {});
+    this.#socket.resume();
+  }
+
+  #detach(): void {
     if (this.#gathering !== null) clearTimeout(this.#gathering);
     this.#socket.off('data', this.#onData);
     this.#socket.off('end', this.#onEnd);
     this.#socket.off('close', this.#onEnd);
     this.#socket.off('error', this.#onError);
-    for (const listener of this.#driverListeners) this.#socket.on('data', listener);
-    this.#socket.resume();
   }
 
   async #gather(bytes: number): Promise<readonly Buffer[]> {

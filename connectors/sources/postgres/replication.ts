@@ -162,7 +162,7 @@ export class ReplicationStream {
     this.#closed = true;
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#sendStatus();
-    this.#socket?.release();
+    this.#socket?.discard();
     await this.#service.stop().catch(() => {});
   }
 

@@ -45,6 +45,7 @@ export async function* copyTable(
   const commit: ChangeEvent = { kind: 'commit', position };
   yield { events: [transaction, { kind: 'snapshot', table, phase: 'begin' }, commit], bytes: 0 };
   const socket = new CopySocket(client, 'copying a table', bufferBytes);
+  let whole = false;
   try {
     const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     socket.start(
@@ -58,7 +59,10 @@ export async function* copyTable(
     };
     while (!signal.aborted) {
       const bytes = await socket.read();
-      if (bytes === null) break;
+      if (bytes === null) {
+        whole = true;
+        break;
+      }
       await socket.split(bytes, (buffer, start, end) => {
         chunk.add(buffer.utf8Slice(start, end));
         progress.rows++;
@@ -70,7 +74,8 @@ export async function* copyTable(
     if (chunk.count > 0) take();
     yield* full;
   } finally {
-    socket.release();
+    if (whole) socket.release();
+    else socket.discard();
   }
   if (!signal.aborted)
     yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, commit], bytes: 0 };
