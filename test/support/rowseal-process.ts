@@ -16,8 +16,14 @@ export class RowsealProcess {
   #stderr = '';
   readonly #exited: Promise<Exit>;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [MAIN, ...args], {
+  /** @param under a command to run it under, for example `prlimit --fsize=… --` */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
+  ) {
+    const [command, ...rest] = [...under, process.execPath, MAIN, ...args] as [string, ...string[]];
+    this.child = spawn(command, rest, {
       env: { ...process.env, NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
