@@ -22,7 +22,7 @@ USER node
 VOLUME /var/lib/rowseal
 EXPOSE 8484
 # The runtime must not write memory anywhere: no inspector on a signal, no environment in crash reports.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--disable-sigusr1", "--report-exclude-env", "/app/dist/src/cli/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--disable-sigusr1", "--report-exclude-env", "/app/dist/src/cli/main.js"]
 CMD ["run", "--config", "/etc/rowseal/rowseal.yaml"]
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8484/healthz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

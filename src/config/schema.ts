@@ -57,7 +57,7 @@ const duckdb = z.strictObject({
   type: z.literal('duckdb'),
   path: z.string(),
   history: z.union([z.boolean(), z.array(tableName)]).default(false),
-  memory_limit_bytes: positive.min(32_000_000).default(48_000_000),
+  memory_limit_bytes: positive.min(32_000_000).default(40_000_000),
   threads: positive.max(64).default(1),
 });
 

@@ -128,7 +128,7 @@ async function begun(postgres: TestPostgres, name: string): Promise<TestProject>
 async function child(project: TestProject, rows: number): Promise<Child> {
   const { stdout } = await run(
     process.execPath,
-    ['--max-semi-space-size=8', CHILD, project.configFile, String(rows)],
+    ['--max-semi-space-size=4', CHILD, project.configFile, String(rows)],
     {
       maxBuffer: 1 << 24,
     },
