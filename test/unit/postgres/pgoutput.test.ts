@@ -96,7 +96,7 @@ describe('the pgoutput decoder', () => {
 
   it('reads a cell of 195 bytes beside one that begins with a continuation-like byte', () => {
     // A length byte of 0xC3 before 'é' looks like UTF-8 to a careless reader.
-    const row = ['x'.repeat(195), 'é'.repeat(97) + 'a', 'ÿ'];
+    const row = ['x'.repeat(195), `${'é'.repeat(97)}a`, 'ÿ'];
     const d = decoder(3);
     decode(d, begin(5n));
     decode(d, insert(row));
