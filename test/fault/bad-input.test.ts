@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noPostgres } from '../support/needs.ts';
 import { freePort, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
@@ -59,7 +60,7 @@ async function refused(made: TestProject, code: string, exit: number): Promise<v
   expect(slots.rows).toEqual([]);
 }
 
-describe('a bad source', () => {
+describe.skipIf(noPostgres(18))('a bad source', () => {
   it.each([
     ['an address that is none', async () => source({ url: 'not a url' }), 'RS-PG-023', 2],
     [
@@ -124,7 +125,7 @@ describe('a bad source', () => {
   });
 });
 
-describe('a bad policy or configuration', () => {
+describe.skipIf(noPostgres(18))('a bad policy or configuration', () => {
   const mask = (
     tables: Readonly<Record<string, unknown>>,
     more: Readonly<Record<string, unknown>> = {},
@@ -184,7 +185,7 @@ describe('a bad policy or configuration', () => {
   });
 });
 
-describe('a bad audit directory', () => {
+describe.skipIf(noPostgres(18))('a bad audit directory', () => {
   let made: TestProject;
   let good: string;
 

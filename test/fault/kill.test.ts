@@ -6,6 +6,7 @@ import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { seededRandom } from '../../src/cli/demo/shop.ts';
 import { type Op, opLetter } from '../../src/model/change.ts';
 import { parseLsn } from '../../src/model/position.ts';
+import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { ReferenceMask } from '../support/reference-mask.ts';
@@ -31,84 +32,93 @@ afterAll(async () => {
   await project?.remove();
 });
 
-it(`loses, repeats and splits nothing through ${KILLS} kills (seed ${seed})`, {
-  timeout: 400_000,
-}, async () => {
-  const workload = new Workload(client, { seed, hugeRows: 120_000 });
-  await workload.create();
-  for (let i = 0; i < 40; i++) await workload.step();
-  project = await makeProject({
-    url: server.url(),
-    tables: WORKLOAD_TABLES.map((table) => `public.${table}`),
-    mask: { domains: { email: { method: 'token' } }, tables: WORKLOAD_MASK },
-    history: true,
-  });
-  const random = seededRandom(seed);
-  let process = new RowsealProcess(['run', '--config', project.configFile]);
-  let working = true;
-  let hugeDue = false;
-  const observer = await server.client();
-  let confirmedTooFar = 0;
-  let lastConfirmed = 0n;
-  const work = (async () => {
-    while (working) {
-      await (hugeDue ? workload.huge() : workload.step());
-      hugeDue = false;
-      await new Promise((resolve) => setTimeout(resolve, random() * 15));
+it.skipIf(noPostgres(18))(
+  `loses, repeats and splits nothing through ${KILLS} kills (seed ${seed})`,
+  {
+    timeout: 400_000,
+  },
+  async () => {
+    const workload = new Workload(client, { seed, hugeRows: 120_000 });
+    await workload.create();
+    for (let i = 0; i < 40; i++) await workload.step();
+    project = await makeProject({
+      url: server.url(),
+      tables: WORKLOAD_TABLES.map((table) => `public.${table}`),
+      mask: { domains: { email: { method: 'token' } }, tables: WORKLOAD_MASK },
+      history: true,
+    });
+    const random = seededRandom(seed);
+    let process = new RowsealProcess(['run', '--config', project.configFile]);
+    let working = true;
+    let hugeDue = false;
+    const observer = await server.client();
+    let confirmedTooFar = 0;
+    let lastConfirmed = 0n;
+    const work = (async () => {
+      while (working) {
+        await (hugeDue ? workload.huge() : workload.step());
+        hugeDue = false;
+        await new Promise((resolve) => setTimeout(resolve, random() * 15));
+      }
+    })();
+    for (let kill = 1; kill <= KILLS; kill++) {
+      // Some during the first copy, some right after the start, most in the middle of things.
+      await new Promise((resolve) =>
+        setTimeout(resolve, kill % 5 === 0 ? random() * 400 : 300 + random() * 2_200),
+      );
+      if (kill === 8) hugeDue = true;
+      const confirmed = await confirmedFlush(observer);
+      if (confirmed !== null) {
+        if (confirmed < lastConfirmed) confirmedTooFar++;
+        lastConfirmed = confirmed;
+      }
+      expect(process.running, `the process ended by itself:\n${process.output.slice(-3_000)}`).toBe(true);
+      await process.kill();
+      const sealed = await sealedPosition(project);
+      const afterKill = await confirmedFlush(observer);
+      // Law 3: what the server was told to forget is in the log, always.
+      if (afterKill !== null && sealed !== null && afterKill > sealed) confirmedTooFar++;
+      process = new RowsealProcess(['run', '--config', project.configFile]);
     }
-  })();
-  for (let kill = 1; kill <= KILLS; kill++) {
-    // Some during the first copy, some right after the start, most in the middle of things.
-    await new Promise((resolve) =>
-      setTimeout(resolve, kill % 5 === 0 ? random() * 400 : 300 + random() * 2_200),
+    working = false;
+    await work;
+    // A column that appears while running is redacted; at a start it would have to be decided first (law 2).
+    await until(
+      'the last process streams',
+      async () => (await readStatus(project))?.['state'] === 'streaming',
     );
-    if (kill === 8) hugeDue = true;
-    const confirmed = await confirmedFlush(observer);
-    if (confirmed !== null) {
-      if (confirmed < lastConfirmed) confirmedTooFar++;
-      lastConfirmed = confirmed;
-    }
-    expect(process.running, `the process ended by itself:\n${process.output.slice(-3_000)}`).toBe(true);
-    await process.kill();
-    const sealed = await sealedPosition(project);
-    const afterKill = await confirmedFlush(observer);
-    // Law 3: what the server was told to forget is in the log, always.
-    if (afterKill !== null && sealed !== null && afterKill > sealed) confirmedTooFar++;
-    process = new RowsealProcess(['run', '--config', project.configFile]);
-  }
-  working = false;
-  await work;
-  // A column that appears while running is redacted; at a start it would have to be decided first (law 2).
-  await until('the last process streams', async () => (await readStatus(project))?.['state'] === 'streaming');
-  await workload.addColumn();
-  await workload.step();
-  const endedMs = Date.now();
-  const end = parseLsn(
-    (await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn')).rows[0]!.lsn,
-  )!;
-  await until(
-    'the warehouse has caught up',
-    async () => {
-      if (!process.running) throw new Error(`the process ended:\n${process.output.slice(-3_000)}`);
-      const status = (await readStatus(project)) as unknown as {
-        source: { position: string | null };
-        sinks: { behind_groups: number }[];
-      } | null;
-      const position = parseLsn(status?.source.position?.split(' ')[0] ?? '');
-      return position !== null && position >= end && status!.sinks.every((sink) => sink.behind_groups === 0);
-    },
-    90_000,
-  );
-  console.log(`caught up after ${Date.now() - endedMs} ms`);
-  expect((await process.terminate()).code).toBe(0);
-  await observer.end();
-  expect(confirmedTooFar).toBe(0);
+    await workload.addColumn();
+    await workload.step();
+    const endedMs = Date.now();
+    const end = parseLsn(
+      (await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn')).rows[0]!.lsn,
+    )!;
+    await until(
+      'the warehouse has caught up',
+      async () => {
+        if (!process.running) throw new Error(`the process ended:\n${process.output.slice(-3_000)}`);
+        const status = (await readStatus(project)) as unknown as {
+          source: { position: string | null };
+          sinks: { behind_groups: number }[];
+        } | null;
+        const position = parseLsn(status?.source.position?.split(' ')[0] ?? '');
+        return (
+          position !== null && position >= end && status!.sinks.every((sink) => sink.behind_groups === 0)
+        );
+      },
+      90_000,
+    );
+    console.log(`caught up after ${Date.now() - endedMs} ms`);
+    expect((await process.terminate()).code).toBe(0);
+    await observer.end();
+    expect(confirmedTooFar).toBe(0);
 
-  await expectWarehouseEqualsSource();
-  const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
-  expect(verified.code, verified.stdout).toBe(0);
-  await expectLogWhole(workload.committed);
-});
+    await expectWarehouseEqualsSource();
+    const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
+    expect(verified.code, verified.stdout).toBe(0);
+    await expectLogWhole(workload.committed);
+  },
+);
 
 /** Every table, row by row, against the source masked by the reference. */
 async function expectWarehouseEqualsSource(): Promise<void> {

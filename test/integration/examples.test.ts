@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { noPostgres } from '../support/needs.ts';
 import { freePort, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
@@ -26,7 +27,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-it('examples/postgres-to-duckdb does what its page says', async () => {
+it.skipIf(noPostgres(18))('examples/postgres-to-duckdb does what its page says', async () => {
   await cp(fileURLToPath(new URL('../../examples/postgres-to-duckdb', import.meta.url)), directory, {
     recursive: true,
   });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,6 +48,7 @@ export async function startPostgres(
   major: PostgresMajor = 18,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<TestPostgres> {
+  if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') return startContainer(major, settings);
   const Embedded = await embeddedClass(major);
   const directory = await mkdtemp(join(tmpdir(), 'rowseal-pg-'));
   const port = await freePort();
@@ -59,7 +60,7 @@ export async function startPostgres(
     listen_addresses: '127.0.0.1',
     ...settings,
   };
-  const server = new Embedded({
+  const embedded = new Embedded({
     databaseDir: join(directory, 'data'),
     user: 'postgres',
     password: 'test',
@@ -72,10 +73,46 @@ export async function startPostgres(
     onError: () => {},
   });
   // The server runs as another user when the tests run as root, and must be able to enter.
-  await (await import('node:fs/promises')).chmod(directory, 0o755);
-  await server.initialise();
-  await server.start();
-  const url = (database = 'postgres'): string => `postgres://postgres:test@127.0.0.1:${port}/${database}`;
+  await chmod(directory, 0o755);
+  await embedded.initialise();
+  await embedded.start();
+  return server(major, '127.0.0.1', port, async () => {
+    await embedded.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+}
+
+/** The same server from a container: `ROWSEAL_TEST_SERVERS=containers npm test`, where an engine and the image can be had. */
+async function startContainer(
+  major: PostgresMajor,
+  settings: Readonly<Record<string, string>>,
+): Promise<TestPostgres> {
+  const { GenericContainer, Wait } = await import('testcontainers');
+  const all = {
+    wal_level: 'logical',
+    fsync: 'off',
+    max_replication_slots: '20',
+    max_wal_senders: '20',
+    ...settings,
+  };
+  const image = (process.env['ROWSEAL_POSTGRES_IMAGE'] ?? 'postgres:%d-bookworm').replace(
+    '%d',
+    String(major),
+  );
+  const container = await new GenericContainer(image)
+    .withEnvironment({ POSTGRES_PASSWORD: 'test' })
+    .withCommand(['postgres', ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])])
+    .withExposedPorts(5432)
+    // Once for the entry point's own initialisation, once for good.
+    .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2))
+    .start();
+  return server(major, container.getHost(), container.getMappedPort(5432), async () => {
+    await container.stop();
+  });
+}
+
+function server(major: PostgresMajor, host: string, port: number, stop: () => Promise<void>): TestPostgres {
+  const url = (database = 'postgres'): string => `postgres://postgres:test@${host}:${port}/${database}`;
   const client = async (database = 'postgres'): Promise<Client> => {
     const connection = new Client(url(database));
     connection.on('error', () => {});
@@ -84,7 +121,7 @@ export async function startPostgres(
   };
   return {
     major,
-    host: '127.0.0.1',
+    host,
     port,
     user: 'postgres',
     password: 'test',
@@ -95,10 +132,7 @@ export async function startPostgres(
       await connection.query(`CREATE DATABASE "${name}"`);
       await connection.end();
     },
-    stop: async () => {
-      await server.stop();
-      await rm(directory, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
@@ -83,7 +83,7 @@ export async function demo(options: DemoOptions): Promise<number> {
 async function serverDirectory(directory: string): Promise<string> {
   if (process.getuid?.() !== 0) return directory;
   const own = await mkdtemp(join(tmpdir(), 'rowseal-demo-pg-'));
-  await (await import('node:fs/promises')).chmod(own, 0o755);
+  await chmod(own, 0o755);
   return own;
 }
 
