@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
@@ -69,22 +69,21 @@ class DuckdbSink implements Sink {
 
   async preflight(): Promise<readonly Finding[]> {
     const { path } = this.#options;
+    const subject = `sink ${this.name}`;
     try {
-      await mkdir(dirname(path), { recursive: true });
-      const instance = await DuckDBInstance.create(path);
-      instance.closeSync();
-      return [{ level: 'ok', code: null, subject: `sink ${this.name}`, detail: path, fix: null }];
+      if (await exists(path)) {
+        // Opening a file that is not there would make it; one that is there is opened and let go.
+        const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' });
+        instance.closeSync();
+        return [{ level: 'ok', code: null, subject, detail: path, fix: null }];
+      }
+      let directory = dirname(path);
+      while (!(await exists(directory)) && dirname(directory) !== directory) directory = dirname(directory);
+      await access(directory, constants.W_OK);
+      return [{ level: 'ok', code: null, subject, detail: `${path} will be created`, fix: null }];
     } catch (thrown) {
       const error = openError(thrown, path);
-      return [
-        {
-          level: 'error',
-          code: error.code,
-          subject: `sink ${this.name}`,
-          detail: error.message,
-          fix: error.fix,
-        },
-      ];
+      return [{ level: 'error', code: error.code, subject, detail: error.message, fix: error.fix }];
     }
   }
 
@@ -355,4 +354,11 @@ function openError(thrown: unknown, path: string): RowsealError {
   return new RowsealError(lock ? 'RS-DUCK-002' : 'RS-DUCK-001', {
     detail: pid === undefined ? path : `${path}, held by process ${pid}`,
   });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
