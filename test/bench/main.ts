@@ -126,11 +126,13 @@ async function begun(postgres: TestPostgres, name: string): Promise<TestProject>
 }
 
 async function child(project: TestProject, rows: number): Promise<Child> {
+  // As the container runs it (Dockerfile).
   const { stdout } = await run(
     process.execPath,
     ['--max-semi-space-size=4', CHILD, project.configFile, String(rows)],
     {
       maxBuffer: 1 << 24,
+      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     },
   );
   return parse(stdout) as Child;

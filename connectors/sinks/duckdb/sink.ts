@@ -98,6 +98,9 @@ class DuckdbSink implements Sink {
         // Spilled rows are masked rows; they stay beside the database, not in a shared directory.
         temp_directory: `${path}.tmp`,
         preserve_insertion_order: 'false',
+        // Give memory back after a few megabytes instead of 128: the process has other uses for it.
+        allocator_flush_threshold: '8MB',
+        allocator_bulk_deallocation_flush_threshold: '32MB',
       });
       const connection = await instance.connect();
       this.#open = { instance, connection, runner: new PackedRunner(connection), pipeline, epoch };
