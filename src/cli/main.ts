@@ -72,6 +72,8 @@ const OPTION_NAMES = [
 
 /** yargs suggests commands but not options: the nearest known option is named here. */
 function hint(message: string, argv: readonly string[]): string {
+  const command = /^Did you mean (\S+)\?$/.exec(message.trim())?.[1];
+  if (command !== undefined) return `unknown command; a similar command exists: ${command}`;
   const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(', ')[0];
   const text = message.split('\n')[0]!.replace(/^[A-Z]/, (letter) => letter.toLowerCase());
   if (unknown === undefined || !argv.some((word) => word.startsWith(`--${unknown}`))) return text;

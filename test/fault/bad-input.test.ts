@@ -181,7 +181,9 @@ describe.skipIf(noPostgres(18))('a bad policy or configuration', () => {
     const option = await rowseal(['run', '--confg', 'x']);
     expect(option.stderr).toContain('a similar option exists: --config');
     expect(option.code).toBe(2);
-    expect((await rowseal(['rnu'])).code).toBe(2);
+    const command = await rowseal(['rnu']);
+    expect(command.stderr).toContain('a similar command exists: run');
+    expect(command.code).toBe(2);
   });
 });
 
