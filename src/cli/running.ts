@@ -1,4 +1,5 @@
 import type { RowsealConfig } from '../config/load.ts';
+import { errorCodes } from '../error/codes.ts';
 import { describePosition } from '../model/position.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -70,7 +71,7 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
     reason:
       reason === null
         ? null
-        : { code: reason.code, title: reason.message, detail: reason.detail, fix: reason.fix },
+        : { code: reason.code, title: errorCodes[reason.code].title, detail: reason.detail, fix: reason.fix },
     source: {
       position: sealed === null ? null : describePosition(sealed.position),
       last_received: stats.lastReceivedMs === null ? null : new Date(stats.lastReceivedMs).toISOString(),
@@ -101,7 +102,7 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
         dead_letters: [...sinkStats.deadLetters.values()].reduce((sum, count) => sum + count, 0),
         error:
           'error' in state
-            ? { code: state.error.code, title: state.error.message, fix: state.error.fix }
+            ? { code: state.error.code, title: errorCodes[state.error.code].title, fix: state.error.fix }
             : null,
       };
     }),

@@ -21,7 +21,7 @@ export function statusPage(status: PipelineStatus): string {
 <title>Rowseal ${text(status.pipeline)}: ${status.state}</title><style>
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1c1c1c;background:#fff}
 h1{font-size:1.3rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc}
-td:nth-child(n+3){text-align:right}code{background:#f2f2f2;padding:.1rem .3rem}dt{float:left;clear:left;width:12rem;color:#555}dd{margin:0 0 0 12rem}
+td:nth-child(n+3),thead th:nth-child(n+3){text-align:right}code{background:#f2f2f2;padding:.1rem .3rem}dt{float:left;clear:left;width:12rem;color:#555}dd{margin:0 0 0 12rem}
 @media(prefers-color-scheme:dark){body{background:#161616;color:#eee}code{background:#2a2a2a}dt{color:#aaa}th,td{border-color:#444}}
 </style></head><body>
 <h1>Rowseal <em>${text(status.pipeline)}</em> &nbsp; ${shape} ${status.state.toUpperCase()} since <time>${status.since}</time></h1>
