@@ -8,7 +8,7 @@ import { replaceFile } from './durable.ts';
 import { GroupReader } from './group-reader.ts';
 import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts';
 import { Journal, type JournalState } from './journal.ts';
-import type { JournalLeaf } from './journal-leaf.ts';
+import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
 import type { HeadSigner } from './note.ts';
 import { tableDirectory } from './table-directory.ts';
 import { emptyTableState, TableLog, type TableState } from './table-log.ts';
@@ -228,18 +228,6 @@ export class FileAuditLog implements AuditLog, GroupHost {
     this.#work = run.catch(() => {});
     return run;
   }
-}
-
-function groupInfo(leaf: JournalLeaf): SealedGroupInfo {
-  return {
-    index: leaf.group,
-    position: leaf.position,
-    sealedAtUs: leaf.sealedAtUs,
-    commitTimeUs: leaf.commitTimeUs,
-    transactions: leaf.transactions,
-    rows: leaf.rows,
-    bytes: leaf.bytes,
-  };
 }
 
 async function* memoryChunks<T>(chunks: readonly T[]): AsyncGenerator<T> {

@@ -5,7 +5,7 @@ import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
 import type { GroupIndex, SealedGroup } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
-import { type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
+import { groupInfo, type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
 import { readLeaves } from './journal-reader.ts';
 import { RecordKind } from './record.ts';
 import { readTableEvents, type TablePiece } from './row-reader.ts';
@@ -48,13 +48,7 @@ export class GroupReader {
     const tables: MaskedTable[] = [];
     for (const touched of leaf.tables) tables.push(...(await this.#versionsOf(touched).inGroup(touched)));
     return {
-      index: leaf.group,
-      position: leaf.position,
-      sealedAtUs: leaf.sealedAtUs,
-      commitTimeUs: leaf.commitTimeUs,
-      transactions: leaf.transactions,
-      rows: leaf.rows,
-      bytes: leaf.bytes,
+      ...groupInfo(leaf),
       tables,
       resident: false,
       chunks: () => this.chunks(leaf),

@@ -1,6 +1,7 @@
 import type { Gap } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
 import { formatLsn, parseLsn } from '../model/position.ts';
+import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Digest } from './hashing.ts';
 
@@ -169,4 +170,17 @@ export function restorePosition(group: Position, record: Uint8Array): Position {
   if (group.kind === 'mysql') return { ...group, gtidSet: Buffer.from(record).toString('utf8') };
   const view = Buffer.from(record);
   return { ...group, lsn: view.length === 8 ? view.readBigUInt64BE() : group.lsn };
+}
+
+/** What a sealed group says of itself. */
+export function groupInfo(leaf: JournalLeaf): SealedGroupInfo {
+  return {
+    index: leaf.group,
+    position: leaf.position,
+    sealedAtUs: leaf.sealedAtUs,
+    commitTimeUs: leaf.commitTimeUs,
+    transactions: leaf.transactions,
+    rows: leaf.rows,
+    bytes: leaf.bytes,
+  };
 }
