@@ -266,6 +266,15 @@ describe('attacks on the structure', () => {
     await rm(d, { recursive: true });
     await write(d, 0, 12, parseSigningKey(generateSigningKeyFile()));
   });
+  attack('signatures by another key, and no head file to give it away', 12, async (d) => {
+    await rm(d, { recursive: true });
+    await write(d, 0, 12, parseSigningKey(generateSigningKeyFile()));
+    for (const folder of [
+      'journal',
+      ...(await readdir(join(d, 'tables'))).map((name) => join('tables', name)),
+    ])
+      await rm(join(d, folder, 'head'));
+  });
   attack('verified under a key that is not its own', 12, async () => {}, {
     key: verifierKeyOf(parseSigningKey(generateSigningKeyFile()), ORIGIN),
   });
