@@ -47,6 +47,11 @@ export class MaskKeys {
     return this.#derive('domain', name);
   }
 
+  /** A key for a cipher of one token space. @param bytes at most 64 */
+  cipher(purpose: string, name: string, bytes: number): Buffer {
+    return this.#bytes(purpose, name, bytes);
+  }
+
   /** The key of row-key tags. */
   tag(): HmacSha256 {
     return this.#derive('row-key-tag', '');
@@ -61,7 +66,11 @@ export class MaskKeys {
   }
 
   #derive(purpose: string, name: string): HmacSha256 {
+    return new HmacSha256(this.#bytes(purpose, name, KEY_BYTES));
+  }
+
+  #bytes(purpose: string, name: string, bytes: number): Buffer {
     const info = `rowseal/v1/mask/${purpose}\0${this.epoch}\0${name}`;
-    return new HmacSha256(Buffer.from(hkdfSync('sha256', this.#root, Buffer.alloc(0), info, KEY_BYTES)));
+    return Buffer.from(hkdfSync('sha256', this.#root, Buffer.alloc(0), info, bytes));
   }
 }

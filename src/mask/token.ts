@@ -1,47 +1,114 @@
-import type { HmacSha256 } from './hmac.ts';
-import { type CompiledMethod, TEXT } from './method.ts';
-import type { Normalizer } from './policy-document.ts';
+import { RowsealError } from '../error/rowseal-error.ts';
+import type { ColumnType } from '../model/type.ts';
+import type { KeySpace } from './key-space.ts';
+import { type CompiledMethod, type MaskResult, TEXT, UNFIT } from './method.ts';
+import { normalizeValue, unpad } from './normalize.ts';
+import type { MethodDocument, Normalizer, TokenAlphabet } from './policy-document.ts';
 
-/** 22 characters of base64url carry 132 bits; collisions need about 2^66 values. */
-const TOKEN_CHARACTERS = 22;
+/** Characters and bits a character; digits and alphanumeric are drawn from the whole digest, base by base. */
+const alphabets: Readonly<Record<TokenAlphabet, { readonly characters: string; readonly bits: number }>> = {
+  base64url: { characters: '', bits: 6 },
+  hex: { characters: '', bits: 4 },
+  base32: { characters: 'abcdefghijklmnopqrstuvwxyz234567', bits: 5 },
+  alphanumeric: {
+    characters: '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz',
+    bits: Math.log2(62),
+  },
+  digits: { characters: '0123456789', bits: Math.log2(10) },
+};
+
+/** A digest has 256 bits; what is drawn base by base leaves 64 of them over, so that the bias is below 2^-64. */
+const DRAWN_BITS_MAX = 192;
+/** Below this a token of a key column is not safe from collisions: 2^32 values would meet one. */
+const KEY_BITS_MIN = 64;
+/** Below this tokens of a table of thousands collide. */
+const BITS_MIN = 32;
 
 /**
- * HMAC-SHA-256 of the normalised value under the domain's key: irreversible without the key, equal for equal values
- * of one domain in any table, snapshot or stream.
+ * HMAC-SHA-256 of the normalised value under the space's key: irreversible without the key, equal for equal values
+ * of one space in any table, snapshot or stream. With b bits, n different values have a collision with a chance of about
+ * n² / 2^(b+1).
+ *
+ * @throws RowsealError RS-MASK-005 for a length that the digest cannot fill, or too few bits
  */
 export function compileToken(
-  options: { readonly domain: string; readonly normalize: readonly Normalizer[]; readonly prefix: string },
-  key: HmacSha256,
+  options: Extract<MethodDocument, { method: 'token' }>,
+  space: KeySpace,
+  type: ColumnType,
+  where: string,
+  isKey: boolean,
 ): CompiledMethod {
-  const { domain, normalize, prefix } = options;
-  const token = (value: string): string => {
-    const text = normalize.length === 0 ? value : normalizeValue(value, normalize);
-    return prefix + key.text(text, 'base64url').slice(0, TOKEN_CHARACTERS);
-  };
+  const { normalize, prefix, alphabet, length } = options;
+  const bits = Math.floor(length * alphabets[alphabet].bits);
+  const most = alphabet === 'base64url' || alphabet === 'hex' ? 256 : DRAWN_BITS_MAX;
+  if (bits > most + 6) throw unsuitable(where, `${length} characters need ${bits} bits, there are ${most}`);
+  if (bits < BITS_MIN)
+    throw unsuitable(where, `${length} characters carry ${bits} bits; ${BITS_MIN} is the least`);
+  if (isKey && bits < KEY_BITS_MIN) {
+    throw unsuitable(where, `${length} characters carry ${bits} bits; a key column needs ${KEY_BITS_MIN}`);
+  }
+  const padded = type.kind === 'text' && type.padded;
   return {
-    transform: { kind: 'map', map: token },
+    transform: { kind: 'map', map: tokenizer(space, { normalize, prefix, alphabet, length, padded }) },
     type: TEXT,
-    injective: normalize.length === 0,
-    description: { method: 'token', domain, normalize, prefix },
+    injective: true,
+    reversible: false,
+    description: {
+      method: 'token',
+      domain: space.name,
+      normalize,
+      prefix,
+      ...(alphabet === 'base64url' && length === 22 ? {} : { alphabet, length }),
+    },
   };
 }
 
-export function normalizeValue(value: string, steps: readonly Normalizer[]): string {
-  for (const step of steps) {
-    switch (step) {
-      case 'trim':
-        value = value.trim();
-        break;
-      case 'lower':
-        value = value.toLowerCase();
-        break;
-      case 'upper':
-        value = value.toUpperCase();
-        break;
-      case 'nfc':
-        value = value.normalize('NFC');
-        break;
+interface TokenForm {
+  readonly normalize: readonly Normalizer[];
+  readonly prefix: string;
+  readonly alphabet: TokenAlphabet;
+  readonly length: number;
+  readonly padded: boolean;
+}
+
+function tokenizer(space: KeySpace, form: TokenForm): (value: string) => MaskResult {
+  const { normalize, prefix, alphabet, length, padded } = form;
+  const hmac = space.hmac();
+  const prepare = (value: string): string =>
+    normalizeValue(padded ? unpad(value) : value, normalize);
+  const plain = normalize.length === 0 && !padded;
+  const draw = drawing(alphabet, length);
+  return (value) => {
+    const text = plain ? value : prepare(value);
+    // UTF-8 has no lone surrogates: different ones would become one replacement character.
+    if (!text.isWellFormed()) return UNFIT.malformed;
+    return prefix + draw(hmac.text(text, alphabet === 'base64url' ? 'base64url' : 'hex'));
+  };
+}
+
+/** From the digest (hex, or base64url) to the characters of a token. */
+function drawing(alphabet: TokenAlphabet, length: number): (digest: string) => string {
+  if (alphabet === 'base64url' || alphabet === 'hex') return (digest) => digest.slice(0, length);
+  const { characters } = alphabets[alphabet];
+  const base = BigInt(characters.length);
+  return (digest) => {
+    let rest = BigInt(`0x${digest}`);
+    let drawn = '';
+    for (let i = 0; i < length; i++) {
+      drawn += characters[Number(rest % base)];
+      rest /= base;
     }
-  }
-  return value;
+    return drawn;
+  };
+}
+
+/** The token that stands for a value which a format-preserving method cannot take (`short: hash`, `foreign: hash`). */
+export function fallbackToken(space: KeySpace): (value: string) => string {
+  const hmac = space.hmac();
+  // JSON writes a lone surrogate as an escape, so that different values stay different.
+  return (value) => `tok_${hmac.text(value.isWellFormed() ? value : JSON.stringify(value), 'base64url').slice(0, 22)}`;
+}
+
+function unsuitable(where: string, why: string): RowsealError {
+  return new RowsealError('RS-MASK-005', { detail: `${where}: ${why}` });
 }
