@@ -3,6 +3,7 @@ import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import type { Source } from '../capture/source.ts';
 import { loadMaskKeys, type RowsealConfig, readKeyFile, type SinkConfig } from '../config/load.ts';
 import type { Sink } from '../deliver/sink.ts';
+import { customWorkers } from '../mask/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
@@ -32,7 +33,7 @@ export async function makeSink(sink: SinkConfig): Promise<Sink> {
 }
 
 export function makePolicy(config: RowsealConfig): CompiledPolicy {
-  return new CompiledPolicy(config.mask.policy, loadMaskKeys(config));
+  return new CompiledPolicy(config.mask.policy, loadMaskKeys(config, process.env), customWorkers);
 }
 
 export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { closest } from 'fastest-levenshtein';
@@ -28,7 +29,7 @@ export interface RowsealConfig {
     readonly snapshot: 'initial' | 'never';
     readonly idleIntervalMs: number;
   };
-  readonly mask: { readonly keyFile: string; readonly policy: PolicyDocument };
+  readonly mask: { readonly key: MaskKeySource; readonly policy: PolicyDocument };
   readonly audit: {
     readonly directory: string;
     readonly keyFile: string;
@@ -42,6 +43,12 @@ export interface RowsealConfig {
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
+
+/** Where the mask key comes from. */
+export type MaskKeySource =
+  | { readonly kind: 'file'; readonly file: string }
+  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number };
 
 export interface SinkConfig {
   readonly name: string;
@@ -82,9 +89,54 @@ export function loadConfig(path: string, env: Readonly<Record<string, string | u
   return normalize(parsed.data, file, absolute);
 }
 
-/** @throws RowsealError RS-CFG-005, -006, RS-MASK-006 */
-export function loadMaskKeys(config: RowsealConfig): MaskKeys {
-  return MaskKeys.parse(readKeyFile(config.mask.keyFile), config.mask.policy.keyEpoch);
+/**
+ * The keys of an epoch, by default the configured one. A command gets no shell; what it prints on stderr is not shown,
+ * because it may quote what it handles.
+ *
+ * @throws RowsealError RS-CFG-004, -005, -006, -009, RS-MASK-006
+ */
+export function loadMaskKeys(
+  config: RowsealConfig,
+  env: Readonly<Record<string, string | undefined>>,
+  epoch: number = config.mask.policy.keyEpoch,
+): MaskKeys {
+  const { key } = config.mask;
+  switch (key.kind) {
+    case 'file':
+      return MaskKeys.parse(readKeyFile(key.file), epoch);
+    case 'env': {
+      const value = Object.hasOwn(env, key.name) ? env[key.name] : undefined;
+      if (value === undefined) {
+        throw new RowsealError('RS-CFG-004', {
+          detail: `environment variable ${key.name}`,
+          place: { file: 'configuration', path: 'mask.key.env' },
+        });
+      }
+      return MaskKeys.parse(value, epoch);
+    }
+    case 'command':
+      return MaskKeys.parse(outputOf(key.command, key.timeoutMs), epoch);
+  }
+}
+
+function outputOf(command: readonly string[], timeoutMs: number): string {
+  const [program, ...parameters] = command;
+  const result = spawnSync(program!, parameters, {
+    encoding: 'utf8',
+    timeout: timeoutMs,
+    maxBuffer: 65_536,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  if (result.status === 0) return result.stdout;
+  const errno = result.error !== undefined && 'code' in result.error ? String(result.error.code) : null;
+  const why = errno ?? (result.signal === null ? `exit code ${result.status}` : `ended by ${result.signal}`);
+  throw new RowsealError('RS-CFG-009', { detail: `${program} (${why})` });
+}
+
+function keySource(key: ConfigDocument['mask']['key'], absolute: (name: string) => string): MaskKeySource {
+  if (key.env !== undefined) return { kind: 'env', name: key.env };
+  if (key.command !== undefined) return { kind: 'command', command: key.command, timeoutMs: key.timeout_ms };
+  return { kind: 'file', file: absolute(key.file ?? '') };
 }
 
 /** Content of a key file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
@@ -100,7 +152,7 @@ export function readKeyFile(file: string): string {
   return text;
 }
 
-function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006'): string {
+function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
@@ -147,7 +199,10 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       snapshot: source.snapshot,
       idleIntervalMs: source.idle_interval_ms,
     },
-    mask: { keyFile: absolute(config.mask.key.file), policy: policyDocument(config.mask) },
+    mask: {
+      key: keySource(config.mask.key, absolute),
+      policy: policyDocument(config.mask, (path) => readText(absolute(path), 'RS-CFG-008')),
+    },
     audit: {
       directory: absolute(audit.dir),
       keyFile: absolute(audit.key.file),

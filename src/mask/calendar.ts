@@ -33,7 +33,13 @@ export function formatDate(days: number, time: string): string {
 }
 
 export function isInfinite(text: string): boolean {
-  return text === 'infinity' || text === '-infinity' || text === 'Infinity' || text === '-Infinity' || text === 'NaN';
+  return (
+    text === 'infinity' ||
+    text === '-infinity' ||
+    text === 'Infinity' ||
+    text === '-Infinity' ||
+    text === 'NaN'
+  );
 }
 
 /** Days since 1970-01-01; the year begins in March here, so that the leap day is its last. */
@@ -46,7 +52,11 @@ export function daysOf(year: number, month: number, day: number): number {
   return era * 146_097 + dayOfEra - 719_468;
 }
 
-export function civilOf(days: number): { readonly year: number; readonly month: number; readonly day: number } {
+export function civilOf(days: number): {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+} {
   const shifted = days + 719_468;
   const era = Math.floor(shifted / 146_097);
   const dayOfEra = shifted - era * 146_097;
@@ -57,8 +67,7 @@ export function civilOf(days: number): { readonly year: number; readonly month: 
       Math.floor(dayOfEra / 146_096)) /
       365,
   );
-  const dayOfYear =
-    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
   const fromMarch = Math.floor((5 * dayOfYear + 2) / 153);
   const day = dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1;
   const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9;

@@ -115,7 +115,9 @@ export function compileGeneralize(
     case 'date': {
       const { kind } = column.type;
       if (kind !== 'date' && kind !== 'timestamp')
-        throw new RowsealError('RS-MASK-005', { detail: `${where}: generalize to ${to.unit} needs a date or timestamp, the column is ${kind}` });
+        throw new RowsealError('RS-MASK-005', {
+          detail: `${where}: generalize to ${to.unit} needs a date or timestamp, the column is ${kind}`,
+        });
       if (kind === 'date' && to.unit === 'hour')
         throw new RowsealError('RS-MASK-005', { detail: `${where}: a date has no hours` });
       const { unit, oldestYear } = to;
@@ -123,12 +125,18 @@ export function compileGeneralize(
         ...base,
         transform: { kind: 'map', map: (value) => startOf(value, unit, oldestYear) },
         type: column.type,
-        description: { method: 'generalize', to: unit, ...(oldestYear === null ? {} : { oldest_year: oldestYear }) },
+        description: {
+          method: 'generalize',
+          to: unit,
+          ...(oldestYear === null ? {} : { oldest_year: oldestYear }),
+        },
       };
     }
     case 'zip3':
       if (column.type.kind !== 'text')
-        throw new RowsealError('RS-MASK-005', { detail: `${where}: zip3 needs text, the column is ${column.type.kind}` });
+        throw new RowsealError('RS-MASK-005', {
+          detail: `${where}: zip3 needs text, the column is ${column.type.kind}`,
+        });
       return {
         ...base,
         transform: { kind: 'map', map: zip3 },
@@ -164,7 +172,7 @@ function startOf(value: string, unit: DateUnit, oldestYear: number | null): Mask
       return formatDate(date.days, midnight);
     case 'week':
       // 1970-01-01 was a Thursday; ISO weeks begin on Monday.
-      return formatDate(date.days - (((date.days + 3) % 7) + 7) % 7, midnight);
+      return formatDate(date.days - ((((date.days + 3) % 7) + 7) % 7), midnight);
     case 'month':
       return formatDate(daysOf(date.year, date.month, 1), midnight);
     case 'quarter':
@@ -190,17 +198,21 @@ function zip3(value: string): MaskResult {
 
 function requireNumber(method: string, type: ColumnType, where: string): void {
   if (type.kind !== 'int' && type.kind !== 'decimal' && type.kind !== 'float')
-    throw new RowsealError('RS-MASK-005', { detail: `${where}: ${method} needs a number, the column is ${type.kind}` });
+    throw new RowsealError('RS-MASK-005', {
+      detail: `${where}: ${method} needs a number, the column is ${type.kind}`,
+    });
 }
 
 function number(text: string, where: string): Decimal {
   const parsed = parseDecimal(text);
-  if (parsed === null) throw new RowsealError('RS-MASK-005', { detail: `${where}: \`${text}\` is not a number` });
+  if (parsed === null)
+    throw new RowsealError('RS-MASK-005', { detail: `${where}: \`${text}\` is not a number` });
   return parsed;
 }
 
 function positive(text: string, where: string): Decimal {
   const parsed = number(text, where);
-  if (parsed.units <= 0n) throw new RowsealError('RS-MASK-005', { detail: `${where}: \`${text}\` is not above zero` });
+  if (parsed.units <= 0n)
+    throw new RowsealError('RS-MASK-005', { detail: `${where}: \`${text}\` is not above zero` });
   return parsed;
 }

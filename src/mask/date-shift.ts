@@ -17,7 +17,9 @@ export function compileDateShift(
 ): CompiledMethod {
   const { kind } = column.type;
   if (kind !== 'date' && kind !== 'timestamp')
-    throw new RowsealError('RS-MASK-005', { detail: `${where}: date_shift needs a date or timestamp, the column is ${kind}` });
+    throw new RowsealError('RS-MASK-005', {
+      detail: `${where}: date_shift needs a date or timestamp, the column is ${kind}`,
+    });
   const hmac = new HmacSha256(entity.space.secret('shift', 32));
   return {
     transform: {

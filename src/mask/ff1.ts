@@ -24,7 +24,12 @@ export class Ff1 {
 
   /** The permutation of strings of `length` numerals under a tweak, its fixed blocks encrypted ahead. */
   permutation(length: number, tweak: Uint8Array): Ff1Permutation {
-    if (!Number.isInteger(length) || length < 2 || length > 0xffff || length * Math.log2(this.#radix) < Math.log2(100))
+    if (
+      !Number.isInteger(length) ||
+      length < 2 ||
+      length > 0xffff ||
+      length * Math.log2(this.#radix) < Math.log2(100)
+    )
       throw new RangeError('length');
     const half = this.#radix ** Math.ceil(length / 2);
     const form = new Ff1Form(this.#aes, this.#radix, length, tweak);

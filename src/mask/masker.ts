@@ -1,10 +1,12 @@
 import { RowsealError } from '../error/rowseal-error.ts';
-import { DROPPED, type MaskedCell } from '../model/cell.ts';
+import { DROPPED, type MaskedCell, type RawCell } from '../model/cell.ts';
 import type { RowRun } from '../model/change.ts';
 import { MASK_WARRANT } from '../model/mask-warrant.ts';
 import { MaskedRun, type MaskedTable } from '../model/masked.ts';
+import { type ColumnMask, type UnfitCount, UnfitCounts, unfitCell } from './column-mask.ts';
 import type { KeyTagger } from './key-tagger.ts';
-import type { Transform } from './method.ts';
+import type { LeakCount, LeakGuard } from './leak-guard.ts';
+import { type MaskResult, Mended, Unfit } from './method.ts';
 import { imageCount } from './row-images.ts';
 
 /**
@@ -15,23 +17,28 @@ export class TableMasker {
   readonly table: MaskedTable;
   /** Columns that the policy does not decide; they are redacted. */
   readonly undecided: readonly string[];
-  readonly #transforms: readonly Transform[];
+  readonly columns: readonly ColumnMask[];
   readonly #tagger: KeyTagger;
+  readonly #guard: LeakGuard | null;
+  readonly #unfit = new UnfitCounts();
 
   constructor(
     table: MaskedTable,
-    transforms: readonly Transform[],
+    columns: readonly ColumnMask[],
     tagger: KeyTagger,
+    guard: LeakGuard | null,
     undecided: readonly string[],
   ) {
     this.table = table;
-    this.#transforms = transforms;
+    this.columns = columns;
     this.#tagger = tagger;
+    this.#guard = guard;
     this.undecided = undecided;
   }
 
+  /** @throws RowsealError RS-MASK-007, -010, -012 */
   mask(run: RowRun): MaskedRun {
-    const width = this.#transforms.length;
+    const width = this.columns.length;
     if (run.cells.length !== imageCount(run) * width) {
       throw new RowsealError('RS-MASK-007', {
         detail: `${run.cells.length} cells, ${run.count} rows, ${width} columns`,
@@ -40,7 +47,8 @@ export class TableMasker {
     const tags = this.#tagger.tag(run, width);
     const cells = (run.cells as readonly MaskedCell[]).slice();
     for (let column = 0; column < width; column++)
-      maskColumn(cells, column, width, this.#transforms[column]!);
+      maskColumn(run.cells, cells, column, width, this.columns[column]!, this.#unfit);
+    this.#guard?.inspect(run, cells);
     return new MaskedRun(MASK_WARRANT, {
       table: this.table,
       count: run.count,
@@ -53,12 +61,39 @@ export class TableMasker {
       bytes: run.bytes,
     });
   }
+
+  /** What methods could not take since the last call. */
+  takeUnfit(): readonly UnfitCount[] {
+    return this.#unfit.empty ? NONE : this.#unfit.take();
+  }
+
+  /** What the leak guard met since the last call. */
+  takeLeaks(): readonly LeakCount[] {
+    return this.#guard?.take() ?? NONE;
+  }
 }
 
-function maskColumn(cells: MaskedCell[], column: number, width: number, transform: Transform): void {
+const NONE: readonly never[] = [];
+
+function maskColumn(
+  raw: readonly RawCell[],
+  cells: MaskedCell[],
+  column: number,
+  width: number,
+  mask: ColumnMask,
+  unfit: UnfitCounts,
+): void {
+  const { transform } = mask.method;
+  const settle = (result: MaskResult, value: string): MaskedCell => {
+    if (result instanceof Unfit) return unfitCell(mask, result.reason, value, unfit);
+    if (!(result instanceof Mended)) return result;
+    // Part of a document was redacted; where the whole may not be, neither may its part.
+    unfitCell(mask, result.reason, value, unfit);
+    return result.value;
+  };
   switch (transform.kind) {
     case 'keep':
-      return;
+      break;
     case 'drop':
       for (let i = column; i < cells.length; i += width) cells[i] = DROPPED;
       return;
@@ -68,14 +103,42 @@ function maskColumn(cells: MaskedCell[], column: number, width: number, transfor
         // A cell that was not sent stays so: null would say that the row has no value.
         if (typeof cells[i] === 'string') cells[i] = value;
       }
-      return;
+      break;
     }
     case 'map': {
       const { map } = transform;
       for (let i = column; i < cells.length; i += width) {
         const cell = cells[i];
-        if (typeof cell === 'string') cells[i] = map(cell);
+        if (typeof cell !== 'string') continue;
+        const result = map(cell);
+        cells[i] = typeof result === 'string' ? result : settle(result, cell);
       }
+      break;
+    }
+    case 'map-by': {
+      const { map, by } = transform;
+      for (let i = column; i < cells.length; i += width) {
+        const cell = cells[i];
+        if (typeof cell !== 'string') continue;
+        // Raw: the column that names the entity may be masked already.
+        const entity = raw[i - column + by]!;
+        cells[i] = typeof entity === 'string' ? settle(map(cell, entity), cell) : settle(NO_ENTITY, cell);
+      }
+      break;
+    }
+    case 'batch': {
+      const places: number[] = [];
+      for (let i = column; i < cells.length; i += width) if (typeof cells[i] === 'string') places.push(i);
+      if (places.length === 0) break;
+      const values = places.map((i) => cells[i] as string);
+      const results = transform.map(values);
+      places.forEach((i, n) => {
+        cells[i] = settle(results[n]!, values[n]!);
+      });
     }
   }
+  if (mask.onNull === null) return;
+  for (let i = column; i < cells.length; i += width) if (raw[i] === null) cells[i] = mask.onNull;
 }
+
+const NO_ENTITY = new Unfit('entity');

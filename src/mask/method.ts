@@ -44,10 +44,21 @@ export const UNFIT: Readonly<Record<UnfitReason, Unfit>> = Object.freeze({
   timeout: new Unfit('timeout'),
 });
 
-export type MaskResult = string | null | Unfit;
+/** A document of which a part could not be taken: that part was redacted, the rest is masked as the policy says. */
+export class Mended {
+  readonly value: string;
+  readonly reason: UnfitReason;
+
+  constructor(value: string, reason: UnfitReason) {
+    this.value = value;
+    this.reason = reason;
+  }
+}
+
+export type MaskResult = string | null | Unfit | Mended;
 
 export function isUnfit(result: MaskResult): result is Unfit {
-  return typeof result === 'object' && result !== null;
+  return result instanceof Unfit;
 }
 
 /**

@@ -16,7 +16,11 @@ const normalizers: Readonly<Record<Normalizer, (value: string) => string>> = {
   upper: (value) => value.toUpperCase(),
   // Upper, then lower: so that ß and ss, final and inner sigma, come together.
   casefold: (value) => value.toUpperCase().toLowerCase(),
-  accents: (value) => value.normalize('NFD').replace(/\p{Mn}+/gu, '').normalize('NFC'),
+  accents: (value) =>
+    value
+      .normalize('NFD')
+      .replace(/\p{Mn}+/gu, '')
+      .normalize('NFC'),
   nfc: (value) => value.normalize('NFC'),
   digits: (value) => value.replace(/\D+/g, ''),
 };

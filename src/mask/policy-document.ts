@@ -3,9 +3,19 @@ export interface PolicyDocument {
   /** What a column without a rule does when the pipeline starts. Running, a new column is always redacted (law 2). */
   readonly undecided: 'halt' | 'redact';
   readonly keyEpoch: number;
+  readonly leakGuard: LeakGuardDocument;
   readonly domains: ReadonlyMap<string, Rule>;
   /** By `namespace.name`, then by column name. Maps, not objects: a column may be named `__proto__`. */
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, ColumnRule>>;
+}
+
+/** Looks at kept columns for personal data that the policy says is not there. */
+export interface LeakGuardDocument {
+  /** How many row images are looked at: none, one in `oneIn`, or (1) every. */
+  readonly oneIn: number | null;
+  readonly action: 'alert' | 'redact' | 'halt';
+  /** Columns, `namespace.table.column`, that may hold what looks like personal data. */
+  readonly except: ReadonlySet<string>;
 }
 
 export type ColumnRule =
@@ -46,9 +56,10 @@ export type MethodDocument =
       readonly method: 'token';
       readonly normalize: readonly Normalizer[];
       readonly prefix: string;
-      readonly alphabet: TokenAlphabet;
-      /** Characters after the prefix. */
-      readonly length: number;
+      /** Default: base64url. */
+      readonly alphabet?: TokenAlphabet;
+      /** Characters after the prefix; default: as many as carry 128 bits. */
+      readonly length?: number;
     }
   /** AES-SIV (RFC 5297): `t1.<epoch>.<base64url>`; the value comes back with the key. */
   | { readonly method: 'reversible' }
@@ -88,7 +99,11 @@ export type MethodDocument =
       /** Token space of the entity; null: that of the `by` column. */
       readonly entity: string | null;
     }
-  | { readonly method: 'bucket'; readonly bounds: readonly string[]; readonly labels: readonly string[] | null }
+  | {
+      readonly method: 'bucket';
+      readonly bounds: readonly string[];
+      readonly labels: readonly string[] | null;
+    }
   | {
       readonly method: 'generalize';
       readonly to:
@@ -97,7 +112,11 @@ export type MethodDocument =
         | { readonly kind: 'zip3' };
     }
   | { readonly method: 'round'; readonly to: string }
-  | { readonly method: 'json'; readonly paths: readonly JsonPathRule[]; readonly otherwise: Rule }
+  | {
+      readonly method: 'json';
+      readonly paths: readonly JsonPathRule[];
+      readonly otherwise: 'redact' | 'drop';
+    }
   | {
       readonly method: 'scan';
       /** Classes of personal data to look for; null: all that can be found in text. */

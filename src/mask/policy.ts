@@ -1,16 +1,20 @@
 import { closest } from 'fastest-levenshtein';
 import { RowsealError } from '../error/rowseal-error.ts';
+import type { Finding } from '../model/finding.ts';
 import type { MaskedColumn, MaskedTable } from '../model/masked.ts';
-import { type Column, displayName, type TableSchema } from '../model/table.ts';
+import { type Column, type ColumnReference, displayName, type TableSchema } from '../model/table.ts';
+import type { ColumnType } from '../model/type.ts';
+import { type ColumnMask, handleColumn } from './column-mask.ts';
+import { compileMethod, type MethodContext } from './compile-method.ts';
+import type { CustomHost } from './custom.ts';
 import type { HmacSha256 } from './hmac.ts';
+import { KeySpace } from './key-space.ts';
 import { KeyTagger } from './key-tagger.ts';
 import type { MaskKeys } from './keys.ts';
+import { makeLeakGuard } from './leak-guard.ts';
 import { TableMasker } from './masker.ts';
 import type { CompiledMethod } from './method.ts';
-import { compilePartial } from './partial.ts';
-import type { ColumnRule, MethodDocument, PolicyDocument } from './policy-document.ts';
-import { compileRedact } from './redact.ts';
-import { compileToken } from './token.ts';
+import type { ColumnRule, PolicyDocument, Rule } from './policy-document.ts';
 
 /** How many of the captured columns the policy decides. */
 export interface PolicyCoverage {
@@ -20,16 +24,32 @@ export interface PolicyCoverage {
   readonly undecided: readonly string[];
 }
 
+const REDACT: Rule = { method: 'redact', with: 'null' };
+
 /** Deny by default: what the policy does not decide stops the start, and is redacted while running (law 2). */
 export class CompiledPolicy {
   readonly #document: PolicyDocument;
   readonly #keys: MaskKeys;
+  readonly #host: CustomHost;
   readonly #tag: HmacSha256;
-  readonly #methods = new Map<string, CompiledMethod>();
+  /** Derived keys and their buffers are shared by every column of a space. */
+  readonly #spaces = new Map<string, KeySpace>();
+  /** Foreign keys of the tables seen at the start. Kept: a key dropped while running must not change tokens. */
+  readonly #references = new Map<string, ColumnReference>();
+  readonly #loaded = new Map<string, ReturnType<CustomHost['load']>>();
 
-  constructor(document: PolicyDocument, keys: MaskKeys) {
+  constructor(document: PolicyDocument, keys: MaskKeys, host: CustomHost) {
     this.#document = document;
     this.#keys = keys;
+    // One thread per function, however many columns and versions use it.
+    this.#host = {
+      load: (module, source, exported, timeoutMs) => {
+        const key = JSON.stringify([module, source, exported, timeoutMs]);
+        const loaded = this.#loaded.get(key) ?? host.load(module, source, exported, timeoutMs);
+        this.#loaded.set(key, loaded);
+        return loaded;
+      },
+    };
     this.#tag = keys.tag();
     for (const [table, columns] of document.tables) {
       for (const [column, rule] of columns) this.#resolve(rule, `${table}.${column}`);
@@ -37,6 +57,7 @@ export class CompiledPolicy {
   }
 
   coverage(tables: readonly TableSchema[]): PolicyCoverage {
+    this.#learnReferences(tables);
     const undecided = tables.flatMap((table) =>
       table.columns
         .filter((column) => this.#rule(table, column) === undefined)
@@ -49,9 +70,10 @@ export class CompiledPolicy {
   /**
    * Checks the policy against every captured table at once, before anything is opened.
    *
-   * @throws RowsealError RS-MASK-001, -002, -004, -005
+   * @throws RowsealError RS-MASK-001, -002, -004, -005, -008, -009, -011
    */
   check(tables: readonly TableSchema[]): void {
+    this.#learnReferences(tables);
     this.#refuseUnknownNames(tables);
     const { undecided } = this.coverage(tables);
     if (undecided.length > 0 && this.#document.undecided === 'halt') {
@@ -64,10 +86,35 @@ export class CompiledPolicy {
     for (const table of tables) this.compileMasker(table, 'start');
   }
 
+  /** Foreign keys whose two sides are masked differently: rows that belong together would not meet. */
+  brokenJoins(tables: readonly TableSchema[]): readonly Finding[] {
+    this.#learnReferences(tables);
+    const masks = new Map<string, ColumnMask>();
+    for (const table of tables) {
+      for (const mask of this.compileMasker(table, 'running').columns) masks.set(mask.where, mask);
+    }
+    const findings: Finding[] = [];
+    for (const [where, reference] of this.#references) {
+      const there = `${displayName(reference)}.${reference.column}`;
+      const [own, other] = [masks.get(where), masks.get(there)];
+      if (own === undefined || other === undefined) continue;
+      const same = sameValues(own.method) === sameValues(other.method);
+      if (same) continue;
+      findings.push({
+        level: 'warning',
+        code: 'RS-MASK-013',
+        subject: 'policy',
+        detail: `${where} references ${there}, and they are masked differently`,
+        fix: 'give both one domain, or leave out the rule of the referencing column',
+      });
+    }
+    return findings;
+  }
+
   /** @param moment `start`: an undecided column throws (unless the policy says redact). `running`: it is redacted. */
   compileMasker(table: TableSchema, moment: 'start' | 'running'): TableMasker {
     const undecided: string[] = [];
-    const methods = table.columns.map((column, index) => {
+    const masks = table.columns.map((column, index) => {
       const rule = this.#rule(table, column);
       const where = `${displayName(table)}.${column.name}`;
       if (rule === undefined) {
@@ -75,31 +122,33 @@ export class CompiledPolicy {
         if (moment === 'start' && this.#document.undecided === 'halt')
           throw new RowsealError('RS-MASK-001', { detail: where });
       }
-      const method =
-        rule === undefined ? compileRedact('null', column.type, where) : this.#compile(rule, column, where);
-      if (table.key.includes(index) && !method.injective && !this.#normalizedToken(method)) {
+      const isKey = table.key.includes(index);
+      const mask = this.#compile(rule ?? { kind: 'method', method: REDACT }, column, where, isKey, table);
+      if (isKey && !mask.method.injective) {
         throw new RowsealError('RS-MASK-004', {
-          detail: `${where} is part of the row key and would be masked by ${method.description['method']}`,
+          detail: `${where} is part of the row key and would be masked by ${mask.method.description['method']}`,
         });
       }
-      return method;
+      return mask;
     });
     return new TableMasker(
-      this.#maskedTable(table, methods),
-      methods.map((method) => method.transform),
+      this.#maskedTable(table, masks),
+      masks,
       new KeyTagger(this.#tag, table),
+      makeLeakGuard(this.#document.leakGuard, table, masks),
       undecided,
     );
   }
 
-  /** A normalising token merges keys that differ only in what is normalised: the operator asked for just that. */
-  #normalizedToken(method: CompiledMethod): boolean {
-    return method.description['method'] === 'token';
+  /** The compiled method of a domain or column, for detokenizing and tests; the column gives the type. */
+  compileColumn(rule: ColumnRule, column: Column, where: string): ColumnMask {
+    const alone: TableSchema = { namespace: '', name: '', columns: [column], key: [] };
+    return this.#compile(rule, column, where, false, alone);
   }
 
-  #maskedTable(table: TableSchema, methods: readonly CompiledMethod[]): MaskedTable {
+  #maskedTable(table: TableSchema, masks: readonly ColumnMask[]): MaskedTable {
     const columns = table.columns.map((column, index): MaskedColumn => {
-      const method = methods[index]!;
+      const { method } = masks[index]!;
       return Object.freeze({
         name: column.name,
         type: method.type,
@@ -114,19 +163,53 @@ export class CompiledPolicy {
       columns: Object.freeze(columns),
       key: table.key,
       policy: JSON.stringify(
-        table.columns.map((column, index) => [column.name, methods[index]!.description]),
+        table.columns.map((column, index) => [column.name, masks[index]!.method.description]),
       ),
       keyEpoch: this.#keys.epoch,
       keyFingerprint: this.#keys.fingerprint,
     });
   }
 
+  /** The column's own rule, or that of the column it references. */
   #rule(table: TableSchema, column: Column): ColumnRule | undefined {
-    return this.#document.tables.get(displayName(table))?.get(column.name);
+    return this.#ruleAt(displayName(table), column.name, new Set());
   }
 
-  #resolve(rule: ColumnRule, where: string): { readonly method: MethodDocument; readonly domain: string } {
-    if (rule.kind === 'method') return { method: rule.method, domain: `column:${where}` };
+  #ruleAt(table: string, column: string, seen: Set<string>): ColumnRule | undefined {
+    const own = this.#document.tables.get(table)?.get(column);
+    const where = `${table}.${column}`;
+    const reference = this.#references.get(where);
+    if (own !== undefined || reference === undefined || seen.has(where)) return own;
+    return this.#ruleAt(displayName(reference), reference.column, seen.add(where));
+  }
+
+  /** A column without a domain has a token space of its own; a foreign key has that of the column it leads to. */
+  #ownSpace(where: string): string {
+    const seen = new Set<string>();
+    let at = where;
+    for (
+      let reference = this.#references.get(at);
+      reference !== undefined && !seen.has(at);
+      reference = this.#references.get(at)
+    ) {
+      seen.add(at);
+      at = `${displayName(reference)}.${reference.column}`;
+    }
+    return `column:${at}`;
+  }
+
+  #learnReferences(tables: readonly TableSchema[]): void {
+    for (const table of tables) {
+      for (const column of table.columns) {
+        const where = `${displayName(table)}.${column.name}`;
+        if (column.references !== undefined && !this.#references.has(where))
+          this.#references.set(where, column.references);
+      }
+    }
+  }
+
+  #resolve(rule: ColumnRule, where: string): { readonly method: Rule; readonly space: string } {
+    if (rule.kind === 'method') return { method: rule.method, space: this.#ownSpace(where) };
     const method = this.#document.domains.get(rule.domain);
     if (method === undefined) {
       throw new RowsealError('RS-MASK-003', {
@@ -134,47 +217,82 @@ export class CompiledPolicy {
         place: { file: 'configuration', path: `mask.tables.${where}` },
       });
     }
-    return { method, domain: `domain:${rule.domain}` };
+    return { method, space: `domain:${rule.domain}` };
   }
 
-  #compile(rule: ColumnRule, column: Column, where: string): CompiledMethod {
-    const { method, domain } = this.#resolve(rule, where);
-    switch (method.method) {
-      case 'keep':
-        return {
-          transform: { kind: 'keep' },
-          type: column.type,
-          injective: true,
-          description: { method: 'keep' },
-        };
-      case 'drop':
-        return {
-          transform: { kind: 'drop' },
-          type: column.type,
-          injective: false,
-          description: { method: 'drop' },
-        };
-      case 'redact':
-        return compileRedact(method.with, column.type, where);
-      case 'partial':
-        return compilePartial(method, column.type, where);
-      case 'token':
-        return this.#token(method, domain);
+  #space(name: string): KeySpace {
+    let space = this.#spaces.get(name);
+    if (space === undefined) {
+      space = new KeySpace(this.#keys, name);
+      this.#spaces.set(name, space);
     }
+    return space;
   }
 
-  /** One object per domain and options: the derived key and its buffers are shared by every column of the domain. */
-  #token(method: Extract<MethodDocument, { method: 'token' }>, domain: string): CompiledMethod {
-    const identity = JSON.stringify([domain, method.normalize, method.prefix]);
-    let compiled = this.#methods.get(identity);
-    if (compiled === undefined) {
-      compiled = compileToken(
-        { domain, normalize: method.normalize, prefix: method.prefix },
-        this.#keys.domain(domain),
-      );
-      this.#methods.set(identity, compiled);
+  #compile(rule: ColumnRule, column: Column, where: string, isKey: boolean, table: TableSchema): ColumnMask {
+    const { method, space } = this.#resolve(rule, where);
+    const context: MethodContext = {
+      where,
+      isKey,
+      space: this.#space(space),
+      host: this.#host,
+      entity: (by, entity) => this.#entity(by, entity, table, where),
+      inner: (path, type) => this.#inner(path.rule, type, `${where}${path.path.slice(1)}`),
+    };
+    return handleColumn(
+      column.name,
+      where,
+      compileMethod(method, column, context),
+      method,
+      context.space,
+      isKey,
+    );
+  }
+
+  /** A rule inside a document. Its place has a token space of its own, unless it names a domain. */
+  #inner(rule: ColumnRule, type: ColumnType, where: string): CompiledMethod {
+    const { method, space } = this.#resolve(rule, where);
+    const column: Column = { name: where, type, sourceType: type.kind, id: null };
+    return compileMethod(method, column, {
+      where,
+      isKey: false,
+      space: this.#space(space),
+      host: this.#host,
+      entity: () => {
+        throw new RowsealError('RS-MASK-005', { detail: `${where}: date_shift works on columns` });
+      },
+      inner: () => {
+        throw new RowsealError('RS-MASK-005', { detail: `${where}: json inside json` });
+      },
+    });
+  }
+
+  #entity(
+    by: string,
+    entity: string | null,
+    table: TableSchema,
+    where: string,
+  ): { readonly index: number; readonly space: KeySpace; readonly column: string } {
+    const names = table.columns.map((column) => column.name);
+    const index = names.indexOf(by);
+    if (index < 0) {
+      throw new RowsealError('RS-MASK-002', {
+        detail: `${where}: table ${displayName(table)} has no column \`${by}\`${similar(by, names)}`,
+      });
     }
-    return compiled;
+    if (!table.key.includes(index) && !ALWAYS_SENT.has(table.columns[index]!.type.kind)) {
+      throw new RowsealError('RS-MASK-005', {
+        detail: `${where}: \`${by}\` is neither part of the row key nor of a short type; a source leaves such a column out when it did not change`,
+      });
+    }
+    const rule = this.#rule(table, table.columns[index]!);
+    const space =
+      entity !== null
+        ? `entity:${entity}`
+        : rule?.kind === 'domain'
+          ? `domain:${rule.domain}`
+          : this.#ownSpace(`${displayName(table)}.${by}`);
+    return { index, space: this.#space(space), column: by };
   }
 
   #refuseUnknownNames(tables: readonly TableSchema[]): void {
@@ -197,6 +315,22 @@ export class CompiledPolicy {
       }
     }
   }
+}
+
+/** Types of a fixed size, which Postgres never leaves out of a change as unchanged TOAST. */
+const ALWAYS_SENT: ReadonlySet<ColumnType['kind']> = new Set([
+  'int',
+  'uuid',
+  'boolean',
+  'date',
+  'timestamp',
+  'enum',
+]);
+
+/** What decides the masked value, without what decides about values that cannot be masked. */
+function sameValues(method: CompiledMethod): string {
+  const { on_error, short, foreign, on_null, ...rest } = method.description;
+  return JSON.stringify(rest);
 }
 
 function similar(name: string, candidates: readonly string[]): string {

@@ -1,5 +1,7 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { ColumnType } from '../model/type.ts';
+import { parseDate } from './calendar.ts';
+import { JsonCursor } from './json-text.ts';
 import type { CompiledMethod } from './method.ts';
 
 /** Replaces every value by null, by a fixed text, or by a value that fits the type. A null stays null. */
@@ -10,13 +12,14 @@ export function compileRedact(
 ): CompiledMethod {
   const value =
     replacement === 'null' ? null : replacement === 'shape' ? shapeOf(type) : replacement.constant;
-  if (typeof replacement === 'object' && !fits(replacement.constant, type)) {
+  if (typeof replacement === 'object' && !fitsType(replacement.constant, type)) {
     throw new RowsealError('RS-MASK-005', { detail: `${where}: the constant is not a ${type.kind}` });
   }
   return {
     transform: { kind: 'constant', value },
     type,
     injective: false,
+    reversible: false,
     description: { method: 'redact', with: replacement },
   };
 }
@@ -55,7 +58,8 @@ export function shapeOf(type: ColumnType): string | null {
   }
 }
 
-function fits(constant: string, type: ColumnType): boolean {
+/** Whether a text can be read as the type; where the notation is the source's own affair, only plain forms pass. */
+export function fitsType(constant: string, type: ColumnType): boolean {
   switch (type.kind) {
     case 'int':
       return /^-?\d{1,20}$/.test(constant);
@@ -65,7 +69,13 @@ function fits(constant: string, type: ColumnType): boolean {
     case 'boolean':
       return constant === 't' || constant === 'f';
     case 'date':
-      return /^\d{4}-\d\d-\d\d$/.test(constant);
+      return parseDate(constant)?.time === '';
+    case 'timestamp':
+      return (parseDate(constant)?.time ?? '') !== '';
+    case 'json':
+      return isJson(constant);
+    case 'bytes':
+      return /^\\x(?:[0-9a-f]{2})*$/.test(constant);
     case 'uuid':
       return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(constant);
     case 'enum':
@@ -76,5 +86,16 @@ function fits(constant: string, type: ColumnType): boolean {
       return true;
     default:
       return false;
+  }
+}
+
+function isJson(text: string): boolean {
+  const cursor = new JsonCursor(text);
+  try {
+    cursor.skip(0);
+    cursor.end();
+    return true;
+  } catch {
+    return false;
   }
 }

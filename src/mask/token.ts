@@ -19,6 +19,7 @@ const alphabets: Readonly<Record<TokenAlphabet, { readonly characters: string; r
 
 /** A digest has 256 bits; what is drawn base by base leaves 64 of them over, so that the bias is below 2^-64. */
 const DRAWN_BITS_MAX = 192;
+const DEFAULT_BITS = 128;
 /** Below this a token of a key column is not safe from collisions: 2^32 values would meet one. */
 const KEY_BITS_MIN = 64;
 /** Below this tokens of a table of thousands collide. */
@@ -38,7 +39,8 @@ export function compileToken(
   where: string,
   isKey: boolean,
 ): CompiledMethod {
-  const { normalize, prefix, alphabet, length } = options;
+  const { normalize, prefix, alphabet = 'base64url' } = options;
+  const length = options.length ?? Math.ceil(DEFAULT_BITS / alphabets[alphabet].bits);
   const bits = Math.floor(length * alphabets[alphabet].bits);
   const most = alphabet === 'base64url' || alphabet === 'hex' ? 256 : DRAWN_BITS_MAX;
   if (bits > most + 6) throw unsuitable(where, `${length} characters need ${bits} bits, there are ${most}`);
@@ -74,8 +76,7 @@ interface TokenForm {
 function tokenizer(space: KeySpace, form: TokenForm): (value: string) => MaskResult {
   const { normalize, prefix, alphabet, length, padded } = form;
   const hmac = space.hmac();
-  const prepare = (value: string): string =>
-    normalizeValue(padded ? unpad(value) : value, normalize);
+  const prepare = (value: string): string => normalizeValue(padded ? unpad(value) : value, normalize);
   const plain = normalize.length === 0 && !padded;
   const draw = drawing(alphabet, length);
   return (value) => {
@@ -106,7 +107,8 @@ function drawing(alphabet: TokenAlphabet, length: number): (digest: string) => s
 export function fallbackToken(space: KeySpace): (value: string) => string {
   const hmac = space.hmac();
   // JSON writes a lone surrogate as an escape, so that different values stay different.
-  return (value) => `tok_${hmac.text(value.isWellFormed() ? value : JSON.stringify(value), 'base64url').slice(0, 22)}`;
+  return (value) =>
+    `tok_${hmac.text(value.isWellFormed() ? value : JSON.stringify(value), 'base64url').slice(0, 22)}`;
 }
 
 function unsuitable(where: string, why: string): RowsealError {

@@ -16,6 +16,13 @@ export interface Column {
    * the identity. A column dropped and added again under one name has another id.
    */
   readonly id: string | null;
+  /** The column that a foreign key of this one leads to. Not part of the version: it may come and go. */
+  readonly references?: ColumnReference;
+}
+
+/** A column of a table, by name. */
+export interface ColumnReference extends TableName {
+  readonly column: string;
 }
 
 /**

@@ -1,12 +1,13 @@
+import { type CustomHost, noCustomFunctions } from '../../src/mask/custom.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../src/mask/keys.ts';
 import { CompiledPolicy } from '../../src/mask/policy.ts';
-import type { ColumnRule, MethodDocument, PolicyDocument } from '../../src/mask/policy-document.ts';
+import type { ColumnRule, PolicyDocument, Rule } from '../../src/mask/policy-document.ts';
 import type { Column, TableSchema } from '../../src/model/table.ts';
 import type { ColumnType } from '../../src/model/type.ts';
 
 export const TEST_KEYS = MaskKeys.parse(generateMaskKeyFile(), 1);
 
-export const method = (m: MethodDocument): ColumnRule => ({ kind: 'method', method: m });
+export const method = (m: Rule): ColumnRule => ({ kind: 'method', method: m });
 export const domain = (name: string): ColumnRule => ({ kind: 'domain', domain: name });
 export const keep = method({ method: 'keep' });
 export const token = method({ method: 'token', normalize: [], prefix: 'tok_' });
@@ -17,6 +18,7 @@ export function policy(
   columns: Readonly<Record<string, ColumnRule>>,
   more: Partial<PolicyDocument> = {},
   keys: MaskKeys = TEST_KEYS,
+  host: CustomHost = noCustomFunctions,
 ): CompiledPolicy {
   return new CompiledPolicy(
     {
@@ -24,9 +26,11 @@ export function policy(
       keyEpoch: 1,
       domains: new Map(),
       tables: new Map([['public.people', new Map(Object.entries(columns))]]),
+      leakGuard: { oneIn: null, action: 'alert', except: new Set() },
       ...more,
     },
     keys,
+    host,
   );
 }
 

@@ -1,6 +1,6 @@
 import { createCipheriv } from 'node:crypto';
-import { FF1 } from '@noble/ciphers/ff1.js';
 import { aessiv } from '@noble/ciphers/aes.js';
+import { FF1 } from '@noble/ciphers/ff1.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Aes } from '../../src/mask/aes.ts';
@@ -21,7 +21,7 @@ describe('AES block', () => {
           const words = Uint32Array.from([0, 4, 8, 12].map((at) => Buffer.from(block).readUInt32BE(at)));
           new Aes(key).encrypt(words);
           const out = Buffer.alloc(16);
-          words.forEach((word, i) => out.writeUInt32BE(word, 4 * i));
+          for (const [i, word] of words.entries()) out.writeUInt32BE(word, 4 * i);
           expect(out.toString('hex')).toBe(cipher.update(block).toString('hex'));
         },
       ),
@@ -80,7 +80,11 @@ describe('FF1 against @noble/ciphers', () => {
         if (length < shortest(radix)) continue;
         compare(radix, Array(length).fill(0), new Uint8Array());
         compare(radix, Array(length).fill(radix - 1), new Uint8Array(3).fill(255));
-        compare(radix, Array.from({ length }, (_, i) => (i * 7919 + radix) % radix), hex('0102030405060708090a'));
+        compare(
+          radix,
+          Array.from({ length }, (_, i) => (i * 7919 + radix) % radix),
+          hex('0102030405060708090a'),
+        );
       }
     }
   });
@@ -88,20 +92,26 @@ describe('FF1 against @noble/ciphers', () => {
   it('for every length of the usual alphabets', () => {
     for (const radix of [2, 10, 16, 26, 36, 62]) {
       for (let length = shortest(radix); length <= 56; length++)
-        compare(radix, Array.from({ length }, (_, i) => (i * 31 + length) % radix), new Uint8Array(length % 41).fill(length));
+        compare(
+          radix,
+          Array.from({ length }, (_, i) => (i * 31 + length) % radix),
+          new Uint8Array(length % 41).fill(length),
+        );
     }
   });
 
   it('for any radix, length, tweak and numerals', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 2, max: 65_535 }).chain((radix) =>
-          fc.tuple(
-            fc.constant(radix),
-            fc.array(fc.nat(radix - 1), { minLength: shortest(radix), maxLength: 60 }),
-            fc.uint8Array({ maxLength: 40 }),
+        fc
+          .integer({ min: 2, max: 65_535 })
+          .chain((radix) =>
+            fc.tuple(
+              fc.constant(radix),
+              fc.array(fc.nat(radix - 1), { minLength: shortest(radix), maxLength: 60 }),
+              fc.uint8Array({ maxLength: 40 }),
+            ),
           ),
-        ),
         ([radix, numerals, tweak]) => compare(radix, numerals, tweak),
       ),
       { numRuns: 1500 },

@@ -28,6 +28,8 @@ interface CatalogColumn {
   readonly sourceType: string;
   readonly inPrimaryKey: boolean;
   readonly inIdentity: boolean;
+  /** `[namespace, table, column]` of a foreign key that leads away from this column; null: none. */
+  readonly references: readonly [string, string, string] | null;
 }
 
 /** Looks up what the stream does not say: column numbers, type names, primary keys. */
@@ -84,6 +86,7 @@ export class Catalog {
             ? match.sourceType
             : `oid ${column.typeOid}`,
         id: match === undefined ? null : String(match.attnum),
+        ...referencesOf(match),
       });
     });
     // Under FULL every column is flagged; the primary key then still tells rows apart.
@@ -106,7 +109,13 @@ export class Catalog {
               EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS "inPrimaryKey",
               EXISTS (SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
                       WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey)
-                        AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS "inIdentity"
+                        AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS "inIdentity",
+              (SELECT ARRAY[fn.nspname::text, fc.relname::text, fa.attname::text]
+               FROM pg_constraint k CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS pair (own, other)
+               JOIN pg_class fc ON fc.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
+               JOIN pg_attribute fa ON fa.attrelid = k.confrelid AND fa.attnum = pair.other
+               WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND pair.own = a.attnum
+               ORDER BY k.conname LIMIT 1) AS "references"
        FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum`,
       [oid],
     );
@@ -137,6 +146,11 @@ export class Catalog {
       throw postgresError(thrown, 'reading the catalog');
     }
   }
+}
+
+function referencesOf(column: CatalogColumn | undefined): Pick<Column, 'references'> {
+  const path = column?.references ?? null;
+  return path === null ? {} : { references: { namespace: path[0], name: path[1], column: path[2] } };
 }
 
 /**

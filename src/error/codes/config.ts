@@ -60,4 +60,17 @@ export const configCodes = defineCodes({
       'Keys are never overwritten: a lost mask key breaks every join with older tokens, a lost signing key ends the log.',
     fix: 'choose another directory, or move the file away',
   },
+  'RS-CFG-008': {
+    kind: 'config',
+    title: 'a module of the mask policy cannot be read',
+    explain: 'A `custom` rule names a JavaScript module, relative to the configuration file.',
+    fix: 'correct its path',
+  },
+  'RS-CFG-009': {
+    kind: 'config',
+    title: 'the command for the mask key failed',
+    explain:
+      '`mask.key.command` runs without a shell and must print the key on its standard output and exit with 0 in time. What it prints on stderr is not shown.',
+    fix: 'run the command by hand, and see what it says',
+  },
 });

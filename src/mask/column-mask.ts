@@ -1,0 +1,130 @@
+import { RowsealError } from '../error/rowseal-error.ts';
+import type { MaskedCell } from '../model/cell.ts';
+import type { KeySpace } from './key-space.ts';
+import type { CompiledMethod, UnfitAction, UnfitReason } from './method.ts';
+import type { Handling } from './policy-document.ts';
+import { fitsType } from './redact.ts';
+import { fallbackToken } from './token.ts';
+
+/** A compiled method with its answers for what it cannot take. */
+export interface ColumnMask {
+  readonly name: string;
+  /** `namespace.table.column`. */
+  readonly where: string;
+  readonly method: CompiledMethod;
+  /** What a null becomes. */
+  readonly onNull: string | null;
+  actionFor(reason: UnfitReason): UnfitAction;
+  /** The token that stands for a value under the action `hash`. */
+  hash(value: string): string;
+}
+
+/**
+ * A value that a method cannot take is redacted, or stops the pipeline: it never passes. On a key column it stops unless
+ * told to become a token, because a null would make one row of many.
+ *
+ * @throws RowsealError RS-MASK-004, -005
+ */
+export function handleColumn(
+  name: string,
+  where: string,
+  method: CompiledMethod,
+  handling: Handling,
+  space: KeySpace,
+  isKey: boolean,
+): ColumnMask {
+  const declared = [handling.onError, handling.short, handling.foreign];
+  if (isKey && (declared.includes('redact') || handling.onNull !== undefined)) {
+    throw new RowsealError('RS-MASK-004', {
+      detail: `${where} is part of the row key; what its method cannot take may halt or become a token (hash), not null or a constant`,
+    });
+  }
+  if (declared.includes('hash') && method.type.kind !== 'text')
+    throw new RowsealError('RS-MASK-005', {
+      detail: `${where}: hash makes text, the column stays ${method.type.kind}`,
+    });
+  const onNull = handling.onNull?.constant ?? null;
+  if (onNull !== null && !fitsType(onNull, method.type))
+    throw new RowsealError('RS-MASK-005', {
+      detail: `${where}: the constant for nulls is not a ${method.type.kind}`,
+    });
+  const other = handling.onError ?? (isKey ? 'halt' : 'redact');
+  const actions: Readonly<Partial<Record<UnfitReason, UnfitAction>>> = {
+    short: handling.short ?? other,
+    foreign: handling.foreign ?? other,
+  };
+  let fallback: ((value: string) => string) | null = null;
+  return {
+    name,
+    where,
+    method: { ...method, description: { ...method.description, ...describe(handling) } },
+    onNull,
+    actionFor: (reason) => actions[reason] ?? other,
+    hash: (value) => {
+      fallback ??= fallbackToken(space);
+      return fallback(value);
+    },
+  };
+}
+
+function describe(handling: Handling): Readonly<Record<string, unknown>> {
+  return {
+    ...(handling.onError === undefined ? {} : { on_error: handling.onError }),
+    ...(handling.short === undefined ? {} : { short: handling.short }),
+    ...(handling.foreign === undefined ? {} : { foreign: handling.foreign }),
+    ...(handling.onNull === undefined ? {} : { on_null: handling.onNull.constant }),
+  };
+}
+
+/** Counts, by column and reason, what methods could not take. Names and numbers only. */
+export class UnfitCounts {
+  readonly #counts = new Map<
+    string,
+    { readonly column: string; readonly reason: UnfitReason; count: number }
+  >();
+
+  get empty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  add(column: string, reason: UnfitReason): void {
+    const key = `${column}\0${reason}`;
+    const entry = this.#counts.get(key);
+    if (entry === undefined) this.#counts.set(key, { column, reason, count: 1 });
+    else entry.count++;
+  }
+
+  /** What was counted since the last call. */
+  take(): readonly UnfitCount[] {
+    const counts = [...this.#counts.values()];
+    this.#counts.clear();
+    return counts;
+  }
+}
+
+export interface UnfitCount {
+  readonly column: string;
+  readonly reason: UnfitReason;
+  readonly count: number;
+}
+
+/** The cell for a value that the method could not take. @throws RowsealError RS-MASK-010 where the action is halt */
+export function unfitCell(
+  mask: ColumnMask,
+  reason: UnfitReason,
+  value: string,
+  counts: UnfitCounts,
+): MaskedCell {
+  counts.add(mask.name, reason);
+  switch (mask.actionFor(reason)) {
+    case 'redact':
+      return null;
+    case 'hash':
+      return mask.hash(value);
+    case 'halt':
+      throw new RowsealError('RS-MASK-010', {
+        detail: `${mask.where}: ${reason}`,
+        state: 'halted; the change is not sealed and not confirmed, so nothing is lost',
+      });
+  }
+}

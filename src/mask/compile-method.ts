@@ -1,0 +1,148 @@
+import { RowsealError } from '../error/rowseal-error.ts';
+import type { Column } from '../model/table.ts';
+import type { ColumnType } from '../model/type.ts';
+import { elementWise } from './array.ts';
+import { compileBucket, compileGeneralize, compileRound } from './coarsen.ts';
+import { type CustomHost, compileCustom } from './custom.ts';
+import { compileDateShift } from './date-shift.ts';
+import { compileFpe, compileIntegerFpe } from './fpe.ts';
+import { compileFreeText } from './free-text.ts';
+import { compileIp } from './ip.ts';
+import { compileJson, type JsonRule } from './json.ts';
+import type { KeySpace } from './key-space.ts';
+import type { CompiledMethod } from './method.ts';
+import { compilePartial } from './partial.ts';
+import { compilePhone } from './phone.ts';
+import type { JsonPathRule, MethodDocument, MethodName } from './policy-document.ts';
+import { compileRedact } from './redact.ts';
+import { compileReversible } from './reversible.ts';
+import { compileEmail, compileIban, compilePan, compileSsn, compileUuid } from './shapes.ts';
+import { compileToken } from './token.ts';
+
+/** What a method may ask of the policy and the table around its column. */
+export interface MethodContext {
+  /** `namespace.table.column`, for messages. */
+  readonly where: string;
+  readonly isKey: boolean;
+  readonly space: KeySpace;
+  readonly host: CustomHost;
+  /** The column that names the entity of a date. @throws RowsealError RS-MASK-002, -005 */
+  entity(
+    by: string,
+    space: string | null,
+  ): { readonly index: number; readonly space: KeySpace; readonly column: string };
+  /** A rule inside a document, compiled for a scalar of the given type. */
+  inner(rule: JsonPathRule, type: ColumnType): CompiledMethod;
+}
+
+/** Methods that see an array as one value. The others work on its elements. */
+const WHOLE: ReadonlySet<MethodName> = new Set(['keep', 'drop', 'redact', 'json']);
+
+/** @throws RowsealError RS-MASK-005 when the method does not fit the column's type, and what the methods throw */
+export function compileMethod(
+  method: MethodDocument,
+  column: Column,
+  context: MethodContext,
+): CompiledMethod {
+  if (column.type.kind === 'array' && !WHOLE.has(method.method)) {
+    const element: Column = {
+      ...column,
+      type: column.type.element,
+      sourceType: column.sourceType.replace(/(?:\[\])+$/, ''),
+    };
+    return elementWise(compileMethod(method, element, context), column.type);
+  }
+  const { type } = column;
+  const { where, space } = context;
+  switch (method.method) {
+    case 'keep':
+      return {
+        transform: { kind: 'keep' },
+        type,
+        injective: true,
+        reversible: false,
+        description: { method: 'keep' },
+      };
+    case 'drop':
+      return {
+        transform: { kind: 'drop' },
+        type,
+        injective: false,
+        reversible: false,
+        description: { method: 'drop' },
+      };
+    case 'redact':
+      return compileRedact(method.with, type, where);
+    case 'partial':
+      return compilePartial(method, type, where);
+    case 'token':
+      return compileToken(method, space, type, where, context.isKey);
+    case 'reversible':
+      return compileReversible(space);
+    case 'fpe':
+      return type.kind === 'int'
+        ? compileIntegerFpe(method, space, type, where)
+        : compileFpe(method, space, type, where);
+    case 'pan':
+      return compilePan(method, space, type, where);
+    case 'phone':
+      return compilePhone(method.country, space, type, where);
+    case 'email':
+      return compileEmail(method.host, space, type, where);
+    case 'iban':
+      return compileIban(space, type, where);
+    case 'us_ssn':
+      return compileSsn(space, type, where);
+    case 'uuid':
+      return compileUuid(space, type, where);
+    case 'ip':
+      return compileIp(space, column, where);
+    case 'date_shift':
+      return compileDateShift(method.maxDays, context.entity(method.by, method.entity), column, where);
+    case 'bucket':
+      return compileBucket(method.bounds, method.labels, column, where);
+    case 'generalize':
+      return compileGeneralize(method.to, column, where);
+    case 'round':
+      return compileRound(method.to, column, where);
+    case 'json':
+      return compileJson(
+        method.paths.map((path) => jsonRule(path, context)),
+        method.otherwise,
+        type,
+        where,
+      );
+    case 'scan':
+      return compileFreeText(method, space, type, where);
+    case 'custom':
+      return compileCustom(method, context.host, type);
+  }
+}
+
+const JSON_TEXT: ColumnType = { kind: 'text', maxLength: null, padded: false };
+const JSON_NUMBER: ColumnType = { kind: 'decimal', precision: null, scale: null };
+
+/** A method that knows only text takes a number by its digits; one that knows only numbers redacts a text. */
+function jsonRule(rule: JsonPathRule, context: MethodContext): JsonRule {
+  const text = attempt(() => context.inner(rule, JSON_TEXT));
+  const number = attempt(() => context.inner(rule, JSON_NUMBER));
+  if (text instanceof RowsealError && number instanceof RowsealError) throw text;
+  if (text instanceof RowsealError) {
+    const compiled = number as CompiledMethod;
+    return {
+      path: rule.path,
+      text: { ...compiled, transform: { kind: 'constant', value: null } },
+      number: compiled,
+    };
+  }
+  return { path: rule.path, text, number: number instanceof RowsealError ? null : number };
+}
+
+function attempt(compile: () => CompiledMethod): CompiledMethod | RowsealError {
+  try {
+    return compile();
+  } catch (error) {
+    if (error instanceof RowsealError && error.code === 'RS-MASK-005') return error;
+    throw error;
+  }
+}
