@@ -5,8 +5,9 @@ import type { Position } from '../model/position.ts';
 import { tableKey } from '../model/table.ts';
 import type { GroupWriter, SealedGroup } from './audit-log.ts';
 import { ByteBuilder } from './bytes.ts';
+import { erasurePayload } from './erased.ts';
 import { recordPosition } from './journal-leaf.ts';
-import { encodeTransactionFields } from './record.ts';
+import { encodeTransactionFields, RecordKind } from './record.ts';
 import type { RecordTransaction, TableLog, TableState } from './table-log.ts';
 
 /** What a group needs of its log. */
@@ -126,6 +127,22 @@ export class OpenGroup implements GroupWriter {
         this.#bytes += payload.length;
         return;
       }
+      case 'finding': {
+        const { action, columns } = event.finding;
+        const payload = JSON.stringify({
+          action,
+          columns: columns.map(({ column, kind, count }) => ({ column, kind, count })),
+        });
+        (await this.#log(event.table)).appendNotice(event.table, RecordKind.finding, payload);
+        return;
+      }
+      case 'erasure':
+        (await this.#log(event.table)).appendNotice(
+          event.table,
+          RecordKind.erasure,
+          erasurePayload(event.erasure),
+        );
+        return;
       case 'gap':
         this.#gaps.push(event.gap);
     }

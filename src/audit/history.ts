@@ -5,6 +5,7 @@ import { type Op, opLetter } from '../model/change.ts';
 import type { TableName } from '../model/table.ts';
 import { ByteReader } from './bytes.ts';
 import type { Disk } from './disk.ts';
+import { isErased } from './erased.ts';
 import { FrameType } from './frame.ts';
 import { DIGEST_BYTES, type Digest, leafHash, SALT_BYTES } from './hashing.ts';
 import { inclusionProof, verifyInclusion } from './inclusion-proof.ts';
@@ -104,7 +105,7 @@ async function versionOf(
   record: AuditRecord,
   schema: string,
   policy: string,
-  images: AsyncGenerator<Buffer>,
+  images: AsyncGenerator<Buffer | null>,
   key: readonly string[],
 ): Promise<Omit<RowVersion, 'proof' | 'proven' | 'leaf'> | null> {
   if (record.kind !== RecordKind.change) return null;
@@ -116,6 +117,8 @@ async function versionOf(
     const next = await images.next();
     if (next.done === true) return null;
     cells = [];
+    // Erased: the record stands, what it said of the row is gone.
+    if (next.value === null) continue;
     decodeImageBody(next.value, table.columns.length, cells);
     matches ||= table.key.length === key.length && table.key.every((column, i) => cells[column] === key[i]);
   }
@@ -129,14 +132,15 @@ async function versionOf(
   };
 }
 
-async function* imageStream(disk: Disk, directory: string, folder: string): AsyncGenerator<Buffer> {
+async function* imageStream(disk: Disk, directory: string, folder: string): AsyncGenerator<Buffer | null> {
   for (const segment of await listSegments(disk, join(directory, folder), 'rows')) {
     const file = await readSegmentFile(disk, directory, folder, 'rows', segment);
     for (const frame of file?.frames ?? []) {
       const reader = new ByteReader(frame.payload);
       while (!reader.done) {
-        reader.bytes(SALT_BYTES);
-        yield reader.bytes(reader.u32());
+        const erased = isErased(reader.bytes(SALT_BYTES));
+        const body = reader.bytes(reader.u32());
+        yield erased ? null : body;
       }
     }
   }

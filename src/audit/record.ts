@@ -12,6 +12,7 @@ export const RecordKind = {
   key: 7,
   gap: 8,
   erasure: 9,
+  finding: 10,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -61,7 +62,7 @@ export interface AuditRecord {
   /** Hashes of the row images. */
   readonly before: Digest | null;
   readonly after: Digest | null;
-  /** What genesis, schema, policy, snapshot, truncate carry: canonical JSON in UTF-8. */
+  /** What genesis, schema, policy, snapshot, truncate, erasure, finding carry: canonical JSON in UTF-8. */
   readonly payload: string;
 }
 

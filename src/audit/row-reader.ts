@@ -5,6 +5,7 @@ import { MASK_WARRANT } from '../model/mask-warrant.ts';
 import { KEY_TAG_BYTES, MaskedRun, type MaskedTable } from '../model/masked.ts';
 import { ByteReader, MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
+import { isErased } from './erased.ts';
 import { FrameType } from './frame.ts';
 import { SALT_BYTES } from './hashing.ts';
 import type { Extent, TouchedTable } from './journal-leaf.ts';
@@ -53,8 +54,15 @@ export async function* readTableEvents(
           yield run.finish();
           run = null;
         }
+        const bodies = await images.take(record);
+        if (bodies === null) {
+          // Erased: who asks for a person's data to be gone does not want it replayed into another warehouse.
+          if (run !== null) yield run.finish();
+          run = null;
+          continue;
+        }
         run ??= new RunBuilder(record, versions.of(record));
-        await run.add(record, images);
+        run.add(record, bodies);
       }
     }
   }
@@ -87,16 +95,10 @@ class RunBuilder {
     );
   }
 
-  async add(record: AuditRecord, images: ImageStream): Promise<void> {
+  add(record: AuditRecord, bodies: readonly Buffer[]): void {
     const width = this.#table.columns.length;
-    let bits = 0;
-    for (const [hash, bit] of [
-      [record.before, Image.before],
-      [record.after, Image.after],
-    ] as const) {
-      if (hash === null) continue;
-      bits |= bit;
-      const body = images.buffered() ?? (await images.load());
+    const bits = (record.before === null ? 0 : Image.before) | (record.after === null ? 0 : Image.after);
+    for (const body of bodies) {
       decodeImageBody(body, width, this.#cells);
       this.#bytes += body.length;
     }
@@ -126,6 +128,11 @@ class RunBuilder {
   }
 }
 
+interface StoredImage {
+  readonly salt: Buffer;
+  readonly body: Buffer;
+}
+
 /** Row images in the order of the records that name them. */
 class ImageStream {
   readonly #frames: AsyncGenerator<Buffer>;
@@ -135,19 +142,32 @@ class ImageStream {
     this.#frames = payloads(disk, path, 'rows', extents);
   }
 
+  /** The images of a record; null: one of them was erased. */
+  async take(record: AuditRecord): Promise<readonly Buffer[] | null> {
+    const bodies: Buffer[] = [];
+    let erased = false;
+    for (const hash of [record.before, record.after]) {
+      if (hash === null) continue;
+      const image = this.#buffered() ?? (await this.#load());
+      erased ||= isErased(image.salt);
+      bodies.push(image.body);
+    }
+    return erased ? null : bodies;
+  }
+
   /** The next image if it is in memory. */
-  buffered(): Buffer | null {
+  #buffered(): StoredImage | null {
     if (this.#reader === null || this.#reader.done) return null;
-    this.#reader.bytes(SALT_BYTES);
-    return this.#reader.bytes(this.#reader.u32());
+    const salt = this.#reader.bytes(SALT_BYTES);
+    return { salt, body: this.#reader.bytes(this.#reader.u32()) };
   }
 
   /** The next image, after reading on. */
-  async load(): Promise<Buffer> {
+  async #load(): Promise<StoredImage> {
     const next = await this.#frames.next();
     if (next.done === true) throw new MalformedBytes('a row image is missing');
     this.#reader = new ByteReader(next.value);
-    const image = this.buffered();
+    const image = this.#buffered();
     if (image === null) throw new MalformedBytes('a frame of row images is empty');
     return image;
   }

@@ -183,6 +183,16 @@ export class TableLog {
     this.#appendEvent(table, RecordKind.snapshot, 0, payload, ordinal, transaction);
   }
 
+  /** A record outside transactions: what the leak guard met, or an erasure. */
+  appendNotice(
+    table: MaskedTable,
+    kind: typeof RecordKind.finding | typeof RecordKind.erasure,
+    payload: string,
+  ): void {
+    this.#useVersion(table);
+    this.#appendMeta(kind, payload);
+  }
+
   /** Closes the group for this table: trailer with the signed head. Nothing is written yet. */
   endGroup(group: number, signer: HeadSigner, keyName: string): TouchedTable & { readonly note: string } {
     this.#closeFrames();

@@ -9,6 +9,7 @@ import type { PipelineStatus } from '../pipeline/status.ts';
 
 /** Passes what a pipeline tells on to log and metrics. */
 export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
+  const told = new Told();
   return {
     stateChanged(state, reason) {
       metrics.entered(state);
@@ -46,6 +47,33 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
         fix: error.fix,
       });
     },
+    unfitValues(table, counts) {
+      for (const { column, reason, count } of counts) {
+        metrics.unfit(table, column, reason, count);
+        if (!told.first(`unfit ${table}.${column} ${reason}`)) continue;
+        logger.log('warn', {
+          message: 'values do not fit the method of their column; counted in rowseal_mask_unfit_values_total',
+          table,
+          column,
+          reason,
+          fix: `see docs/masking.md, on_error`,
+        });
+      }
+    },
+    leaks(table, counts) {
+      for (const { column, kind, count } of counts) {
+        metrics.leaked(table, column, kind, count);
+        if (!told.first(`leak ${table}.${column} ${kind}`)) continue;
+        logger.log('warn', {
+          message: 'personal data in a column that the policy keeps; counted in rowseal_mask_leaks_total',
+          code: 'RS-MASK-012',
+          table,
+          column,
+          reason: kind,
+          fix: `mask ${table}.${column}, or name it under mask.leak_guard.except`,
+        });
+      }
+    },
     undecidedColumns(table, columns) {
       logger.log('warn', {
         message: 'columns without a decision are redacted',
@@ -56,6 +84,19 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
       });
     },
   };
+}
+
+/** What repeats with every row is told once an hour; the metrics count it all. */
+class Told {
+  readonly #at = new Map<string, number>();
+
+  first(what: string): boolean {
+    const now = performance.now();
+    const last = this.#at.get(what);
+    if (last !== undefined && now - last < 3_600_000) return false;
+    this.#at.set(what, now);
+    return true;
+  }
 }
 
 /** A picture of the pipeline at this moment, from memory. */

@@ -18,6 +18,8 @@ export interface LeakCount {
 /** Classes that can be told from harmless text with some certainty; names and coordinates cannot. */
 const CLASSES: readonly TextClass[] = ['email', 'iban', 'pan', 'us_ssn', 'phone', 'secret', 'national_id'];
 
+const NONE: readonly LeakCount[] = [];
+
 /** Shorter raw values turn up by chance. */
 const RAW_CHARACTERS_MIN = 6;
 
@@ -88,7 +90,12 @@ export class LeakGuard {
     }
   }
 
+  get action(): LeakGuardDocument['action'] {
+    return this.#action;
+  }
+
   take(): readonly LeakCount[] {
+    if (this.#counts.size === 0) return NONE;
     const counts = [...this.#counts.values()];
     this.#counts.clear();
     return counts;

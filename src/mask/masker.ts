@@ -67,6 +67,10 @@ export class TableMasker {
     return this.#unfit.empty ? NONE : this.#unfit.take();
   }
 
+  get guardAction(): 'alert' | 'redact' | 'halt' {
+    return this.#guard?.action ?? 'alert';
+  }
+
   /** What the leak guard met since the last call. */
   takeLeaks(): readonly LeakCount[] {
     return this.#guard?.take() ?? NONE;

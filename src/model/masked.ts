@@ -103,4 +103,21 @@ export type MaskedEvent =
       readonly restartIdentity: boolean;
     }
   | { readonly kind: 'snapshot'; readonly table: MaskedTable; readonly phase: 'begin' | 'end' }
+  /** What the leak guard met in the rows before it. Names and counts, no values. */
+  | { readonly kind: 'finding'; readonly table: MaskedTable; readonly finding: LeakFinding }
+  /** Somebody had the images of a row erased. */
+  | { readonly kind: 'erasure'; readonly table: MaskedTable; readonly erasure: Erasure }
   | { readonly kind: 'gap'; readonly gap: Gap };
+
+export interface LeakFinding {
+  readonly action: 'alert' | 'redact' | 'halt';
+  readonly columns: readonly { readonly column: string; readonly kind: string; readonly count: number }[];
+}
+
+export interface Erasure {
+  /** Row-key tags, 32 hex digits each, ascending. */
+  readonly tags: readonly string[];
+  readonly actor: string;
+  readonly reason: string;
+  readonly images: number;
+}

@@ -14,6 +14,9 @@ export interface LogEvent {
   readonly sink?: string;
   readonly table?: string;
   readonly columns?: readonly string[];
+  readonly column?: string;
+  /** Why a value did not fit; a class of personal data. */
+  readonly reason?: string;
   readonly group?: number;
   readonly position?: string;
   readonly detail?: string;

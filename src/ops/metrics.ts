@@ -28,6 +28,8 @@ export class Metrics {
   readonly #deadLetters: Gauge<string>;
   readonly #errors: Counter<string>;
   readonly #undecided: Gauge<string>;
+  readonly #unfit: Counter<string>;
+  readonly #leaks: Counter<string>;
   readonly #headSigned: Gauge<string>;
   readonly #memory: Gauge<string>;
 
@@ -84,6 +86,16 @@ export class Metrics {
       'Columns redacted because the policy does not decide them.',
       ['table'],
     );
+    this.#unfit = counter(
+      'mask_unfit_values_total',
+      'Values that the method of their column could not take, by reason; they became what its rule says.',
+      ['table', 'column', 'reason'],
+    );
+    this.#leaks = counter(
+      'mask_leaks_total',
+      'Row images in which the leak guard met personal data, or the raw value of a masked column, in a kept column.',
+      ['table', 'column', 'kind'],
+    );
     this.#headSigned = gauge('head_signed_timestamp_seconds', 'When the newest group was sealed and signed.');
     this.#memory = gauge('memory_used_bytes', 'Resident memory of the process.');
     for (const state of PIPELINE_STATES) this.#state.labels({ state }).set(0);
@@ -126,6 +138,14 @@ export class Metrics {
 
   failed(kind: string): void {
     this.#errors.labels({ kind }).inc();
+  }
+
+  unfit(table: string, column: string, reason: string, count: number): void {
+    this.#unfit.labels({ table: this.#table(table), column, reason }).inc(count);
+  }
+
+  leaked(table: string, column: string, kind: string, count: number): void {
+    this.#leaks.labels({ table: this.#table(table), column, kind }).inc(count);
   }
 
   undecided(table: string, columns: number): void {

@@ -1,10 +1,21 @@
+import type { UnfitCount } from '../mask/column-mask.ts';
+import type { LeakCount } from '../mask/leak-guard.ts';
 import type { TableMasker } from '../mask/masker.ts';
-import type { ChangeEvent } from '../model/change.ts';
-import type { MaskedEvent } from '../model/masked.ts';
+import type { ChangeEvent, RowRun } from '../model/change.ts';
+import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
 import type { TableSchema } from '../model/table.ts';
 
 /** Compiles a masker for a table version that appears in the stream: undecided columns are redacted (law 2). */
 export type MaskerCompiler = (table: TableSchema) => TableMasker;
+
+/** What happens in the mask and somebody should know of; names and counts, no values. */
+export interface MaskWatch {
+  newVersion(masker: TableMasker): void;
+  /** Values that did not fit their column's method. */
+  unfit(table: MaskedTable, counts: readonly UnfitCount[]): void;
+  /** What the leak guard met in kept columns. */
+  leaks(table: MaskedTable, counts: readonly LeakCount[]): void;
+}
 
 /**
  * Raw events in, masked events out; nothing raw leaves. One masker per table version, compiled when the version is
@@ -12,12 +23,12 @@ export type MaskerCompiler = (table: TableSchema) => TableMasker;
  */
 export class MaskStage {
   readonly #compile: MaskerCompiler;
-  readonly #onNewVersion: (masker: TableMasker) => void;
+  readonly #watch: MaskWatch;
   readonly #maskers = new Map<TableSchema, TableMasker>();
 
-  constructor(compile: MaskerCompiler, onNewVersion: (masker: TableMasker) => void) {
+  constructor(compile: MaskerCompiler, watch: MaskWatch) {
     this.#compile = compile;
-    this.#onNewVersion = onNewVersion;
+    this.#watch = watch;
   }
 
   mask(events: readonly ChangeEvent[]): readonly MaskedEvent[] {
@@ -28,7 +39,7 @@ export class MaskStage {
           masked.push(event);
           break;
         case 'rows':
-          masked.push({ kind: 'rows', run: this.#masker(event.run.table).mask(event.run) });
+          this.#mask(event.run, masked);
           break;
         case 'truncate':
         case 'snapshot':
@@ -42,13 +53,33 @@ export class MaskStage {
     return masked;
   }
 
+  #mask(run: RowRun, masked: MaskedEvent[]): void {
+    const masker = this.#masker(run.table);
+    try {
+      masked.push({ kind: 'rows', run: masker.mask(run) });
+    } finally {
+      // Also when a value halts the run: what was met up to there is counted.
+      const unfit = masker.takeUnfit();
+      if (unfit.length > 0) this.#watch.unfit(masker.table, unfit);
+      const leaks = masker.takeLeaks();
+      if (leaks.length > 0) {
+        this.#watch.leaks(masker.table, leaks);
+        masked.push({
+          kind: 'finding',
+          table: masker.table,
+          finding: { action: masker.guardAction, columns: leaks },
+        });
+      }
+    }
+  }
+
   #masker(table: TableSchema): TableMasker {
     let masker = this.#maskers.get(table);
     if (masker === undefined) {
       this.#forgetOlderVersions(table);
       masker = this.#compile(table);
       this.#maskers.set(table, masker);
-      this.#onNewVersion(masker);
+      this.#watch.newVersion(masker);
     }
     return masker;
   }

@@ -1,6 +1,8 @@
 import type { SealedGroup } from '../audit/audit-log.ts';
 import type { DeliveryBatch, SinkStats } from '../deliver/sink.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
+import type { UnfitCount } from '../mask/column-mask.ts';
+import type { LeakCount } from '../mask/leak-guard.ts';
 import type { MaskedEvent } from '../model/masked.ts';
 import type { PipelineState } from './status.ts';
 
@@ -15,4 +17,8 @@ export interface PipelineObserver {
   problem(where: 'source' | 'sink', name: string, error: RowsealError, retryInMs: number | null): void;
   /** A table version was met whose policy leaves columns undecided; they are redacted. */
   undecidedColumns(table: string, columns: readonly string[]): void;
+  /** Values did not fit the method of their column, and became what its rule says. */
+  unfitValues(table: string, counts: readonly UnfitCount[]): void;
+  /** The leak guard recognised personal data in kept columns. */
+  leaks(table: string, counts: readonly LeakCount[]): void;
 }

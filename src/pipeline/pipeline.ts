@@ -178,14 +178,15 @@ export class Pipeline {
     const capture = new Capture({
       source,
       log: this.#options.log,
-      stage: new MaskStage(
-        (table) => this.#options.policy.compileMasker(table, 'running'),
-        (masker) => {
+      stage: new MaskStage((table) => this.#options.policy.compileMasker(table, 'running'), {
+        newVersion: (masker) => {
           const name = displayName(masker.table);
           this.#undecided.set(name, masker.undecided.length);
           if (masker.undecided.length > 0) this.#options.observer.undecidedColumns(name, masker.undecided);
         },
-      ),
+        unfit: (table, counts) => this.#options.observer.unfitValues(displayName(table), counts),
+        leaks: (table, counts) => this.#options.observer.leaks(displayName(table), counts),
+      }),
       limits: this.#options.limits,
       after,
       onMasked: (events) => this.#options.observer.masked(events),

@@ -32,6 +32,8 @@ const observer: PipelineObserver = {
     finished.reject(error);
   },
   undecidedColumns() {},
+  unfitValues() {},
+  leaks() {},
 };
 const { pipeline, close } = await wirePipeline(loadConfig(configFile, process.env), observer);
 const run = pipeline.run();

@@ -315,6 +315,8 @@ async function applyGroup(
             await writerOf(event.table).empty('snapshot', group, seq++, commitTimeUs);
           break;
         case 'gap':
+        case 'finding':
+        case 'erasure':
           break;
       }
     }

@@ -6,7 +6,8 @@ export type ProblemCode =
   | 'RS-AUD-023'
   | 'RS-AUD-024'
   | 'RS-AUD-025'
-  | 'RS-AUD-026';
+  | 'RS-AUD-026'
+  | 'RS-AUD-028';
 
 export interface Problem {
   readonly code: ProblemCode;
@@ -29,6 +30,11 @@ export interface VerifyReport {
   readonly records: number;
   readonly signatures: number;
   readonly bytes: number;
+  /** Row images that erasure records say are gone, and are; and how many such records there are. */
+  readonly erased: number;
+  readonly erasures: number;
+  /** Detokenize requests in the access log. */
+  readonly accesses: number;
   readonly problems: readonly Problem[];
   /** What could not be checked, and what is there but not part of the log. */
   readonly notes: readonly string[];
@@ -43,17 +49,20 @@ export class Findings {
   records = 0;
   signatures = 0;
   bytes = 0;
+  erased = 0;
+  erasures = 0;
 
   add(code: ProblemCode, what: string, at: Partial<Omit<Problem, 'code' | 'what'>> = {}): void {
     this.problems.push({ code, what, file: null, offset: null, table: null, seq: null, group: null, ...at });
   }
 }
 
-/** 0 all good · 10 tampered · 11 truncated or rolled back · 12 signatures. The gravest proof of tampering comes first. */
-export function exitOf(report: Pick<VerifyReport, 'problems'>): 0 | 10 | 11 | 12 {
+/** 0 all good · 1 an erasure not carried out · 10 tampered · 11 truncated or rolled back · 12 signatures. The gravest proof of tampering comes first. */
+export function exitOf(report: Pick<VerifyReport, 'problems'>): 0 | 1 | 10 | 11 | 12 {
   const codes = new Set(report.problems.map((problem) => problem.code));
   if (codes.size === 0) return 0;
   for (const code of ['RS-AUD-020', 'RS-AUD-021', 'RS-AUD-023', 'RS-AUD-025', 'RS-AUD-026'] as const)
     if (codes.has(code)) return 10;
-  return codes.has('RS-AUD-022') ? 11 : 12;
+  if (codes.has('RS-AUD-022')) return 11;
+  return codes.has('RS-AUD-024') ? 12 : 1;
 }

@@ -4,6 +4,7 @@ import type { Disk } from '../disk.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
 import { NodeDisk } from '../node-disk.ts';
 import { parseSignedHead, parseVerifierKey, type SignedHead, type VerifierKey } from '../note.ts';
+import { checkAccessLog } from './access-check.ts';
 import { checkJournal } from './journal-check.ts';
 import { Findings, type VerifyReport } from './report.ts';
 import { HeadVerifier } from './signature.ts';
@@ -72,6 +73,7 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     ).run();
     for (const head of own) checkHead(head, origin, result.size, result.rootAt, findings);
   }
+  const accesses = await checkAccessLog(disk, directory, verifier, findings);
   await noteStrangers(disk, directory, groups, findings);
   return {
     origin: key.name,
@@ -81,6 +83,9 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     records: findings.records,
     signatures: findings.signatures,
     bytes: findings.bytes,
+    erased: findings.erased,
+    erasures: findings.erasures,
+    accesses,
     problems: findings.problems,
     notes: findings.notes,
     head: journal.head,
@@ -162,7 +167,16 @@ function isTable(directory: string, asked: string): boolean {
   return directory === asked || directory.slice(0, -17) === asked;
 }
 
-const OPERATIONAL = new Set(['epoch', 'journal', 'lock', 'lock.holder', 'log.vkey', 'quarantine', 'tables']);
+const OPERATIONAL = new Set([
+  'access',
+  'epoch',
+  'journal',
+  'lock',
+  'lock.holder',
+  'log.vkey',
+  'quarantine',
+  'tables',
+]);
 
 async function noteStrangers(
   disk: Disk,

@@ -92,6 +92,9 @@ export function printReport(t: Terminal, report: VerifyReport): void {
   t.out(
     `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB`,
   );
+  if (report.erasures > 0)
+    t.out(`erased: ${report.erased} row images, by ${report.erasures} signed erasure records`);
+  if (report.accesses > 0) t.out(`access log: ${report.accesses} requests to turn tokens back`);
   for (const problem of report.problems.slice(0, 20))
     t.out(`${t.paint('red', '✘')} ${describeProblem(problem)}`);
   if (report.problems.length > 20) t.out(`  and ${report.problems.length - 20} more`);
@@ -161,7 +164,8 @@ interface ShownChange {
 }
 
 function* changesOf(event: MaskedEvent, only: string | undefined): Generator<ShownChange> {
-  if (event.kind === 'begin' || event.kind === 'gap') return;
+  if (event.kind === 'begin' || event.kind === 'gap' || event.kind === 'finding' || event.kind === 'erasure')
+    return;
   const table = displayName(event.kind === 'rows' ? event.run.table : event.table);
   if (only !== undefined && only !== table) return;
   if (event.kind !== 'rows') {

@@ -190,6 +190,8 @@ class Watch implements PipelineObserver {
   masked(): void {}
   groupSealed(): void {}
   undecidedColumns(): void {}
+  unfitValues(): void {}
+  leaks(): void {}
 
   batchDelivered(_sink: string, batch: { readonly rows: number }): void {
     this.rows += batch.rows;

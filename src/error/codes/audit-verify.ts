@@ -56,4 +56,11 @@ export const auditVerifyCodes = defineCodes({
     explain: 'The directory has no journal, or no key was given and none is kept beside the log.',
     fix: 'check --dir; pass the public key with --key',
   },
+  'RS-AUD-028': {
+    kind: 'integrity',
+    title: 'an erasure was recorded and not carried out',
+    explain:
+      'The signed erasure record comes first, then the images go. Between the two the process ended, or images were put back from a copy.',
+    fix: 'run the same `rowseal audit erase` again',
+  },
 });

@@ -67,4 +67,18 @@ export const auditCodes = defineCodes({
       'A group was sealed twice, filled after it was sealed, or its events are out of order. Nothing was written.',
     fix: 'please report it; a restart recovers from the journal',
   },
+  'RS-AUD-011': {
+    kind: 'data',
+    title: 'the log knows no such row',
+    explain:
+      'Rows are found by a keyed tag of their key. The key must be written as the source prints it, columns in the order of the primary key, and the mask key must be the one that the log was masked with.',
+    fix: 'check table, key and mask key',
+  },
+  'RS-AUD-012': {
+    kind: 'integrity',
+    title: 'the access log is damaged',
+    explain:
+      'No token is turned back while the record of earlier requests cannot be continued. `rowseal audit verify` says what is wrong with it.',
+    fix: 'find out who changed it; restore audit/access from a copy',
+  },
 });

@@ -1,0 +1,30 @@
+import type { Erasure } from '../model/masked.ts';
+import { MalformedBytes } from './bytes.ts';
+import { SALT_BYTES } from './hashing.ts';
+
+/**
+ * An erased row image keeps its place and length, salt and body all zeros (docs/audit-format.md §5.1). A salt is random:
+ * none is all zeros but for a chance of 2^-128.
+ */
+export function isErased(salt: Uint8Array): boolean {
+  for (let i = 0; i < SALT_BYTES; i++) if (salt[i] !== 0) return false;
+  return true;
+}
+
+/** Payload of an erasure record: members in this order. */
+export function erasurePayload(erasure: Erasure): string {
+  const { tags, actor, reason, images } = erasure;
+  return JSON.stringify({ tags, actor, reason, images });
+}
+
+/** @throws MalformedBytes when the payload is not what {@link erasurePayload} writes */
+export function parseErasure(payload: string): Erasure {
+  try {
+    const erasure = JSON.parse(payload) as Erasure;
+    const canonical = erasurePayload(erasure) === payload && Array.isArray(erasure.tags);
+    if (canonical && erasure.tags.every((tag) => /^[0-9a-f]{32}$/.test(tag))) return erasure;
+  } catch {
+    // Said below, without the input.
+  }
+  throw new MalformedBytes('an erasure record is not in canonical form');
+}

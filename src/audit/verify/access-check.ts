@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { ACCESS_FILE, ACCESS_FOLDER, accessOrigin, entryBytes, parseAccessLine } from '../access-log.ts';
+import type { Disk } from '../disk.ts';
+import { leafHash } from '../hashing.ts';
+import { CompactRange } from '../merkle.ts';
+import { parseSignedHead } from '../note.ts';
+import type { Findings } from './report.ts';
+import type { HeadVerifier } from './signature.ts';
+
+/**
+ * docs/audit-format.md §9: every request to turn tokens back is covered by a signature made before the answer.
+ *
+ * @returns how many requests there are
+ */
+export async function checkAccessLog(
+  disk: Disk,
+  directory: string,
+  verifier: HeadVerifier,
+  findings: Findings,
+): Promise<number> {
+  const file = join(ACCESS_FOLDER, ACCESS_FILE);
+  const origin = accessOrigin(verifier.name);
+  const tree = new CompactRange();
+  const roots = new Map<number, string>();
+  const text = (await readText(disk, join(directory, file))) ?? '';
+  const lines = text.split('\n');
+  if (lines.pop() !== '')
+    findings.notes.push(`${file}: an unfinished line at the end; the request was not answered`);
+  for (const [i, raw] of lines.entries()) {
+    const line = parseAccessLine(raw);
+    if (line === null) {
+      findings.add('RS-AUD-020', `line ${i + 1} cannot be read`, { file });
+      return tree.size;
+    }
+    tree.append(leafHash(entryBytes(line.entry)));
+    const root = tree.root();
+    roots.set(tree.size, root);
+    findings.signatures++;
+    const verdict = verifier.check(line.note, { origin, size: tree.size, root });
+    if (verdict === 'ok') continue;
+    if (verdict === 'unsigned')
+      findings.add('RS-AUD-024', `request ${i + 1} is not signed by the key`, { file });
+    else
+      findings.add('RS-AUD-020', `the head of request ${i + 1} does not fit the requests before it`, {
+        file,
+      });
+    return tree.size;
+  }
+  await checkHead(disk, directory, verifier, origin, roots, tree.size, findings);
+  return tree.size;
+}
+
+async function checkHead(
+  disk: Disk,
+  directory: string,
+  verifier: HeadVerifier,
+  origin: string,
+  roots: ReadonlyMap<number, string>,
+  size: number,
+  findings: Findings,
+): Promise<void> {
+  const file = join(ACCESS_FOLDER, 'head');
+  const text = await readText(disk, join(directory, file));
+  if (text === null) {
+    if (size > 0)
+      findings.notes.push(`${file} is not there: nothing in the directory itself would show a cut-off end`);
+    return;
+  }
+  const signed = parseSignedHead(text);
+  findings.signatures++;
+  if (signed === null || signed.head.origin !== origin)
+    findings.add('RS-AUD-020', 'the file is not a head of the access log', { file });
+  else if (!verifier.signedByKey(signed))
+    findings.add('RS-AUD-024', 'the head is not signed by the key', { file });
+  else if (signed.head.size > size)
+    findings.add('RS-AUD-022', `a head signed for ${signed.head.size} requests exists, ${size} are there`, {
+      file,
+    });
+  else if (signed.head.size > 0 && roots.get(signed.head.size) !== signed.head.root)
+    findings.add('RS-AUD-026', `the head signed for ${signed.head.size} requests has another root`, { file });
+}
+
+async function readText(disk: Disk, path: string): Promise<string | null> {
+  const size = await disk.size(path);
+  return size === null ? null : (await disk.read(path, 0, size)).toString('utf8');
+}
