@@ -1,17 +1,27 @@
 import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
-import type { Erasure, MaskedTable } from '../model/masked.ts';
+import { Op } from '../model/change.ts';
+import type { MaskedTable } from '../model/masked.ts';
 import type { AuditLog } from './audit-log.ts';
+import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
 import { isErased, parseErasure } from './erased.ts';
-import { encodeFrame, FrameType } from './frame.ts';
+import { encodeFrame, type Frame, FrameType } from './frame.ts';
 import { SALT_BYTES } from './hashing.ts';
 import { type AuditRecord, RecordKind } from './record.ts';
 import { listSegments } from './segment.ts';
 import { tableFromPayloads } from './table-payload.ts';
-import { decodeRecordsFrame } from './table-versions.ts';
+import { readTableRecords, tagsOf } from './table-records.ts';
 import { readSegmentFile } from './verify/segment-file.ts';
+
+/** What is needed to tag a key as the log has tagged it. */
+export interface KeySpaces {
+  /** The newest version: names and order of the key columns. */
+  readonly table: MaskedTable;
+  /** Every mask key that the log was written under: epoch and fingerprint. */
+  readonly keys: readonly { readonly epoch: number; readonly fingerprint: string }[];
+}
 
 export interface EraseRequest {
   /** Directory of the table under `tables/`. */
@@ -22,15 +32,53 @@ export interface EraseRequest {
   readonly reason: string;
 }
 
-export interface EraseReport {
-  /** Images that held the row, in any version. */
+/** What the log holds of a row. */
+export interface ErasePlan {
+  /** Images that no erasure record names yet. */
   readonly images: number;
   /** Records of the log that are about the row; they stay. */
   readonly records: number;
-  /** Keys that the row has had. */
+  /** Keys that the row has had, each under its epoch: the asked ones, and those that key changes lead to and from. */
   readonly keys: number;
-  /** False: the request named an erasure that was recorded before, and carries it out. */
+  /** As far as the log knows the source still has the row, so its next change brings new images. */
+  readonly alive: boolean;
+}
+
+export interface EraseReport extends ErasePlan {
+  /** Images that were taken away now, those of earlier records that had not been carried out among them. */
+  readonly erased: number;
+  /** False: all images were named by earlier erasure records; none was written. */
   readonly recorded: boolean;
+}
+
+/** @throws RowsealError RS-AUD-011 when the log knows no such table, RS-AUD-004 */
+export async function keySpacesOf(disk: Disk, directory: string, table: string): Promise<KeySpaces> {
+  const keys = new Map<string, KeySpaces['keys'][number]>();
+  let [schema, policy] = ['', ''];
+  let newest: MaskedTable | null = null;
+  await damageIsSaid(async () => {
+    for await (const record of readTableRecords(disk, directory, join('tables', table), 'meta')) {
+      if (record.kind === RecordKind.schema) schema = record.payload;
+      else if (record.kind === RecordKind.policy) policy = record.payload;
+      else continue;
+      if (schema === '' || policy === '') continue;
+      newest = tableFromPayloads(schema, policy);
+      const { keyEpoch: epoch, keyFingerprint: fingerprint } = newest;
+      keys.set(`${epoch}/${fingerprint}`, { epoch, fingerprint });
+    }
+  });
+  if (newest === null) throw new RowsealError('RS-AUD-011', { detail: `no table ${table}` });
+  return { table: newest, keys: [...keys.values()] };
+}
+
+/** What erasing would do; changes nothing. @throws RowsealError RS-AUD-011 when the log knows no such row, RS-AUD-004 */
+export async function planErasure(
+  disk: Disk,
+  directory: string,
+  request: Pick<EraseRequest, 'table' | 'tags'>,
+): Promise<ErasePlan> {
+  const { images, records, tags, alive } = await survey(disk, directory, request);
+  return { images, records, keys: tags.length, alive };
 }
 
 /**
@@ -38,7 +86,7 @@ export interface EraseReport {
  * between leaves a promise that `audit verify` sees unkept and the same command keeps; never images that are gone
  * without a record. The log must be open, and nothing else be going on in it.
  *
- * @throws RowsealError RS-AUD-011 when the log knows no such row
+ * @throws RowsealError RS-AUD-011 when the log knows no such row, RS-AUD-004
  */
 export async function eraseRow(
   disk: Disk,
@@ -46,144 +94,143 @@ export async function eraseRow(
   log: AuditLog,
   request: EraseRequest,
 ): Promise<EraseReport> {
-  const folder = join('tables', request.table);
-  const survey = await surveyTable(disk, directory, folder, new Set(request.tags));
-  if (survey.table === null || survey.records === 0 || log.last === null)
-    throw new RowsealError('RS-AUD-011', { detail: `table ${request.table}` });
-  if (survey.images > 0) {
-    const erasure: Erasure = {
-      tags: [...survey.tags].sort(),
-      actor: request.actor,
-      reason: request.reason,
-      images: survey.images,
-    };
+  const { images, records, tags, alive } = await survey(disk, directory, request);
+  if (images > 0) {
+    const { table } = await keySpacesOf(disk, directory, request.table);
+    const { actor, reason } = request;
     const group = log.begin();
-    await group.append([{ kind: 'erasure', table: survey.table, erasure }]);
-    await group.seal(log.last.position);
+    await group.append([{ kind: 'erasure', table, erasure: { tags, actor, reason, images } }]);
+    // Nothing came from the source: its position is where it was.
+    await group.seal(log.last!.position);
   }
-  const images = await carryOut(disk, directory, folder);
-  return { images, records: survey.records, keys: survey.tags.size, recorded: survey.images > 0 };
+  const erased = await damageIsSaid(() => carryOut(disk, directory, join('tables', request.table)));
+  return { images, records, keys: tags.length, alive, erased, recorded: images > 0 };
 }
 
 interface Survey {
-  readonly table: MaskedTable | null;
-  /** Tags of every key that the row has had: the asked ones, and those that key changes lead to and from. */
-  readonly tags: ReadonlySet<string>;
+  readonly tags: readonly string[];
   readonly records: number;
-  /** Images that no erasure record names yet. */
   readonly images: number;
+  readonly alive: boolean;
 }
 
-async function surveyTable(
+async function survey(
+  disk: Disk,
+  directory: string,
+  request: Pick<EraseRequest, 'table' | 'tags'>,
+): Promise<Survey> {
+  const folder = join('tables', request.table);
+  const found = await damageIsSaid(async () => {
+    const tags = await everyKey(disk, directory, folder, request.tags);
+    const erased = await erasures(disk, directory, folder);
+    let [records, images, alive] = [0, 0, false];
+    for await (const record of readTableRecords(disk, directory, folder)) {
+      if (record.kind === RecordKind.truncate) alive = false;
+      if (!tagsOf(record).some((tag) => tags.has(tag))) continue;
+      records++;
+      alive = record.op !== Op.delete;
+      if (!isNamed(record, erased)) images += imagesOf(record);
+    }
+    return { tags: [...tags].sort(), records, images, alive };
+  });
+  if (found.records === 0) throw new RowsealError('RS-AUD-011', { detail: `table ${request.table}` });
+  return found;
+}
+
+/** The tags of all keys that key changes tie to the given ones, in either direction of time. */
+async function everyKey(
   disk: Disk,
   directory: string,
   folder: string,
-  asked: ReadonlySet<string>,
-): Promise<Survey> {
-  const changes: (readonly [string, string])[] = [];
-  let [schema, policy] = ['', ''];
-  for await (const record of records(disk, directory, folder)) {
-    if (record.kind === RecordKind.schema) schema = record.payload;
-    if (record.kind === RecordKind.policy) policy = record.payload;
-    if (record.keyTag !== null && record.oldKeyTag !== null)
-      changes.push([hex(record.oldKeyTag), hex(record.keyTag)]);
+  asked: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const ties = new Map<string, string[]>();
+  const tie = (from: string, to: string): void => {
+    ties.set(from, [...(ties.get(from) ?? []), to]);
+  };
+  for await (const record of readTableRecords(disk, directory, folder)) {
+    if (record.oldKeyTag === null) continue;
+    const [now, before] = tagsOf(record) as [string, string];
+    tie(now, before);
+    tie(before, now);
   }
   const tags = new Set(asked);
-  for (let size = 0; size !== tags.size; ) {
-    size = tags.size;
-    for (const [from, to] of changes) {
-      if (tags.has(from)) tags.add(to);
-      if (tags.has(to)) tags.add(from);
-    }
-  }
-  const erased = await erasures(disk, directory, folder);
-  let [about, images] = [0, 0];
-  for await (const record of records(disk, directory, folder)) {
-    const named = tagsOf(record);
-    if (!named.some((tag) => tags.has(tag))) continue;
-    about++;
-    if (!named.some((tag) => (erased.get(tag) ?? -1) > record.seq)) images += imagesOf(record);
-  }
-  return { table: schema === '' ? null : tableFromPayloads(schema, policy), tags, records: about, images };
+  // A set hands out what is added while it is walked.
+  for (const tag of tags) for (const next of ties.get(tag) ?? []) tags.add(next);
+  return tags;
 }
 
 /** Zeros the images that erasure records name. Whole segments are replaced, so a crash leaves each as it was or as it is to be. */
 async function carryOut(disk: Disk, directory: string, folder: string): Promise<number> {
   const erased = await erasures(disk, directory, folder);
-  const doomed: boolean[] = [];
-  for await (const record of records(disk, directory, folder)) {
-    const gone = tagsOf(record).some((tag) => (erased.get(tag) ?? -1) > record.seq);
-    for (let i = 0; i < imagesOf(record); i++) doomed.push(gone);
+  /** Places among all images of the table, ascending. */
+  const doomed: number[] = [];
+  let images = 0;
+  for await (const record of readTableRecords(disk, directory, folder)) {
+    const gone = isNamed(record, erased);
+    for (let i = imagesOf(record); i > 0; i--, images++) if (gone) doomed.push(images);
   }
-  let next = 0;
-  let count = 0;
+  let [next, at, count] = [0, 0, 0];
   for (const segment of await listSegments(disk, join(directory, folder), 'rows')) {
     const file = await readSegmentFile(disk, directory, folder, 'rows', segment);
     if (file === null) continue;
-    const path = join(directory, file.name);
-    const bytes = Buffer.from(await disk.read(path, 0, file.size));
-    let changed = false;
+    const changed: Frame[] = [];
     for (const frame of file.frames) {
-      if (frame.type !== FrameType.images) continue;
-      const payload = Buffer.from(frame.payload);
+      const { payload } = frame;
       let touched = false;
-      for (let at = 0; at < payload.length; next++) {
-        const end = at + SALT_BYTES + 4 + payload.readUInt32BE(at + SALT_BYTES);
-        if (doomed[next] === true && !isErased(payload.subarray(at))) {
-          payload.fill(0, at, at + SALT_BYTES);
-          payload.fill(0, at + SALT_BYTES + 4, end);
-          touched = true;
-          count++;
+      for (let offset = 0; offset < payload.length; at++) {
+        const body = offset + SALT_BYTES + 4;
+        const end = body + payload.readUInt32BE(body - 4);
+        if (doomed[next] === at) {
+          next++;
+          if (!isErased(payload.subarray(offset))) {
+            payload.fill(0, offset, offset + SALT_BYTES).fill(0, body, end);
+            touched = true;
+            count++;
+          }
         }
-        at = end;
+        offset = end;
       }
-      if (!touched) continue;
-      encodeFrame(frame.type as FrameType, payload).copy(bytes, frame.offset);
-      changed = true;
+      if (touched) changed.push(frame);
     }
-    if (changed) await replaceFile(disk, path, bytes);
+    if (changed.length === 0) continue;
+    const path = join(directory, file.name);
+    const bytes = await disk.read(path, 0, file.size);
+    for (const { type, payload, offset } of changed)
+      encodeFrame(type as FrameType, payload).copy(bytes, offset);
+    await replaceFile(disk, path, bytes);
   }
   return count;
 }
 
 /** By tag: the newest erasure record that names it. */
-export async function erasures(
+async function erasures(
   disk: Disk,
   directory: string,
   folder: string,
 ): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>();
-  for await (const record of records(disk, directory, folder, FrameType.meta)) {
+  for await (const record of readTableRecords(disk, directory, folder, 'meta')) {
     if (record.kind !== RecordKind.erasure) continue;
     for (const tag of parseErasure(record.payload).tags) found.set(tag, record.seq);
   }
   return found;
 }
 
-async function* records(
-  disk: Disk,
-  directory: string,
-  folder: string,
-  only: FrameType | null = null,
-): AsyncGenerator<AuditRecord> {
-  for (const segment of await listSegments(disk, join(directory, folder), 'records')) {
-    const file = await readSegmentFile(disk, directory, folder, 'records', segment);
-    for (const frame of file?.frames ?? []) {
-      if (frame.type !== FrameType.records && frame.type !== FrameType.meta) continue;
-      if (only === null || frame.type === only) yield* decodeRecordsFrame(frame.payload);
-    }
-  }
-}
-
-/** The keys that a record is about. */
-export function tagsOf(record: AuditRecord): readonly string[] {
-  return [record.keyTag, record.oldKeyTag].filter((tag) => tag !== null).map(hex);
+/** An erasure record after this one names its row. */
+function isNamed(record: AuditRecord, erased: ReadonlyMap<string, number>): boolean {
+  return erased.size > 0 && tagsOf(record).some((tag) => (erased.get(tag) ?? -1) > record.seq);
 }
 
 function imagesOf(record: AuditRecord): number {
   return (record.before === null ? 0 : 1) + (record.after === null ? 0 : 1);
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
+async function damageIsSaid<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw new RowsealError('RS-AUD-004', { detail: error.message });
+  }
 }

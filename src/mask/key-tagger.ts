@@ -1,8 +1,9 @@
 import type { RawCell } from '../model/cell.ts';
 import type { RowRun } from '../model/change.ts';
 import { KEY_TAG_BYTES } from '../model/masked.ts';
-import { displayName, type TableSchema } from '../model/table.ts';
+import { displayName, type TableName, type TableSchema } from '../model/table.ts';
 import type { HmacSha256 } from './hmac.ts';
+import type { MaskKeys } from './keys.ts';
 import { keyImageOffsets } from './row-images.ts';
 
 export interface KeyTags {
@@ -26,7 +27,7 @@ export class KeyTagger {
   constructor(hmac: HmacSha256, table: TableSchema) {
     this.#hmac = hmac;
     this.#key = table.key;
-    this.#prefix = part(displayName(table)) + part(table.namespace);
+    this.#prefix = prefixOf(table);
   }
 
   tag(run: RowRun, width: number): KeyTags {
@@ -58,6 +59,24 @@ export class KeyTagger {
     }
     return message;
   }
+}
+
+/**
+ * The tag of one row by its raw key, as {@link KeyTagger} makes it: what an erasure looks for.
+ *
+ * @param key values as the source prints them, in the order of the key's columns
+ * @returns KEY_TAG_BYTES in hex
+ */
+export function rowKeyTag(keys: MaskKeys, table: TableName, key: readonly string[]): string {
+  const message = prefixOf(table) + key.map(part).join('');
+  return keys
+    .tag()
+    .text(message, 'hex')
+    .slice(0, 2 * KEY_TAG_BYTES);
+}
+
+function prefixOf(table: TableName): string {
+  return part(displayName(table)) + part(table.namespace);
 }
 
 function part(text: string): string {

@@ -97,7 +97,7 @@ describe('erasure', () => {
   it('takes every image of the row, under every key it had, and keeps every proof', async () => {
     const copy = await copyOfWhole();
     expect(await textOfRows(copy)).toContain('canary-c');
-    expect(await erase(copy)).toEqual({ images: 5, records: 3, keys: 2, recorded: true });
+    expect(await erase(copy)).toEqual({ images: 5, records: 3, keys: 2, alive: true, erased: 5, recorded: true });
     expect(await textOfRows(copy)).not.toContain('canary');
     expect(await textOfRows(copy)).toContain('other-5');
     const report = await verify(copy);
@@ -120,7 +120,7 @@ describe('erasure', () => {
   it('again changes nothing; of a row that is not there it says so', async () => {
     const copy = await copyOfWhole();
     await erase(copy);
-    expect(await erase(copy)).toEqual({ images: 0, records: 3, keys: 2, recorded: false });
+    expect(await erase(copy)).toEqual({ images: 0, records: 3, keys: 2, alive: true, erased: 0, recorded: false });
     await expect(erase(copy, { ...request, tags: [tag(8)] })).rejects.toThrow(
       expect.objectContaining({ code: 'RS-AUD-011' }),
     );
@@ -150,7 +150,7 @@ describe('erasure', () => {
     const report = await verify(copy);
     expect(new Set(report.problems.map(({ code }) => code))).toEqual(new Set(['RS-AUD-028']));
     expect(exitOf(report)).toBe(1);
-    expect((await erase(copy)).images).toBe(5);
+    expect((await erase(copy)).erased).toBe(5);
     expect((await verify(copy)).problems).toEqual([]);
   });
 

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import type { LeakFinding } from '../../model/masked.ts';
 import { ByteBuilder, ByteReader, MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
-import { erasures, tagsOf } from '../erase.ts';
-import { isErased, parseErasure } from '../erased.ts';
+import { isErased } from '../erased.ts';
 import { type Frame, FrameType } from '../frame.ts';
 import {
   chainNext,
@@ -21,6 +20,7 @@ import { decodeImageBody } from '../row-image.ts';
 import { listSegments, segmentName } from '../segment.ts';
 import { tableDirectory } from '../table-directory.ts';
 import { policyPayload, schemaPayload, tableFromPayloads } from '../table-payload.ts';
+import { ErasureCheck } from './erasure-check.ts';
 import type { Findings } from './report.ts';
 import { readSegmentFile, type SegmentFile } from './segment-file.ts';
 import type { HeadVerifier } from './signature.ts';
@@ -50,6 +50,7 @@ export class TableCheck {
   readonly #wantedSizes: ReadonlySet<number>;
   readonly #findings: Findings;
   readonly #rows: RowImages;
+  readonly #erasures: ErasureCheck;
   readonly #encoder = new ByteBuilder(4096);
   readonly #tree = new CompactRange();
   readonly #rootAt = new Map<number, string>();
@@ -57,7 +58,6 @@ export class TableCheck {
   #seq = 0;
   #schema: { seq: number; payload: string; width: number } | null = null;
   #policy: { seq: number; payload: string } | null = null;
-  #erasures: ReadonlyMap<string, number> = new Map();
   #next = 0;
   #place: { file: string; offset: number } = { file: '', offset: 0 };
 
@@ -79,14 +79,14 @@ export class TableCheck {
     this.#wantedSizes = wantedSizes;
     this.#findings = findings;
     this.#chain = chainStart(this.#origin);
+    this.#erasures = new ErasureCheck(findings);
     this.#rows = new RowImages(disk, root, join('tables', directory), this.#origin, findings);
   }
 
   async run(): Promise<CheckedTable> {
     try {
-      // Read ahead: an image that is missing here is excused by a record that comes later.
-      this.#erasures = await erasures(this.#disk, this.#root, join('tables', this.#directory));
       const folder = join('tables', this.#directory);
+      await this.#erasures.readAhead(this.#disk, this.#root, folder);
       const segments = await listSegments(this.#disk, join(this.#root, folder), 'records');
       for (let i = 0; this.#next < this.#expected.length; i++) {
         this.#place = { file: join(folder, segmentName('records', i)), offset: 0 };
@@ -104,6 +104,7 @@ export class TableCheck {
         await this.#checkFrames(file);
       }
       await this.#rows.finish(this.#expected.at(-1)?.touched ?? null);
+      this.#erasures.finish();
     } catch (error) {
       if (error instanceof Broken) return this.#result();
       if (!(error instanceof MalformedBytes)) throw error;
@@ -210,8 +211,7 @@ export class TableCheck {
         this.#policy = { seq: record.seq, payload: record.payload };
         return;
       case RecordKind.erasure:
-        parseErasure(record.payload);
-        this.#findings.erasures++;
+        this.#erasures.recorded(record);
         return;
       case RecordKind.finding:
         this.#checkFinding(record.payload);
@@ -224,35 +224,17 @@ export class TableCheck {
     for (const hash of [record.before, record.after]) {
       if (hash === null) continue;
       const image = this.#rows.buffered() ?? (await this.#rows.load());
+      const place = { ...this.#place, table: this.#directory, seq: record.seq };
       if (isErased(image.salt)) {
-        this.#checkErased(record, image.body);
+        if (image.body.some((byte) => byte !== 0)) this.#stop('RS-AUD-020', 'an erased row image is not empty');
+        this.#erasures.gone(record, place);
         continue;
       }
-      if (this.#wasErased(record)) {
-        this.#findings.add('RS-AUD-028', 'an erasure was recorded, and the row image is still there', {
-          ...this.#place,
-          table: this.#directory,
-          seq: record.seq,
-        });
-      }
+      this.#erasures.kept(record, place);
       if (imageHash(image.salt, image.body) !== hash)
         this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is not the one its record commits to`);
       decodeImageBody(image.body, this.#schema!.width, []);
     }
-  }
-
-  /** An image may be missing only where an erasure record, later in the same log, names its row. */
-  #checkErased(record: AuditRecord, body: Buffer): void {
-    if (body.some((byte) => byte !== 0)) this.#stop('RS-AUD-020', 'an erased row image is not empty');
-    if (!this.#wasErased(record))
-      this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is gone, and no erasure record says so`);
-    this.#findings.erased++;
-  }
-
-  #wasErased(record: AuditRecord): boolean {
-    return (
-      this.#erasures.size > 0 && tagsOf(record).some((tag) => (this.#erasures.get(tag) ?? -1) > record.seq)
-    );
   }
 
   #checkFinding(payload: string): void {

@@ -1,0 +1,97 @@
+import { MalformedBytes } from '../bytes.ts';
+import type { Disk } from '../disk.ts';
+import { parseErasure } from '../erased.ts';
+import { type AuditRecord, RecordKind } from '../record.ts';
+import { readTableRecords, tagsOf } from '../table-records.ts';
+import type { Findings } from './report.ts';
+
+interface Place {
+  readonly file: string;
+  readonly offset: number;
+  readonly table: string;
+  readonly seq: number;
+}
+
+interface MetImage {
+  readonly place: Place;
+  excused: boolean;
+}
+
+/**
+ * docs/audit-format.md §5.1: an image may be gone only where an erasure record later in the same log names its row, and must
+ * be gone there. Only records that the walk over the log has verified excuse anything: a record that somebody
+ * appended behind the last sealed group does not.
+ */
+export class ErasureCheck {
+  readonly #findings: Findings;
+  /** Read ahead, and believed only as to which rows to watch: row-key tags that some erasure record names. */
+  #announced: ReadonlySet<string> = new Set();
+  readonly #gone: MetImage[] = [];
+  readonly #goneByTag = new Map<string, MetImage[]>();
+  readonly #keptByTag = new Map<string, MetImage[]>();
+
+  constructor(findings: Findings) {
+    this.#findings = findings;
+  }
+
+  async readAhead(disk: Disk, root: string, folder: string): Promise<void> {
+    const tags = new Set<string>();
+    this.#announced = tags;
+    try {
+      for await (const record of readTableRecords(disk, root, folder, 'meta')) {
+        if (record.kind !== RecordKind.erasure) continue;
+        for (const tag of parseErasure(record.payload).tags) tags.add(tag);
+      }
+    } catch (error) {
+      // The walk comes to the same bytes and says where they are.
+      if (!(error instanceof MalformedBytes)) throw error;
+    }
+  }
+
+  gone(record: AuditRecord, place: Place): void {
+    const image = { place, excused: false };
+    this.#gone.push(image);
+    for (const tag of tagsOf(record)) push(this.#goneByTag, tag, image);
+  }
+
+  kept(record: AuditRecord, place: Place): void {
+    if (this.#announced.size === 0) return;
+    const image = { place, excused: false };
+    for (const tag of tagsOf(record)) if (this.#announced.has(tag)) push(this.#keptByTag, tag, image);
+  }
+
+  /** An erasure record that is in its place in the chain. @throws MalformedBytes */
+  recorded(record: AuditRecord): void {
+    this.#findings.erasures++;
+    for (const tag of parseErasure(record.payload).tags) {
+      for (const image of this.#goneByTag.get(tag) ?? []) {
+        if (!image.excused) this.#findings.erased++;
+        image.excused = true;
+      }
+      for (const image of this.#keptByTag.get(tag) ?? []) {
+        if (!image.excused)
+          this.#findings.add(
+            'RS-AUD-028',
+            'an erasure was recorded, and the row image is still there',
+            image.place,
+          );
+        image.excused = true;
+      }
+      this.#goneByTag.delete(tag);
+      this.#keptByTag.delete(tag);
+    }
+  }
+
+  /** After the last sealed record. */
+  finish(): void {
+    for (const { place, excused } of this.#gone)
+      if (!excused)
+        this.#findings.add('RS-AUD-020', 'a row image is gone, and no erasure record says so', place);
+  }
+}
+
+function push(map: Map<string, MetImage[]>, tag: string, image: MetImage): void {
+  const list = map.get(tag);
+  if (list === undefined) map.set(tag, [image]);
+  else list.push(image);
+}
