@@ -3,8 +3,10 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import type { Disk } from './disk.ts';
 import { quarantineTail, replaceFile } from './durable.ts';
 import { leafHash } from './hashing.ts';
+import { verifierKeyOf } from './keys.ts';
 import { CompactRange } from './merkle.ts';
-import { type HeadSigner, parseSignedHead } from './note.ts';
+import { type HeadSigner, parseSignedHead, parseVerifierKey, type SignedHead } from './note.ts';
+import { HeadVerifier } from './verify/signature.ts';
 
 /** One request to turn tokens back, written down and signed before it is answered (docs/audit-format.md §9). */
 export interface AccessEntry {
@@ -14,7 +16,11 @@ export interface AccessEntry {
   readonly reason: string;
   /** Token space, `domain:…` or `column:…`. */
   readonly space: string;
+  /** Method that made the tokens, for example `reversible`. */
+  readonly method: string;
   readonly key_epoch: number;
+  /** `granted`: the answer follows this record. The record is signed first, so it cannot say that the answer was seen. */
+  readonly outcome: 'granted' | 'refused';
   /** The masked values that were asked about: they are in the warehouse anyway, and say what was looked up. */
   readonly tokens: readonly string[];
 }
@@ -34,8 +40,9 @@ export function accessOrigin(origin: string): string {
 
 /** The bytes that are hashed and signed: members in this order. */
 export function entryBytes(entry: AccessEntry): Buffer {
-  const { time_us, actor, reason, space, key_epoch, tokens } = entry;
-  return Buffer.from(JSON.stringify({ time_us, actor, reason, space, key_epoch, tokens }), 'utf8');
+  const { time_us, actor, reason, space, method, key_epoch, outcome, tokens } = entry;
+  const members = { time_us, actor, reason, space, method, key_epoch, outcome, tokens };
+  return Buffer.from(JSON.stringify(members), 'utf8');
 }
 
 /** One JSON object a line; null: the text is no line of the log. */
@@ -79,38 +86,79 @@ export async function openAccessLog(
     const path = join(folder, ACCESS_FILE);
     const size = (await disk.size(path)) ?? 0;
     const bytes = size === 0 ? Buffer.alloc(0) : await disk.read(path, 0, size);
-    const whole = bytes.lastIndexOf(0x0a) + 1;
-    if (whole < size) {
-      const aside = join(
-        directory,
-        'quarantine',
-        `access.from-${whole}.${(await disk.list(join(directory, 'quarantine'))).length}`,
-      );
-      await quarantineTail(disk, path, whole, aside);
+    const published = await publishedHead(disk, folder);
+    const { tree, end, note } = replay(bytes, published?.head.size ?? 0);
+    if (published !== null && published.head.size > tree.size)
+      throw damaged(`a head for ${published.head.size} requests was published, ${tree.size} are there`);
+    const verifier = new HeadVerifier(parseVerifierKey(verifierKeyOf(signer, origin))!);
+    // The newest head covers every line before it.
+    if (note !== null && !verifier.signedByKey(note))
+      throw damaged('its newest head is signed by another key');
+    if (end < size) {
+      const quarantine = join(directory, 'quarantine');
+      const number = (await disk.list(quarantine)).length;
+      await quarantineTail(disk, path, end, join(quarantine, `access_${ACCESS_FILE}.from-${end}.${number}`));
     }
-    const tree = new CompactRange();
-    for (const text of bytes.subarray(0, whole).toString('utf8').split('\n').slice(0, -1)) {
-      const line = parseAccessLine(text);
-      if (line === null) throw damaged(`line ${tree.size + 1} cannot be read`);
-      tree.append(leafHash(entryBytes(line.entry)));
-      const head = parseSignedHead(line.note)?.head;
-      if (head === undefined || head.size !== tree.size || head.root !== tree.root())
-        throw damaged(`the head on line ${tree.size} does not fit`);
-    }
-    const head = await publishedSize(disk, folder);
-    if (head > tree.size) throw damaged(`a head for ${head} requests was published, ${tree.size} are there`);
-    return new FileAccessLog(disk, folder, origin, signer, release, tree, whole);
+    return new FileAccessLog(disk, folder, origin, signer, release, tree, end);
   } catch (error) {
     await release();
     throw error;
   }
 }
 
-async function publishedSize(disk: Disk, folder: string): Promise<number> {
+interface Replayed {
+  readonly tree: CompactRange;
+  /** Bytes of whole lines. */
+  readonly end: number;
+  /** Head on the last line; null: there is none. */
+  readonly note: SignedHead | null;
+}
+
+/** @param published requests that the head file covers: no crash tears these */
+function replay(bytes: Buffer, published: number): Replayed {
+  const tree = new CompactRange();
+  let end = 0;
+  let note: SignedHead | null = null;
+  for (const text of linesOf(bytes)) {
+    const line = parseAccessLine(text);
+    const next = end + Buffer.byteLength(text) + 1;
+    if (line === null && next === bytes.length && tree.size >= published) break;
+    if (line === null) throw damaged(`line ${tree.size + 1} cannot be read`);
+    tree.append(leafHash(entryBytes(line.entry)));
+    note = parseSignedHead(line.note);
+    if (note === null || note.head.size !== tree.size || note.head.root !== tree.root())
+      throw damaged(`the head on line ${tree.size} does not fit`);
+    end = next;
+  }
+  return { tree, end, note };
+}
+
+/** Whole lines. Bytes that are no UTF-8 make a line that cannot be read. */
+function linesOf(bytes: Buffer): readonly string[] {
+  return bytes
+    .subarray(0, bytes.lastIndexOf(0x0a) + 1)
+    .toString('utf8')
+    .split('\n')
+    .slice(0, -1);
+}
+
+/** Requests and heads as they stand there; whether they are genuine says `audit verify`. */
+export async function readAccessLines(disk: Disk, directory: string): Promise<readonly AccessLine[]> {
+  const path = join(directory, ACCESS_FOLDER, ACCESS_FILE);
+  const size = await disk.size(path);
+  const bytes = size === null ? Buffer.alloc(0) : await disk.read(path, 0, size);
+  return linesOf(bytes)
+    .map(parseAccessLine)
+    .filter((line) => line !== null);
+}
+
+async function publishedHead(disk: Disk, folder: string): Promise<SignedHead | null> {
   const path = join(folder, 'head');
   const size = await disk.size(path);
-  if (size === null) return 0;
-  return parseSignedHead((await disk.read(path, 0, size)).toString('utf8'))?.head.size ?? 0;
+  if (size === null) return null;
+  const head = parseSignedHead((await disk.read(path, 0, size)).toString('utf8'));
+  if (head === null) throw damaged('its head file is not a signed head');
+  return head;
 }
 
 class FileAccessLog implements AccessLog {
@@ -121,6 +169,8 @@ class FileAccessLog implements AccessLog {
   readonly #release: () => Promise<void>;
   readonly #tree: CompactRange;
   #end: number;
+  /** While an append is under way, and for good when it failed: what the file holds is then unknown. */
+  #dead = false;
 
   constructor(
     disk: Disk,
@@ -141,6 +191,8 @@ class FileAccessLog implements AccessLog {
   }
 
   async append(entry: AccessEntry): Promise<void> {
+    if (this.#dead) throw damaged('a write failed before');
+    this.#dead = true;
     const bytes = entryBytes(entry);
     this.#tree.append(leafHash(bytes));
     const head = { origin: accessOrigin(this.#origin), size: this.#tree.size, root: this.#tree.root() };
@@ -159,6 +211,7 @@ class FileAccessLog implements AccessLog {
     await this.#disk.syncDirectory(this.#folder);
     this.#end += line.length;
     await replaceFile(this.#disk, join(this.#folder, 'head'), Buffer.from(note, 'utf8'));
+    this.#dead = false;
   }
 
   close(): Promise<void> {

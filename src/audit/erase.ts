@@ -7,7 +7,7 @@ import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
 import { isErased, parseErasure } from './erased.ts';
-import { encodeFrame, type Frame, FrameType } from './frame.ts';
+import { encodeFrame, type Frame, type FrameType } from './frame.ts';
 import { SALT_BYTES } from './hashing.ts';
 import { type AuditRecord, RecordKind } from './record.ts';
 import { listSegments } from './segment.ts';
@@ -204,11 +204,7 @@ async function carryOut(disk: Disk, directory: string, folder: string): Promise<
 }
 
 /** By tag: the newest erasure record that names it. */
-async function erasures(
-  disk: Disk,
-  directory: string,
-  folder: string,
-): Promise<ReadonlyMap<string, number>> {
+async function erasures(disk: Disk, directory: string, folder: string): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>();
   for await (const record of readTableRecords(disk, directory, folder, 'meta')) {
     if (record.kind !== RecordKind.erasure) continue;

@@ -3,19 +3,21 @@ import { ACCESS_FILE, ACCESS_FOLDER, accessOrigin, entryBytes, parseAccessLine }
 import type { Disk } from '../disk.ts';
 import { leafHash } from '../hashing.ts';
 import { CompactRange } from '../merkle.ts';
-import { parseSignedHead } from '../note.ts';
+import { parseSignedHead, type SignedHead } from '../note.ts';
 import type { Findings } from './report.ts';
 import type { HeadVerifier } from './signature.ts';
 
 /**
  * docs/audit-format.md §9: every request to turn tokens back is covered by a signature made before the answer.
  *
+ * @param pinned a head from outside, of any log
  * @returns how many requests there are
  */
 export async function checkAccessLog(
   disk: Disk,
   directory: string,
   verifier: HeadVerifier,
+  pinned: SignedHead | null,
   findings: Findings,
 ): Promise<number> {
   const file = join(ACCESS_FOLDER, ACCESS_FILE);
@@ -24,10 +26,15 @@ export async function checkAccessLog(
   const roots = new Map<number, string>();
   const text = (await readText(disk, join(directory, file))) ?? '';
   const lines = text.split('\n');
-  if (lines.pop() !== '')
-    findings.notes.push(`${file}: an unfinished line at the end; the request was not answered`);
+  const kept = await keptHead(disk, directory, verifier, origin, text !== '', findings);
+  if (lines.pop() !== '') findings.notes.push(UNFINISHED);
   for (const [i, raw] of lines.entries()) {
     const line = parseAccessLine(raw);
+    if (line === null && i === lines.length - 1 && i >= (kept?.head.size ?? 0)) {
+      // The head follows the line, and the answer the head: a crash can tear only a line that no head covers.
+      findings.notes.push(UNFINISHED);
+      break;
+    }
     if (line === null) {
       findings.add('RS-AUD-020', `line ${i + 1} cannot be read`, { file });
       return tree.size;
@@ -46,25 +53,37 @@ export async function checkAccessLog(
       });
     return tree.size;
   }
-  await checkHead(disk, directory, verifier, origin, roots, tree.size, findings);
+  const outside = pinned !== null && pinned.head.origin === origin ? pinned : null;
+  for (const head of [kept, outside]) {
+    if (head === null) continue;
+    const { size, root } = head.head;
+    if (size > tree.size)
+      findings.add('RS-AUD-022', `a head signed for ${size} requests exists, ${tree.size} are there`, {
+        file,
+      });
+    else if (size > 0 && roots.get(size) !== root)
+      findings.add('RS-AUD-026', `a head signed for ${size} requests has another root`, { file });
+  }
   return tree.size;
 }
 
-async function checkHead(
+const UNFINISHED = `${join(ACCESS_FOLDER, ACCESS_FILE)}: an unfinished line at the end; the request was not answered`;
+
+/** The head file, if it is one of this log by the key. */
+async function keptHead(
   disk: Disk,
   directory: string,
   verifier: HeadVerifier,
   origin: string,
-  roots: ReadonlyMap<number, string>,
-  size: number,
+  due: boolean,
   findings: Findings,
-): Promise<void> {
+): Promise<SignedHead | null> {
   const file = join(ACCESS_FOLDER, 'head');
   const text = await readText(disk, join(directory, file));
   if (text === null) {
-    if (size > 0)
+    if (due)
       findings.notes.push(`${file} is not there: nothing in the directory itself would show a cut-off end`);
-    return;
+    return null;
   }
   const signed = parseSignedHead(text);
   findings.signatures++;
@@ -72,12 +91,8 @@ async function checkHead(
     findings.add('RS-AUD-020', 'the file is not a head of the access log', { file });
   else if (!verifier.signedByKey(signed))
     findings.add('RS-AUD-024', 'the head is not signed by the key', { file });
-  else if (signed.head.size > size)
-    findings.add('RS-AUD-022', `a head signed for ${signed.head.size} requests exists, ${size} are there`, {
-      file,
-    });
-  else if (signed.head.size > 0 && roots.get(signed.head.size) !== signed.head.root)
-    findings.add('RS-AUD-026', `the head signed for ${signed.head.size} requests has another root`, { file });
+  else return signed;
+  return null;
 }
 
 async function readText(disk: Disk, path: string): Promise<string | null> {

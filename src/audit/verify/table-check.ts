@@ -226,7 +226,8 @@ export class TableCheck {
       const image = this.#rows.buffered() ?? (await this.#rows.load());
       const place = { ...this.#place, table: this.#directory, seq: record.seq };
       if (isErased(image.salt)) {
-        if (image.body.some((byte) => byte !== 0)) this.#stop('RS-AUD-020', 'an erased row image is not empty');
+        if (image.body.some((byte) => byte !== 0))
+          this.#stop('RS-AUD-020', 'an erased row image is not empty');
         this.#erasures.gone(record, place);
         continue;
       }

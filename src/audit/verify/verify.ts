@@ -73,7 +73,7 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     ).run();
     for (const head of own) checkHead(head, origin, result.size, result.rootAt, findings);
   }
-  const accesses = await checkAccessLog(disk, directory, verifier, findings);
+  const accesses = await checkAccessLog(disk, directory, verifier, pinned, findings);
   await noteStrangers(disk, directory, groups, findings);
   return {
     origin: key.name,

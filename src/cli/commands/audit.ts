@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
+import { readAccessLines } from '../../audit/access-log.ts';
 import { GroupReader } from '../../audit/group-reader.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
 import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
@@ -12,6 +13,7 @@ import type { MaskedEvent, MaskedRun } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { eraseCommand } from './audit-erase.ts';
 
 interface VerifyArguments {
   readonly dir: string;
@@ -26,17 +28,19 @@ interface ShowArguments {
   readonly table: string | undefined;
   readonly from: number;
   readonly limit: number;
+  readonly access: boolean;
   readonly json: boolean;
 }
 
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
-  describe: 'Verify or read an audit log',
+  describe: 'Verify or read an audit log, or erase a row from it',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
       .command(showCommand)
-      .demandCommand(1, 'audit needs a command: verify or show'),
+      .command(eraseCommand)
+      .demandCommand(1, 'audit needs a command: verify, show or erase'),
   handler: () => {},
 };
 
@@ -64,7 +68,7 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         'the strongest check',
       )
       .epilogue(
-        'Exit codes: 0 good, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
+        'Exit codes: 0 good, 1 a recorded erasure is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);
@@ -126,35 +130,68 @@ const showCommand: CommandModule<object, ShowArguments> = {
       .option('table', { type: 'string', describe: 'Only this table (schema.table)' })
       .option('from', { type: 'number', default: 0, describe: 'First group' })
       .option('limit', { type: 'number', default: 50, describe: 'Changes to print at most' })
+      .option('access', {
+        type: 'boolean',
+        default: false,
+        describe: 'The requests to turn tokens back, instead of changes; --from counts requests',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line' })
       .example('$0 audit show --dir audit --table public.orders --limit 5', '')
       .epilogue('Shows what is there; whether it is genuine says `audit verify`.'),
   handler: async (argv) => {
-    const t = terminal(argv.json);
-    let left = argv.limit;
-    for await (const group of new GroupReader(new NodeDisk(), argv.dir).read(
-      argv.from,
-      Number.MAX_SAFE_INTEGER,
-    )) {
-      let transaction = '';
-      for await (const events of group.chunks()) {
-        for (const event of events) {
-          if (event.kind === 'begin') {
-            transaction = `${event.transaction.id} ${new Date(Number(event.transaction.commitTimeUs / 1000n)).toISOString()} ${describePosition(event.transaction.position)}`;
-            continue;
-          }
-          for (const change of changesOf(event, argv.table)) {
-            if (left-- <= 0) return;
-            t.out(
-              `${t.paint('gray', `group ${group.index}  tx ${transaction}`)}\n  ${change.op}  ${change.table}  ${JSON.stringify(change.after ?? change.before ?? {})}`,
-            );
-            t.result({ group: group.index, transaction, ...change });
-          }
+    if (argv.access) await showAccesses(argv);
+    else await showChanges(argv);
+  },
+};
+
+async function showAccesses(argv: ShowArguments): Promise<void> {
+  const t = terminal(argv.json);
+  const lines = await readAccessLines(new NodeDisk(), argv.dir);
+  for (const { entry } of lines.slice(argv.from, argv.from + argv.limit)) {
+    const time = isoOfUs(BigInt(entry.time_us));
+    t.out(
+      `${t.paint('gray', time)}  ${JSON.stringify(entry.actor)}  ${entry.outcome}  ${entry.tokens.length} tokens of ${entry.space}\n  ${JSON.stringify(entry.reason)}`,
+    );
+    t.result(entry);
+  }
+}
+
+async function showChanges(argv: ShowArguments): Promise<void> {
+  const t = terminal(argv.json);
+  let left = argv.limit;
+  for await (const group of new GroupReader(new NodeDisk(), argv.dir).read(
+    argv.from,
+    Number.MAX_SAFE_INTEGER,
+  )) {
+    let transaction = '';
+    let rows = 0;
+    for await (const events of group.chunks()) {
+      for (const event of events) {
+        if (event.kind === 'begin') {
+          transaction = `${event.transaction.id} ${isoOfUs(event.transaction.commitTimeUs)} ${describePosition(event.transaction.position)}`;
+          continue;
+        }
+        if (event.kind === 'rows') rows += event.run.count;
+        for (const change of changesOf(event, argv.table)) {
+          if (left-- <= 0) return;
+          t.out(
+            `${t.paint('gray', `group ${group.index}  tx ${transaction}`)}\n  ${change.op}  ${change.table}  ${JSON.stringify(change.after ?? change.before ?? {})}`,
+          );
+          t.result({ group: group.index, transaction, ...change });
         }
       }
     }
-  },
-};
+    // The leaf counts what was sealed; what cannot be read back was erased.
+    const erased = group.rows - rows;
+    if (erased === 0) continue;
+    t.out(t.paint('gray', `group ${group.index}  ${erased} rows erased`));
+    t.result({ group: group.index, erased });
+  }
+}
+
+function isoOfUs(us: bigint): string {
+  return new Date(Number(us / 1000n)).toISOString();
+}
 
 interface ShownChange {
   readonly op: string;
