@@ -53,10 +53,22 @@ export function parseAccessLine(text: string): AccessLine | null {
       entry: JSON.parse(entryBytes(line.entry).toString('utf8')),
       note: line.note,
     });
-    return canonical === text ? line : null;
+    return canonical === text && isEntry(line.entry) && typeof line.note === 'string' ? line : null;
   } catch {
     return null;
   }
+}
+
+function isEntry(entry: AccessEntry): boolean {
+  const texts = [entry.actor, entry.reason, entry.space, entry.method];
+  return (
+    /^\d{1,18}$/.test(entry.time_us) &&
+    texts.every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(entry.key_epoch) &&
+    (entry.outcome === 'granted' || entry.outcome === 'refused') &&
+    Array.isArray(entry.tokens) &&
+    entry.tokens.every((token) => typeof token === 'string')
+  );
 }
 
 export interface AccessLog {

@@ -21,10 +21,19 @@ export function erasurePayload(erasure: Erasure): string {
 export function parseErasure(payload: string): Erasure {
   try {
     const erasure = JSON.parse(payload) as Erasure;
-    const canonical = erasurePayload(erasure) === payload && Array.isArray(erasure.tags);
-    if (canonical && erasure.tags.every((tag) => /^[0-9a-f]{32}$/.test(tag))) return erasure;
+    if (erasurePayload(erasure) === payload && isErasure(erasure)) return erasure;
   } catch {
     // Said below, without the input.
   }
   throw new MalformedBytes('an erasure record is not in canonical form');
+}
+
+function isErasure({ tags, actor, reason, images }: Erasure): boolean {
+  return (
+    Array.isArray(tags) &&
+    tags.every((tag, i) => /^[0-9a-f]{32}$/.test(tag) && (i === 0 || tags[i - 1]! < tag)) &&
+    typeof actor === 'string' &&
+    typeof reason === 'string' &&
+    Number.isSafeInteger(images)
+  );
 }

@@ -258,7 +258,8 @@ export function decodeRecord(bytes: Buffer): AuditRecord {
     }
   }
   if (version !== FORMAT_VERSION) throw new MalformedBytes('the record has another format version');
-  if (kind < 1 || kind > 9 || op > 5) throw new MalformedBytes('the record has an unknown kind or operation');
+  if (kind < RecordKind.genesis || kind > RecordKind.finding || op > 5)
+    throw new MalformedBytes('the record has an unknown kind or operation');
   return {
     kind: kind as RecordKind,
     seq,

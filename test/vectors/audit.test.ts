@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
+import { type AccessEntry, accessOrigin, entryBytes, parseAccessLine } from '../../src/audit/access-log.ts';
 import { ByteBuilder, MalformedBytes } from '../../src/audit/bytes.ts';
+import { erasurePayload, isErased, parseErasure } from '../../src/audit/erased.ts';
 import { leafHash, sha256 } from '../../src/audit/hashing.ts';
 import { inclusionProof, treeRoot, verifyInclusion } from '../../src/audit/inclusion-proof.ts';
 import { CompactRange } from '../../src/audit/merkle.ts';
@@ -106,6 +108,73 @@ describe('C2SP signed notes', () => {
   });
 });
 
+describe('the access log (docs/audit-format.md §9), bytes made without our code', () => {
+  const text =
+    '{"time_us":"1700000000000000","actor":"ann@example.com","reason":"ticket 4","space":"domain:email","method":"reversible","key_epoch":1,"outcome":"granted","tokens":["t1.1.abc"]}';
+  const note =
+    'audit.example.com/pg1/access\n1\nmBIaAcT33AkDy0SeSWW5bhHm0DKNmuDgbyQlnczftI8=\n\n— audit.example.com/pg1 d2kqlMThznsMKr5KxtUykajrBwkx3BgFmW4MvzFb1Y08VIKsu9HHbhAWLdMm53z8n0Wf3wjRU7UZHcu6p2/gG2uewAw=\n';
+  const line = `{"entry":${text},"note":${JSON.stringify(note)}}`;
+
+  it('an entry, its leaf, and its signed head', () => {
+    const entry = JSON.parse(text) as AccessEntry;
+    expect(entryBytes(entry).toString('utf8')).toBe(text);
+    expect(toHex(leafHash(entryBytes(entry)))).toBe(
+      '98121a01c4f7dc0903cb449e4965b96e11e6d0328d9ae0e06f24259dccdfb48f',
+    );
+    const publicKey = Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex');
+    const name = 'audit.example.com/pg1';
+    const verifier = new HeadVerifier(parseVerifierKey(formatVerifierKey(name, publicKey))!);
+    const head = { origin: accessOrigin(name), size: 1, root: leafHash(entryBytes(entry)) };
+    expect(verifier.check(note, head)).toBe('ok');
+    expect(parseAccessLine(line)).toEqual({ entry, note });
+  });
+
+  it.each([
+    ['white space', line.replace('"entry":', '"entry": ')],
+    [
+      'another order',
+      line.replace(
+        '"actor":"ann@example.com","reason":"ticket 4"',
+        '"reason":"ticket 4","actor":"ann@example.com"',
+      ),
+    ],
+    ['a member more', line.replace('"note":', '"more":1,"note":')],
+    ['a member more in the entry', line.replace('"tokens":', '"more":1,"tokens":')],
+    ['a member less', line.replace('"key_epoch":1,', '')],
+  ])('a line with %s is none', (_what, changed) => {
+    expect(changed).not.toBe(line);
+    expect(parseAccessLine(changed)).toBeNull();
+  });
+});
+
+describe('erasure (docs/audit-format.md §5.1)', () => {
+  const payload =
+    '{"tags":["00112233445566778899aabbccddeeff"],"actor":"dpo@example.com","reason":"request 17","images":5}';
+  it('a payload is canonical or none', () => {
+    const erasure = parseErasure(payload);
+    expect(erasure.images).toBe(5);
+    expect(erasurePayload(erasure)).toBe(payload);
+    for (const changed of [
+      payload.replace('00112233', '0011223'),
+      payload.replace('aabb', 'AABB'),
+      payload.replace('"images":5', '"images":5,"more":1'),
+      payload.replace('"images":5', '"images": 5'),
+      payload.replace(',"images":5', ''),
+      payload.replace('"actor":"dpo@example.com",', ''),
+      payload.replace('["', '["00112233445566778899aabbccddeeff","'),
+      '{}',
+      'null',
+      '',
+    ])
+      expect(() => parseErasure(changed)).toThrow(MalformedBytes);
+  });
+
+  it('an image is erased when its salt is all zeros', () => {
+    expect(isErased(Buffer.alloc(16))).toBe(true);
+    for (let i = 0; i < 16; i++) expect(isErased(Buffer.alloc(16).fill(1, i, i + 1))).toBe(false);
+  });
+});
+
 describe('records are canonical protobuf', () => {
   const schema = protobuf.parse(readFileSync(new URL('../../docs/record.proto', import.meta.url), 'utf8'), {
     keepCase: true,
@@ -116,7 +185,7 @@ describe('records are canonical protobuf', () => {
     .map((bytes) => Buffer.from(bytes).toString('latin1'));
   const tag = fc.uint8Array({ minLength: 16, maxLength: 16 });
   const arbitrary = fc.record({
-    kind: fc.integer({ min: 1, max: 9 }) as fc.Arbitrary<RecordKind>,
+    kind: fc.integer({ min: 1, max: 10 }) as fc.Arbitrary<RecordKind>,
     seq: fc.maxSafeNat(),
     position: fc.uint8Array({ maxLength: 40 }),
     transaction: fc.string({ maxLength: 60 }),
