@@ -428,3 +428,40 @@ describe('access log', () => {
     }
   }, 60_000);
 });
+
+it('every edited byte of a log with erasures and requests is found', async () => {
+  const copy = await copyOfWhole();
+  await erase(copy);
+  for (let n = 0; n < 2; n++) {
+    const log = await openAccessLog(new NodeDisk(), copy, ORIGIN, signer, lockDirectory);
+    await log.append({
+      time_us: String(n),
+      actor: 'ann@example.com',
+      reason: 'ticket',
+      space: 'domain:email',
+      method: 'reversible',
+      key_epoch: 1,
+      outcome: 'granted',
+      tokens: ['t1.1.a'],
+    });
+    await log.close();
+  }
+  expect((await verify(copy)).problems).toEqual([]);
+  const disk = new NodeDisk();
+  const files = ['access/requests.jsonl', 'access/head'];
+  for (const folder of ['journal', join('tables', directoryOfPeople)])
+    files.push(...(await disk.list(join(copy, folder))).map((name) => join(folder, name)));
+  const random = seededRandom(20_261);
+  const missed: string[] = [];
+  for (let n = 0; n < 300; n++) {
+    const name = files[n % files.length]!;
+    const bytes = await readFile(join(copy, name));
+    const place = Math.floor(random() * bytes.length);
+    const changed = Buffer.from(bytes);
+    changed[place] = changed[place]! ^ (1 << Math.floor(random() * 8));
+    await writeFile(join(copy, name), changed);
+    if (exitOf(await verify(copy)) === 0) missed.push(`${name}:${place}`);
+    await writeFile(join(copy, name), bytes);
+  }
+  expect(missed).toEqual([]);
+}, 60_000);
