@@ -1,60 +1,63 @@
-/** Common given names of several cultures, to recognise columns of names; general knowledge, not a census. */
-const GIVEN = `
-aaron abdul abigail adam adele adrian agnes ahmed aisha alan albert alejandro alessandro alex alexander alexandra alexandre alfred ali alice alicia
-alina alison amanda amelie amina amir amy ana anders andrea andreas andrew andrzej angela anita anja ann anna anne annette anthony antoine antonio
-ariel arthur asha astrid august aurora axel barbara beatrice ben benjamin bernd bernard bianca birgit björn bo bob brandon brian bruno camille carl
-carla carlos carmen carol caroline catherine cecilia celine charles charlotte chen chiara chloe chris christian christina christine christoph
-christopher claire clara claudia claus clement colin cristina dagmar daniel daniela danielle dave david deborah denise dennis diana diego dieter dimitri
-dirk dominik donald dora doris dorothy dylan eduardo edward elena eleanor eli elias elisa elizabeth ella ellen elsa emil emilia emily emma enrique eric
-erica erik erika ernst esther ethan eva eve evelyn fabian fatima felix fernando fiona florian frances francesca francesco francis francois frank franz
-frederic frederik friedrich fritz gabriel gabriela gabriele georg george gerard gerhard gianni giovanni giulia giuseppe gloria grace greg gregory greta
-guido guillaume günter gustav hannah hans harald harry hassan heather heidi heike heinz helen helena helga henri henrik henry herbert hiroshi holger hugo
-ian ibrahim ida igor ines inga inge ingrid irene iris isaac isabel isabella ivan ivana jack jacob jacqueline jacques jakob james jamie jan jane janet
-janina jason javier jean jeff jeffrey jelena jennifer jens jeremy jessica jim joan joanna joao johan johann johannes john jolanda jonas jonathan jordan jorge
-jose josef joseph joshua juan judith julia julian julie jürgen justin kai karen karin karl katarina kate katharina kathleen katja keith kelly ken kenji
-kenneth kevin khalid kim klaus konrad krzysztof kumar kurt lara lars laura lea leila lena leo leon leonardo li liam lily linda lisa liv lorenzo louis louise
-luca lucas lucia lucy luigi luis luise lukas lydia magdalena maja manfred manuel marc marcel marco marcus margaret margit maria marianne marie marina mario
-marion mark marko markus marta martha martin martina mary mateo matthew matthias maurice max maximilian maya mehmet melanie mia michael michel michelle miguel
-mike mila mohamed mohammed monica monika muhammad nadia nadine natalia natalie nathan neil nicholas nick nicola nicolas nicole niels nikolai nils nina noah
-noel nora norbert olga oliver olivia omar oscar oskar otto pablo paola paolo patricia patrick paul paula pavel pedro per peter petra philip philipp philippe
-pierre pietro piotr priya rachel rafael rahul raj ralf ralph ramon raymond rebecca regina renate rene ricardo richard rita robert roberto robin roger roland
-roman ronald rosa rose ruth ryan sabine sally salma sam samantha samuel sandra sara sarah sascha scott sean sebastian sergei sergio sharon sheila silvia simon
-simone sofia sonia sophia sophie stefan stefanie stella stephan stephanie stephen steve steven stuart sunil susan susanne sven svetlana sylvia takashi tamara
-tania tatiana ted teresa theo theodor theresa thierry thomas tim timothy tina tobias tom tomas tommaso tony ulrich ulrike ursula ute valentina valerie vanessa
-vera veronica victor victoria viktor vincent virginia vladimir walter wang wei wendy werner wilhelm will william wolfgang xavier yan yasmin yuki yusuf yvonne
-zainab zhang zoe zoé`;
+import { FAMILY_NAMES, GIVEN_NAMES } from './name-list.ts';
+import { Hint, patternFinder } from './text-finder.ts';
 
-const FAMILY = `
-adams ahmed ali allen alvarez anderson andersson bailey baker barnes bauer becker bell bennett berg bernard bianchi brooks brown bruno bryant butler
-campbell carter castillo castro chavez chen clark collins conti cook cooper costa cox cruz davis de diaz dubois dupont durand edwards eriksson esposito
-evans ferrari fernandez ferreira fischer fisher flores foster fox garcia gomez gonzalez gonzales gray green greco gupta gutierrez hall hamilton hansen hansson
-harris hartmann hayes henderson hernandez hill hoffmann howard huang hughes ivanov jackson jain james jansen janssen jenkins jensen johansson johnson jones jung
-kaiser kaur kelly khan kim king klein koch koval kowalski kumar lam larsen larsson lee lefebvre lehmann lewis li lim lin liu long lopez lozano ma maier marino
-martin martinez mayer mehta mendoza meyer miller mitchell moore morales moreau morgan morris müller muller murphy myers nelson neumann nguyen nielsen nilsson
-novak nowak ortiz parker patel pereira perez perry peters petersen peterson petrov phillips powell price ramirez ramos reed reyes reynolds ricci richardson
-richter rivera roberts robinson rodriguez rogers romano ross rossi roy ruiz russell russo ryan sanchez sanders santos sato schmidt schmitz schneider scholz
-schröder schulz schulze schwarz scott sharma silva simmons simon singh smirnov smith sokolov stewart sullivan suzuki svensson tan tanaka taylor thomas thompson
-torres turner van vargas vasquez vogel wagner walker wang ward watanabe watson weber weiss werner white williams wilson wolf wong wood wright wu yamamoto yang
-yilmaz young zhang zhao zhou zimmermann`;
+const given: ReadonlySet<string> = new Set(GIVEN_NAMES.trim().split(/\s+/));
+const family: ReadonlySet<string> = new Set(FAMILY_NAMES.trim().split(/\s+/));
 
-const words = (list: string): ReadonlySet<string> => new Set(list.trim().split(/\s+/));
-
-const given = words(GIVEN);
-const family = words(FAMILY);
+/** Names that are everyday words too (in English): alone they say nothing in running text. */
+const EVERYDAY: ReadonlySet<string> = new Set(
+  `angel art bell black brown bush christian cook fox france grace grant gray green hill holly hope in iris ivy jack
+   jasmine jordan joy jun king lee li long mark may mercedes min nelson noor paris park per price rich robin rose ruby
+   sky ted tim van victor viola violet virginia wang white will winter wood young`.split(/\s+/),
+);
 
 export function isGivenName(word: string): boolean {
-  return given.has(word.toLowerCase());
+  return word.length <= 20 && given.has(word.toLowerCase());
 }
 
 export function isFamilyName(word: string): boolean {
-  return family.has(word.toLowerCase());
+  return word.length <= 24 && family.has(word.toLowerCase());
 }
 
-const NAME =
-  /^(?:(?:mr|mrs|ms|dr|prof|herr|frau|m|mme|sr|sra|señor|señora)\.? )?\p{Lu}[\p{L}'’.-]*(?: (?:van|von|de|der|den|del|la|le|di|da|bin|al|\p{Lu}[\p{L}'’.-]*)){1,4}$/iu;
+const TITLE = /^(?:mr|mrs|ms|mx|dr|prof|herr|frau|m|mme|mlle|sr|sra|srta|sig|dhr|mevr)\.? /i;
+const WORD = /^\p{L}[\p{L}\p{M}'’.-]{0,30}$/u;
 
-/** A whole value that looks like the name of a person: two to five words, one of them in the lists. */
+/**
+ * A whole value that is the name of a person: two to five words, a known given name first, or a known family name first
+ * followed by a comma or a given name; after a title any words.
+ */
 export function isPersonName(value: string): boolean {
-  if (value.length > 80 || /\d/.test(value) || !NAME.test(value)) return false;
-  return value.split(/[ -]/).some((word) => isGivenName(word) || isFamilyName(word));
+  if (value.length > 80 || value.length < 4) return false;
+  const untitled = value.replace(TITLE, '');
+  const comma = /^([^,]{2,40}), ([^,]{1,40})$/.exec(untitled);
+  const words = (comma === null ? untitled : `${comma[2]} ${comma[1]}`).split(' ');
+  if (words.length > 5 || !words.every((word) => WORD.test(word))) return false;
+  if (untitled !== value) return true;
+  if (words.length < 2) return false;
+  const [first, second] = [words[0]!, words[1]!];
+  const last = words.at(-1)!;
+  // «Rose Gold», «Christian Art»: an everyday word needs a known family name beside it.
+  if (isGiven(first))
+    return !EVERYDAY.has(first.toLowerCase()) || (isFamilyName(last) && !EVERYDAY.has(last.toLowerCase()));
+  return isFamilyName(first) && isGivenName(second) && !EVERYDAY.has(second.toLowerCase());
 }
+
+/** Also the halves of Jean-Pierre and Anne-Marie. */
+function isGiven(word: string): boolean {
+  return isGivenName(word) || (word.includes('-') && word.split('-').every(isGivenName));
+}
+
+/**
+ * In text: capitalised words, the first of them a known given name, or after a title. `Will Call` and `Mark Down` stay,
+ * and so do names that no list has: a text is not free of names because none was found.
+ */
+export const nameFinder = patternFinder(
+  'person_name',
+  Hint.capital,
+  /(?<![\p{L}\d'’.-])(?:(?:Mr|Mrs|Ms|Dr|Prof|Herr|Frau|Mme|Sr|Sra)\.? )?\p{Lu}[\p{L}'’-]{1,30}(?: (?:(?:van|von|de|del|da|di|la|le|der|den|al|bin) ){0,2}\p{Lu}[\p{L}'’-]{1,30}){0,3}(?![\p{L}\d])/gu,
+  (match, start) => {
+    if (TITLE.test(match)) return start + match.length;
+    const words = match.split(' ');
+    return words.length > 1 && isPersonName(words.slice(0, 5).join(' ')) ? start + match.length : -1;
+  },
+);

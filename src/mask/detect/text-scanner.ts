@@ -1,19 +1,20 @@
-import { countrySpecs } from 'ibantools';
-import { parseIp } from '../ip.ts';
-import { isPossibleInternational } from '../phone.ts';
-import { mod97 } from './check-digit.ts';
+import { birthDateFinder } from './birth-date.ts';
+import { cardFinder } from './card.ts';
+import { coordinatesFinder } from './coordinates.ts';
 import type { DataClass } from './data-class.ts';
-import { isFamilyName, isGivenName } from './names.ts';
-import { nationalId } from './national-id.ts';
-import { isSecret, SECRET_CHARACTERS_MIN } from './secret.ts';
-import { isPan, isSsn } from './values.ts';
+import { emailFinder } from './email.ts';
+import { ibanFinder } from './iban.ts';
+import { nameFinder } from './names.ts';
+import { nationalIdFinders } from './national-id.ts';
+import { ipFinders, macFinder } from './network-address.ts';
+import { phoneFinder } from './phone-number.ts';
+import { secretFinders } from './secret.ts';
+import { addressFinder } from './street-address.ts';
+import { hintsOf, type Span, type TextFinder } from './text-finder.ts';
+import { ssnFinder } from './us-ssn.ts';
+import { vinFinder } from './vehicle-id.ts';
 
-/** Where in a text something was found; UTF-16 indexes. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-  readonly class: DataClass;
-}
+export type { Span } from './text-finder.ts';
 
 /** What can be found inside running text. */
 export const TEXT_CLASSES = [
@@ -26,256 +27,94 @@ export const TEXT_CLASSES = [
   'ip',
   'mac',
   'national_id',
+  'vehicle',
   'coordinates',
+  'date_of_birth',
+  'address',
   'person_name',
 ] as const satisfies readonly DataClass[];
 
 export type TextClass = (typeof TEXT_CLASSES)[number];
 
-/** What one pass over a text tells: enough to rule most finders out. */
-interface Traits {
-  digits: number;
-  at: boolean;
-  dots: number;
-  colons: number;
-  dashes: number;
-  /** Longest run without a space. */
-  run: number;
-}
-
-interface Finder {
-  readonly class: TextClass;
-  readonly possible: (traits: Traits) => boolean;
-  readonly find: (text: string, add: (start: number, end: number) => void) => void;
-}
+/** The most telling first: where finds overlap, the first of these names them. */
+const finders: readonly TextFinder[] = [
+  ...secretFinders,
+  emailFinder,
+  ibanFinder,
+  cardFinder,
+  ssnFinder,
+  macFinder,
+  ...ipFinders,
+  vinFinder,
+  ...nationalIdFinders,
+  coordinatesFinder,
+  birthDateFinder,
+  phoneFinder,
+  addressFinder,
+  nameFinder,
+];
 
 /**
- * Finds personal data in running text. Each finder is linear in the length of the text (bounded repetition, no nesting),
- * and checks digits, ranges and lengths, so that an order number is seldom taken for a card. A short text without
- * digits, `@` or long words is ruled out by one pass over its characters.
+ * Finds personal data in running text. Numbers count only with the right length, range and check digits, and only when
+ * no letter or further digit touches them, so that an order number is seldom taken for a card.
+ *
+ * Cost: one pass over the characters (about 1 ns each) tells which finders have a chance; most texts have nothing to
+ * find and cost no more. Each finder that has a chance makes one more pass of its own, in time linear in the text
+ * whatever it holds (any UTF-16, lone surrogates too). test/unit/mask/detect/text-scanner.test.ts holds the proofs.
  */
 export class TextScanner {
-  readonly #finders: readonly Finder[];
+  readonly #finders: readonly TextFinder[];
 
   constructor(classes: readonly TextClass[]) {
-    this.#finders = finders.filter((finder) => classes.includes(finder.class));
+    const wanted: ReadonlySet<DataClass> = new Set(classes);
+    this.#finders = finders.filter((finder) => wanted.has(finder.class));
   }
 
-  /** The class of something found; null: nothing. */
+  /** The class of something found, the most telling first; null: nothing. */
   has(text: string): TextClass | null {
-    const traits = traitsOf(text);
+    const hints = hintsOf(text);
+    if (hints === 0) return null;
     for (const finder of this.#finders) {
-      if (!finder.possible(traits)) continue;
-      let found = false;
-      finder.find(text, () => {
-        found = true;
-      });
-      if (found) return finder.class;
+      if ((finder.needs & hints) === finder.needs && finder.next(text, 0) !== null)
+        return finder.class as TextClass;
     }
     return null;
   }
 
-  /** Everything found, in order, not overlapping; of two that overlap the earlier finder, then the longer, wins. */
+  /**
+   * Everything found, in order, not overlapping. Finds that overlap are joined, under the most telling one's class, so
+   * that no part of any stays behind.
+   */
   find(text: string): readonly Span[] {
-    const traits = traitsOf(text);
+    const hints = hintsOf(text);
     const spans: Span[] = [];
     for (const finder of this.#finders) {
-      if (finder.possible(traits))
-        finder.find(text, (start, end) => spans.push({ start, end, class: finder.class }));
+      if ((finder.needs & hints) !== finder.needs) continue;
+      for (let span = finder.next(text, 0); span !== null; span = finder.next(text, span.end))
+        spans.push(span);
     }
     return withoutOverlaps(spans);
   }
 }
 
-/** Earlier in the list wins; then they are put in order. */
+/** Spans that overlap become one that covers them all, with the other members of the one earliest in the list. */
 export function withoutOverlaps<T extends { readonly start: number; readonly end: number }>(
   spans: readonly T[],
 ): readonly T[] {
   if (spans.length < 2) return spans;
-  const ranked = spans
-    .map((span, rank) => ({ span, rank }))
-    .sort((a, b) => a.span.start - b.span.start || a.rank - b.rank);
-  const kept: { span: T; rank: number }[] = [];
-  for (const candidate of ranked) {
-    const last = kept.at(-1);
-    if (last === undefined || last.span.end <= candidate.span.start) kept.push(candidate);
-    else if (candidate.rank < last.rank) kept[kept.length - 1] = candidate;
-  }
-  return kept.map(({ span }) => span);
-}
-
-function traitsOf(text: string): Traits {
-  const traits: Traits = { digits: 0, at: false, dots: 0, colons: 0, dashes: 0, run: 0 };
-  let run = 0;
-  let digits = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0x20) {
-      if (run > traits.run) traits.run = run;
-      run = 0;
+  const ranked = spans.map((span, rank) => ({ span, rank })).sort((a, b) => a.span.start - b.span.start);
+  const joined: T[] = [];
+  let best = -1;
+  for (const { span, rank } of ranked) {
+    const last = joined.at(-1);
+    if (last === undefined || last.end <= span.start) {
+      joined.push(span);
+      best = rank;
       continue;
     }
-    run++;
-    if (code > 0x40) continue;
-    if (code >= 0x30 && code <= 0x39) digits++;
-    else if (code === 0x40) traits.at = true;
-    else if (code === 0x2e) traits.dots++;
-    else if (code === 0x3a) traits.colons++;
-    else if (code === 0x2d) traits.dashes++;
+    const end = Math.max(last.end, span.end);
+    joined[joined.length - 1] = { ...(rank < best ? span : last), start: last.start, end };
+    best = Math.min(best, rank);
   }
-  if (run > traits.run) traits.run = run;
-  traits.digits = digits;
-  return traits;
-}
-
-const LOCAL = /[\p{L}\d.!#$%&'*+/=?^_`{|}~-]/u;
-const HOST = /[\p{L}\d.-]/u;
-
-/** Digits with single separators between, as phone, card and social security numbers are written. */
-const DIGIT_GROUPS = /\d(?:[ .()/-]{0,2}\d){6,39}/g;
-const RUN = /[\w.$/+-]{16,}/g;
-const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----/g;
-const IBAN = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}/g;
-const IPV4 = /(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w.]*\d)/g;
-const IPV6 = /(?<![\w:.])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{2,42}/g;
-const MAC = /(?<![\w:-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?![\w:-])/g;
-const COORDINATES = /(?<![\w.-])-?\d{1,2}\.\d{4,15}, ?-?\d{1,3}\.\d{4,15}(?![\w.])/g;
-const LETTERED_ID = /(?<![A-Za-z0-9])[A-Z0-9](?:[ -]?[A-Z0-9]){7,18}(?![A-Za-z0-9])/g;
-const NANP = /^\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}$/;
-const CAPITALISED = /\p{Lu}[\p{L}'’-]{1,30}(?: \p{Lu}[\p{L}'’-]{1,30}){1,3}/gu;
-
-const finders: readonly Finder[] = [
-  {
-    class: 'secret',
-    possible: ({ run }) => run >= SECRET_CHARACTERS_MIN,
-    find: (text, add) => {
-      for (const match of text.matchAll(RUN)) {
-        const token = match[0].replace(/[.]+$/, '');
-        if (token.length < 8300 && isSecret(token)) add(match.index, match.index + token.length);
-      }
-      for (const match of text.matchAll(PRIVATE_KEY)) add(match.index, match.index + match[0].length);
-    },
-  },
-  {
-    class: 'email',
-    possible: ({ at }) => at,
-    find: (text, add) => {
-      for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
-        let start = at;
-        while (start > 0 && at - start < 64 && LOCAL.test(text[start - 1]!)) start--;
-        let end = at + 1;
-        while (end < text.length && end - at < 255 && HOST.test(text[end]!)) end++;
-        while (end > at && /[.-]/.test(text[end - 1]!)) end--;
-        if (start < at && /^[\p{L}\d-]{1,63}(?:\.[\p{L}\d-]{1,63}){1,8}$/u.test(text.slice(at + 1, end)))
-          add(start, end);
-      }
-    },
-  },
-  {
-    class: 'iban',
-    possible: ({ digits }) => digits >= 8,
-    find: (text, add) => {
-      for (const match of text.matchAll(IBAN)) {
-        const country = match[0].slice(0, 2);
-        const length = (countrySpecs as Readonly<Record<string, { readonly chars?: number | null }>>)[country]
-          ?.chars;
-        if (length === undefined || length === null) continue;
-        let end = 0;
-        for (let count = 0; count < length && end < match[0].length; end++)
-          if (match[0][end] !== ' ') count++;
-        const bare = match[0].slice(0, end).replaceAll(' ', '');
-        if (bare.length === length && mod97(bare.slice(4) + bare.slice(0, 4)) === 1)
-          add(match.index, match.index + end);
-      }
-    },
-  },
-  {
-    class: 'pan',
-    possible: ({ digits }) => digits >= 13,
-    find: (text, add) => {
-      for (const group of digitGroups(text)) if (isPan(group.text)) add(group.start, group.end);
-    },
-  },
-  {
-    class: 'us_ssn',
-    possible: ({ digits, dashes }) => digits >= 9 && dashes >= 2,
-    find: (text, add) => {
-      for (const group of digitGroups(text)) if (isSsn(group.text)) add(group.start, group.end);
-    },
-  },
-  {
-    class: 'mac',
-    possible: ({ colons, dashes }) => colons >= 5 || dashes >= 5,
-    find: (text, add) => {
-      for (const match of text.matchAll(MAC)) add(match.index, match.index + match[0].length);
-    },
-  },
-  {
-    class: 'ip',
-    possible: ({ digits, dots, colons }) => (digits >= 4 && dots >= 3) || colons >= 2,
-    find: (text, add) => {
-      for (const match of text.matchAll(IPV4)) {
-        if (parseIp(match[0]) !== null) add(match.index, match.index + match[0].length);
-      }
-      for (const match of text.matchAll(IPV6)) {
-        const address = match[0].replace(/[.:]$/, (end) => (match[0].endsWith('::') ? end : ''));
-        // Two groups and a `::` could be a time or a name of C++; an address in text has more.
-        if (address.split(':').length >= 4 && /\d/.test(address) && parseIp(address) !== null)
-          add(match.index, match.index + address.length);
-      }
-    },
-  },
-  {
-    class: 'coordinates',
-    possible: ({ digits, dots }) => digits >= 10 && dots >= 2,
-    find: (text, add) => {
-      for (const match of text.matchAll(COORDINATES)) add(match.index, match.index + match[0].length);
-    },
-  },
-  {
-    class: 'phone',
-    possible: ({ digits }) => digits >= 7,
-    find: (text, add) => {
-      for (const { text: group, start, end } of digitGroups(text)) {
-        const before = text[start - 1];
-        if (before === '+') {
-          if (isPossibleInternational(`+${group}`)) add(start - 1, end);
-        } else if (NANP.test(before === '(' ? `(${group}` : group))
-          add(before === '(' ? start - 1 : start, end);
-      }
-    },
-  },
-  {
-    class: 'national_id',
-    possible: ({ digits, run }) => digits >= 6 && run >= 2,
-    find: (text, add) => {
-      for (const match of text.matchAll(LETTERED_ID)) {
-        if (/[A-Z]/.test(match[0]) && nationalId(match[0])?.distinct === true)
-          add(match.index, match.index + match[0].length);
-      }
-    },
-  },
-  {
-    class: 'person_name',
-    possible: () => true,
-    find: (text, add) => {
-      for (const match of text.matchAll(CAPITALISED)) {
-        const [first, ...others] = match[0].split(' ');
-        if (isGivenName(first!) || (isFamilyName(others.at(-1)!) && isGivenName(others[0]!)))
-          add(match.index, match.index + match[0].length);
-      }
-    },
-  },
-];
-
-/** Groups of digits that stand alone: no letter or further digit touches them. */
-function* digitGroups(
-  text: string,
-): Generator<{ readonly text: string; readonly start: number; readonly end: number }> {
-  for (const match of text.matchAll(DIGIT_GROUPS)) {
-    const start = match.index;
-    const end = start + match[0].length;
-    if (/[\p{L}\d_]/u.test(text[start - 1] ?? ' ') || /[\p{L}\d_]/u.test(text[end] ?? ' ')) continue;
-    yield { text: match[0], start, end };
-  }
+  return joined;
 }
