@@ -1,13 +1,17 @@
-/**
- * Classes of personal data. `hipaa` is the number in Safe Harbor's list of eighteen identifiers (45 CFR
- * 164.514(b)(2)(i), A to R); `gdpr` says whether Article 9 (special categories) or Article 4 (personal data) speaks of it;
- * `pci` what PCI DSS 4.0 calls it.
- */
+/** What the law says of a class of personal data. */
 export interface DataClassFacts {
+  /** Singular, for messages. */
   readonly title: string;
+  /** How much harm its disclosure does. */
   readonly sensitivity: 'high' | 'medium' | 'low';
+  /** Regulation (EU) 2016/679: `special` of Article 9, `personal` of Article 4(1). */
   readonly gdpr: 'special' | 'personal' | 'none';
+  /**
+   * Place in Safe Harbor's list of eighteen identifiers, 45 CFR 164.514(b)(2)(i), A being 1 and R 18; null: not in it. A
+   * fax number (5) is a phone number here.
+   */
   readonly hipaa: number | null;
+  /** PCI DSS 4.0, section 2: cardholder data, or sensitive authentication data, which is never to be stored. */
   readonly pci: 'cardholder' | 'authentication' | null;
 }
 
@@ -58,9 +62,11 @@ export const dataClasses = {
   health: facts('health', 'high', null, 'special'),
   religion: facts('religion', 'high', null, 'special'),
   ethnicity: facts('ethnic origin', 'high', null, 'special'),
+  nationality: facts('nationality', 'medium', null),
   orientation: facts('sexual orientation', 'high', null, 'special'),
   politics: facts('political opinion or union membership', 'high', null, 'special'),
   salary: facts('income', 'medium', null),
+  financial: facts('financial standing', 'medium', null),
   password: facts('password or its hash', 'high', 18, 'personal', 'authentication'),
   secret: facts('key, token or other secret', 'high', 18, 'none'),
   user_agent: facts('browser', 'low', 18),
