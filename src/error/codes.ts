@@ -3,6 +3,7 @@ import { auditVerifyCodes } from './codes/audit-verify.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
+import { mysqlCodes } from './codes/mysql.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { postgresCodes } from './codes/postgres.ts';
 import type { CodeEntry } from './define.ts';
@@ -10,6 +11,7 @@ import type { CodeEntry } from './define.ts';
 const all = {
   ...configCodes,
   ...postgresCodes,
+  ...mysqlCodes,
   ...maskCodes,
   ...auditCodes,
   ...auditVerifyCodes,
