@@ -25,6 +25,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/config': ['src/model', 'src/error', 'src/mask'],
   'src/cli': ['src', 'connectors'],
   'connectors/sources/postgres': ['src/model', 'src/error', 'src/capture/source.ts'],
+  'connectors/sources/mysql': ['src/model', 'src/error', 'src/capture/source.ts'],
   'connectors/sinks/duckdb': ['src/model', 'src/error', 'src/deliver/sink.ts', 'src/audit/audit-log.ts'],
 };
 
@@ -53,6 +54,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     '@noble/ed25519',
   ],
   'connectors/sources/postgres': ['pg', 'pg-logical-replication', 'node:stream'],
+  'connectors/sources/mysql': ['mysql2', 'mysql2/promise', 'iconv-lite', 'node:stream', 'node:zlib'],
   'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:fs/promises', 'node:path'],
 };
 
