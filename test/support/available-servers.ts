@@ -1,9 +1,11 @@
 import type { TestProject as VitestProject } from 'vitest/node';
+import { MYSQL_RELEASES, type MysqlRelease, startMysql } from './mysql.ts';
 import { type PostgresMajor, startPostgres } from './postgres.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     readonly postgresMajors: readonly PostgresMajor[];
+    readonly mysqlReleases: readonly MysqlRelease[];
   }
 }
 
@@ -14,19 +16,34 @@ const MAJORS: readonly PostgresMajor[] = [16, 17, 18];
  * ROWSEAL_REQUIRE_SERVERS is set (CI) it is a failure instead.
  */
 export default async function probe(project: VitestProject): Promise<void> {
-  const available: PostgresMajor[] = [];
-  for (const major of MAJORS) {
+  project.provide(
+    'postgresMajors',
+    await whichStart('PostgreSQL', MAJORS, (major) => startPostgres(major)),
+  );
+  project.provide(
+    'mysqlReleases',
+    await whichStart('server', MYSQL_RELEASES, (release) => startMysql(release)),
+  );
+}
+
+async function whichStart<T extends string | number>(
+  kind: string,
+  versions: readonly T[],
+  start: (version: T) => Promise<{ stop(): Promise<void> }>,
+): Promise<readonly T[]> {
+  const available: T[] = [];
+  for (const version of versions) {
     try {
-      await (await startPostgres(major)).stop();
-      available.push(major);
+      await (await start(version)).stop();
+      available.push(version);
     } catch (error) {
       const why = error instanceof Error ? error.message : typeof error;
       if (process.env['ROWSEAL_REQUIRE_SERVERS'] === '1')
-        throw new Error(`PostgreSQL ${major} cannot be started here: ${why}`);
+        throw new Error(`${kind} ${version} cannot be started here: ${why}`);
       console.error(
-        `\n!! PostgreSQL ${major} cannot be started here (${why}).\n!! TESTS THAT NEED IT ARE SKIPPED.\n`,
+        `\n!! ${kind} ${version} cannot be started here (${why}).\n!! TESTS THAT NEED IT ARE SKIPPED.\n`,
       );
     }
   }
-  project.provide('postgresMajors', available);
+  return available;
 }

@@ -1,0 +1,55 @@
+/** Event types (mysql: libs/mysql/binlog/event/binlog_event.h; MariaDB: sql/log_event.h). */
+export const EventType = {
+  query: 2,
+  stop: 3,
+  rotate: 4,
+  intvar: 5,
+  appendBlock: 9,
+  deleteFile: 11,
+  rand: 13,
+  userVar: 14,
+  formatDescription: 15,
+  xid: 16,
+  beginLoadQuery: 17,
+  executeLoadQuery: 18,
+  tableMap: 19,
+  writeRowsV1: 23,
+  updateRowsV1: 24,
+  deleteRowsV1: 25,
+  incident: 26,
+  heartbeat: 27,
+  ignorable: 28,
+  rowsQuery: 29,
+  writeRows: 30,
+  updateRows: 31,
+  deleteRows: 32,
+  gtid: 33,
+  anonymousGtid: 34,
+  previousGtids: 35,
+  transactionContext: 36,
+  viewChange: 37,
+  xaPrepare: 38,
+  partialUpdateRows: 39,
+  transactionPayload: 40,
+  heartbeatV2: 41,
+  gtidTagged: 42,
+  annotateRows: 160,
+  binlogCheckpoint: 161,
+  mariadbGtid: 162,
+  mariadbGtidList: 163,
+  startEncryption: 164,
+  queryCompressed: 165,
+  writeRowsCompressedV1: 166,
+  updateRowsCompressedV1: 167,
+  deleteRowsCompressedV1: 168,
+  writeRowsCompressed: 169,
+  updateRowsCompressed: 170,
+  deleteRowsCompressed: 171,
+} as const;
+
+/** Flags of the common header. */
+export const HeaderFlag = { artificial: 0x20, ignorable: 0x80 } as const;
+
+/** timestamp 4, type 1, server id 4, size 4, end position 4, flags 2. */
+export const HEADER_BYTES = 19;
+export const CHECKSUM_BYTES = 4;
