@@ -1,0 +1,369 @@
+import { crc32 } from 'node:zlib';
+import { RowsealError } from '../../../../src/error/rowseal-error.ts';
+import type {
+  BinlogEvent,
+  DecoderOptions,
+  EventDecoder,
+  EventHeader,
+  RowsEvent,
+  TableBinding,
+  TableMap,
+} from './binlog-event.ts';
+import { ByteReader } from './byte-reader.ts';
+import { builtinCharset } from './collation.ts';
+import { malformed, need } from './defect.ts';
+import { CHECKSUM_BYTES, EventType, HEADER_BYTES, HeaderFlag } from './event-type.ts';
+import { decodeGtid, decodePreviousGtids, decodeTaggedGtid, gtidText } from './gtid-event.ts';
+import { decodeHeartbeatV2 } from './heartbeat-event.ts';
+import { decodeGtidList, decodeMariadbGtid } from './mariadb-event.ts';
+import { decodeQuery, queryKind } from './query-event.ts';
+import { type CellRules, compileRowReader } from './row-reader.ts';
+import { RowsCursor, rowsForms } from './rows-cursor.ts';
+import { RunBuilder } from './run-builder.ts';
+import { DecodedTableMap } from './table-map.ts';
+import { type KnownTable, TableStore } from './table-store.ts';
+import { unpackPayload } from './transaction-payload.ts';
+import { xidText } from './xid-text.ts';
+
+const DEFAULT_UNPACKED_BYTES = 1 << 30;
+const DEFAULT_RUN_ROWS = 8192;
+
+/** A rows event of this table id and no rows only ends a statement (mysql: Rows_log_event, dummy event). */
+const NO_TABLE = 0xff_ffff;
+
+/** Checksum algorithms of a format description; what a server before 5.6.1 sends is not one. */
+const CHECKSUM_CRC32 = 1;
+const CHECKSUM_NONE = 0;
+
+/** Decoder of binlog events of MySQL and MariaDB; see the contract. */
+export class BinlogDecoder implements EventDecoder {
+  readonly #flavor: DecoderOptions['flavor'];
+  readonly #charsetOf: (collationId: number) => string | undefined;
+  readonly #rules: CellRules;
+  readonly #statements: boolean;
+  /** undefined: no format description yet, so each event is tried. */
+  #checksum: 'none' | 'crc32' | undefined;
+  readonly #tables = new TableStore();
+  readonly #run: RunBuilder;
+  readonly #rows: RowsCursor;
+  /** Handed out by the next calls. */
+  #ready: BinlogEvent[] = [];
+  /** The event to decode, or the events of a payload. */
+  #buffer: Buffer = Buffer.alloc(0);
+  #at = 0;
+  #end = 0;
+  #inPayload = false;
+
+  constructor(options: DecoderOptions) {
+    this.#flavor = options.flavor;
+    this.#charsetOf = (id) => options.charsetOf?.(id) ?? builtinCharset(id);
+    this.#statements = options.statements ?? false;
+    this.#checksum = options.checksum;
+    this.#rules = {
+      zeroDates: options.zeroDates ?? 'text',
+      invalidText: options.invalidText ?? 'error',
+      maxUnpackedBytes: options.maxUnpackedBytes ?? DEFAULT_UNPACKED_BYTES,
+    };
+    this.#run = new RunBuilder(options.maxRunRows ?? DEFAULT_RUN_ROWS);
+    this.#rows = new RowsCursor(this.#run);
+  }
+
+  decode(buffer: Buffer, start: number, end: number): void {
+    if (this.#at < this.#end || !this.#rows.isDone)
+      throw new RowsealError('RS-RUN-000', {
+        detail: 'a binlog event came before the one before it was read',
+      });
+    need(start + HEADER_BYTES, end);
+    if (buffer.readUInt32LE(start + 9) !== end - start)
+      throw malformed('an event of another size than its packet');
+    this.#buffer = buffer;
+    this.#at = start;
+    this.#end = end - this.#checksumBytes(buffer, start, end);
+    this.#inPayload = false;
+  }
+
+  next(): BinlogEvent | null {
+    try {
+      return this.#next();
+    } catch (error) {
+      throw withinLimits(error);
+    }
+  }
+
+  #next(): BinlogEvent | null {
+    for (;;) {
+      const ready = this.#ready.shift();
+      if (ready !== undefined) return ready;
+      if (!this.#rows.isDone) {
+        this.#rows.fill();
+        if (this.#run.isFull || !this.#rows.isDone) return this.#continueRun();
+        continue;
+      }
+      if (this.#at >= this.#end) return null;
+      this.#event();
+    }
+  }
+
+  bind(map: TableMap, binding: TableBinding | null): void {
+    const known = this.#tables.get(map.tableId);
+    if (known === undefined || known.map !== map)
+      throw new RowsealError('RS-RUN-000', {
+        detail: 'a table map was bound that is not the newest of its table',
+      });
+    if (binding === null) {
+      known.bound = null;
+      return;
+    }
+    if (binding.table.columns.length !== map.width)
+      throw new RowsealError('RS-RUN-000', { detail: 'a table map was bound to a table of another width' });
+    const reader = compileRowReader(known.map, binding.hints ?? new Map(), this.#rules);
+    known.bound = { map: known.map, table: binding.table, reader };
+  }
+
+  unbindAll(): void {
+    this.#tables.clear();
+  }
+
+  flush(): RowsEvent | null {
+    return this.#run.take();
+  }
+
+  /** Hands out a full run; rows that are left of its event begin another one. */
+  #continueRun(): RowsEvent | null {
+    const { bound, header } = this.#run;
+    const event = this.#run.take();
+    if (!this.#rows.isDone) this.#run.open(bound!, header!);
+    return event;
+  }
+
+  /** Bytes of the checksum at the end, after it was found right. */
+  #checksumBytes(buffer: Buffer, start: number, end: number): 0 | 4 {
+    const type = buffer[start + 4]!;
+    // A format description says itself what holds from it on, for its own end too.
+    if (type === EventType.formatDescription) this.#checksum = formatChecksum(buffer, start, end);
+    if (this.#checksum === 'none') return 0;
+    if (end - start < HEADER_BYTES + CHECKSUM_BYTES) throw malformed('an event that is cut short');
+    const right =
+      crc32(buffer.subarray(start, end - CHECKSUM_BYTES)) === buffer.readUInt32LE(end - CHECKSUM_BYTES);
+    if (right) return CHECKSUM_BYTES;
+    // Before the format description a server sends only a rotate event of its own making.
+    if (this.#checksum === undefined) return 0;
+    throw new RowsealError('RS-MY-051', { detail: `an event of type ${type}` });
+  }
+
+  /** Decodes the event at `#at` and moves on: into `#ready`, the run, or the payload that it unpacks to. */
+  #event(): void {
+    const buffer = this.#buffer;
+    const start = this.#at;
+    need(start + HEADER_BYTES, this.#end);
+    const end = this.#inPayload ? start + buffer.readUInt32LE(start + 9) : this.#end;
+    if (end < start + HEADER_BYTES || end > this.#end) throw malformed('an event of a size that cannot be');
+    this.#at = end;
+    const header: EventHeader = {
+      timestampS: buffer.readUInt32LE(start),
+      type: buffer[start + 4]!,
+      serverId: buffer.readUInt32LE(start + 5),
+      endPosition: buffer.readUInt32LE(start + 13),
+      flags: buffer.readUInt16LE(start + 17),
+    };
+    const body = new ByteReader(buffer, start + HEADER_BYTES, end);
+    const form = rowsForms.get(header.type);
+    if (form !== undefined) {
+      const known = this.#rowsTable(body);
+      if (known === null) return;
+      if (known !== this.#run.bound) this.#endRun();
+      this.#rows.open(known, header, form, body, this.#rules.maxUnpackedBytes);
+      return;
+    }
+    if (header.type === EventType.tableMap) {
+      this.#tableMap(header, body);
+      return;
+    }
+    if (header.type === EventType.transactionPayload) {
+      if (this.#inPayload) throw malformed('a transaction payload inside another');
+      this.#buffer = unpackPayload(body, this.#rules.maxUnpackedBytes);
+      this.#at = 0;
+      this.#end = this.#buffer.length;
+      this.#inPayload = true;
+      return;
+    }
+    const event = this.#plainEvent(header, body);
+    if (event === null) return;
+    this.#endRun();
+    this.#ready.push(event);
+  }
+
+  #endRun(): void {
+    const run = this.#run.take();
+    if (run !== null) this.#ready.push(run);
+  }
+
+  /** null: rows that nobody asked for. */
+  #rowsTable(body: ByteReader): NonNullable<KnownTable['bound']> | null {
+    const tableId = body.uint(6);
+    body.skip(2);
+    if (tableId === NO_TABLE) return null;
+    const known = this.#tables.get(tableId);
+    if (known === undefined) throw malformed('rows of a table that was not mapped');
+    if (known.bound === undefined)
+      throw new RowsealError('RS-RUN-000', { detail: 'rows came before their table map was bound' });
+    return known.bound;
+  }
+
+  #tableMap(header: EventHeader, body: ByteReader): void {
+    const from = body.at;
+    const tableId = body.uint(6);
+    body.skip(2);
+    const bytes = body.buffer.subarray(from, body.end);
+    const again = this.#tables.again(tableId, bytes);
+    if (again?.bound !== undefined) return;
+    const map =
+      again?.map ?? new DecodedTableMap(bytes, tableId, body.at - from, this.#flavor, this.#charsetOf);
+    if (again === undefined) this.#tables.add(map);
+    this.#endRun();
+    this.#ready.push({ kind: 'table-map', header, map });
+  }
+
+  /** null: nothing that the caller wants to hear of. */
+  #plainEvent(header: EventHeader, body: ByteReader): BinlogEvent | null {
+    switch (header.type) {
+      case EventType.query:
+      case EventType.queryCompressed: {
+        const compressed = header.type === EventType.queryCompressed;
+        const query = decodeQuery(body, compressed, this.#charsetOf, this.#rules.maxUnpackedBytes);
+        return { kind: queryKind(query.sql), header, query };
+      }
+      case EventType.xid:
+        return { kind: 'xid', header, xid: body.u64() };
+      case EventType.gtid: {
+        const gtid = decodeGtid(body);
+        return { kind: 'gtid', header, text: gtidText(gtid), ...gtid };
+      }
+      case EventType.gtidTagged: {
+        const gtid = decodeTaggedGtid(body);
+        return { kind: 'gtid', header, text: gtidText(gtid), ...gtid };
+      }
+      case EventType.anonymousGtid: {
+        const { uuid: _uuid, tag: _tag, number: _number, ...fields } = decodeGtid(body);
+        return { kind: 'anonymous-gtid', header, ...fields };
+      }
+      case EventType.mariadbGtid:
+        return { kind: 'mariadb-gtid', header, ...decodeMariadbGtid(body, header.serverId) };
+      case EventType.xaPrepare:
+        return { kind: 'xa-prepare', header, ...decodeXaPrepare(body) };
+      case EventType.rowsQuery:
+        // One byte of length, which longer statements overflow: the text is all that follows.
+        body.skip(1);
+        return this.#statement(header, body);
+      case EventType.annotateRows:
+        return this.#statement(header, body);
+      case EventType.incident:
+        throw new RowsealError('RS-MY-055', { detail: `incident ${body.u16()}` });
+      case EventType.startEncryption:
+        throw malformed(
+          'an encrypted binlog file; the server decrypts it for replicas, so read it from there',
+        );
+      default:
+        return this.#fileEvent(header, body) ?? this.#unreadEvent(header);
+    }
+  }
+
+  /** Begins and ends of files, and signs of life. */
+  #fileEvent(header: EventHeader, body: ByteReader): BinlogEvent | null {
+    switch (header.type) {
+      case EventType.rotate: {
+        const position = body.u64();
+        const artificial = (header.flags & HeaderFlag.artificial) !== 0;
+        return { kind: 'rotate', header, file: body.utf8(body.left), position, artificial };
+      }
+      case EventType.formatDescription:
+        return this.#formatDescription(header, body);
+      case EventType.previousGtids:
+        return { kind: 'previous-gtids', header, gtidSet: decodePreviousGtids(body) };
+      case EventType.mariadbGtidList:
+        return { kind: 'mariadb-gtid-list', header, gtids: decodeGtidList(body) };
+      case EventType.stop:
+        return { kind: 'stop', header };
+      case EventType.heartbeat:
+        return {
+          kind: 'heartbeat',
+          header,
+          file: body.utf8(body.left),
+          position: BigInt(header.endPosition),
+        };
+      case EventType.heartbeatV2:
+        return { kind: 'heartbeat', header, ...decodeHeartbeatV2(body) };
+      default:
+        return null;
+    }
+  }
+
+  /** binlog version 2, server version 50, created 4, header length 1, a post-header length an event type, checksum algorithm 1. */
+  #formatDescription(header: EventHeader, body: ByteReader): BinlogEvent {
+    if (body.u16() !== 4) throw malformed('a binlog of another version than 4');
+    const serverVersion = body.latin1(50).replace(/\0.*$/s, '');
+    const createdS = body.u32();
+    if (body.u8() !== HEADER_BYTES) throw malformed('a binlog with event headers of another length');
+    // A server that starts gives table ids from the beginning again.
+    if (createdS !== 0) this.#tables.clear();
+    return { kind: 'format-description', header, serverVersion, createdS, checksum: this.#checksum! };
+  }
+
+  #statement(header: EventHeader, body: ByteReader): BinlogEvent | null {
+    return this.#statements ? { kind: 'rows-query', header, sql: body.utf8(body.left) } : null;
+  }
+
+  /** Events whose content a reader of rows does not need. @throws RowsealError RS-MY-054 */
+  #unreadEvent(header: EventHeader): BinlogEvent {
+    switch (header.type) {
+      case EventType.intvar:
+        return { kind: 'statement-logged', header, what: 'intvar' };
+      case EventType.rand:
+        return { kind: 'statement-logged', header, what: 'rand' };
+      case EventType.userVar:
+        return { kind: 'statement-logged', header, what: 'user-var' };
+      case EventType.beginLoadQuery:
+      case EventType.appendBlock:
+      case EventType.deleteFile:
+      case EventType.executeLoadQuery:
+        return { kind: 'statement-logged', header, what: 'load-data' };
+      case EventType.ignorable:
+      case EventType.transactionContext:
+      case EventType.viewChange:
+      case EventType.binlogCheckpoint:
+        return { kind: 'ignored', header };
+      default:
+        if ((header.flags & HeaderFlag.ignorable) !== 0) return { kind: 'ignored', header };
+        throw new RowsealError('RS-MY-054', { detail: `type ${header.type}` });
+    }
+  }
+}
+
+/** The algorithm and four bytes of checksum are the last five bytes, whatever the algorithm (since MySQL 5.6.1, MariaDB 5.3). */
+function formatChecksum(buffer: Buffer, start: number, end: number): 'none' | 'crc32' {
+  need(start + HEADER_BYTES + 57 + 1 + CHECKSUM_BYTES, end);
+  switch (buffer[end - CHECKSUM_BYTES - 1]) {
+    case CHECKSUM_CRC32:
+      return 'crc32';
+    case CHECKSUM_NONE:
+      return 'none';
+    default:
+      throw malformed('a checksum of an unknown algorithm');
+  }
+}
+
+/** One phase 1, format 4, length of gtrid 4, of bqual 4, both. */
+function decodeXaPrepare(body: ByteReader): { readonly onePhase: boolean; readonly xid: string } {
+  const onePhase = body.u8() !== 0;
+  const format = body.u32();
+  const gtrid = body.u32();
+  const bqual = body.u32();
+  return { onePhase, xid: xidText(format, body.bytes(gtrid), body.bytes(bqual)) };
+}
+
+/** Strings of V8 end at 2^29 - 24 characters; a value beyond is over a limit, not a defect of the server. */
+function withinLimits(error: unknown): unknown {
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_STRING_TOO_LONG')
+    return new RowsealError('RS-MY-056', { detail: 'a value of 512 MiB or more' });
+  return error;
+}
