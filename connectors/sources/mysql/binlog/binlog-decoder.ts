@@ -143,8 +143,7 @@ export class BinlogDecoder implements EventDecoder {
     if (type === EventType.formatDescription) this.#checksum = formatChecksum(buffer, start, end);
     if (this.#checksum === 'none') return 0;
     if (end - start < HEADER_BYTES + CHECKSUM_BYTES) throw malformed('an event that is cut short');
-    const right =
-      crc32(buffer.subarray(start, end - CHECKSUM_BYTES)) === buffer.readUInt32LE(end - CHECKSUM_BYTES);
+    const right = checksum(buffer, start, end - CHECKSUM_BYTES) === buffer.readUInt32LE(end - CHECKSUM_BYTES);
     if (right) return CHECKSUM_BYTES;
     // Before the format description a server sends only a rotate event of its own making.
     if (this.#checksum === undefined) return 0;
@@ -350,6 +349,17 @@ function formatChecksum(buffer: Buffer, start: number, end: number): 'none' | 'c
     default:
       throw malformed('a checksum of an unknown algorithm');
   }
+}
+
+/** The mark of a file that is being written came after the checksum of the format description that carries it. */
+function checksum(buffer: Buffer, start: number, end: number): number {
+  const bytes = buffer.subarray(start, end);
+  const isMarked =
+    buffer[start + 4] === EventType.formatDescription && (buffer[start + 17]! & HeaderFlag.inUse) !== 0;
+  if (!isMarked) return crc32(bytes);
+  const unmarked = Buffer.from(bytes);
+  unmarked[17] = unmarked[17]! & ~HeaderFlag.inUse;
+  return crc32(unmarked);
 }
 
 /** One phase 1, format 4, length of gtrid 4, of bqual 4, both. */

@@ -48,7 +48,7 @@ export const EventType = {
 } as const;
 
 /** Flags of the common header. */
-export const HeaderFlag = { artificial: 0x20, ignorable: 0x80 } as const;
+export const HeaderFlag = { inUse: 0x01, artificial: 0x20, ignorable: 0x80 } as const;
 
 /** timestamp 4, type 1, server id 4, size 4, end position 4, flags 2. */
 export const HEADER_BYTES = 19;

@@ -54,8 +54,8 @@ function applyOne(root: JsonNode, operation: number, legs: readonly Leg[], value
   if (last.kind !== 'cell') throw noSuchPath();
   const { elements } = parent;
   if (operation === OPERATION.insert) {
-    if (last.index > elements.length) throw noSuchPath();
-    elements.splice(last.index, 0, required(value));
+    // Beyond the end of an array is at its end (mysql: Json_array::insert_alias).
+    elements.splice(Math.min(last.index, elements.length), 0, required(value));
     return root;
   }
   if (last.index >= elements.length) throw noSuchPath();

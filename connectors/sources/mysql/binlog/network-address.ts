@@ -1,4 +1,7 @@
-/** 16 bytes as text (RFC 5952): the longest run of zero groups, two at least, becomes `::`; IPv4 in IPv6 ends in dots. */
+/**
+ * 16 bytes as MariaDB prints INET6: the first longest run of zero groups becomes `::`, also a single one (RFC 5952 would keep
+ * that); IPv4 in IPv6 ends in dots.
+ */
 export function inet6Text(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => (bytes[i * 2]! << 8) | bytes[i * 2 + 1]!);
   const { from, length } = longestZeros(groups);
@@ -6,7 +9,7 @@ export function inet6Text(bytes: Uint8Array): string {
   // ::a.b.c.d (compatible) and ::ffff:a.b.c.d (mapped), as inet_ntop writes them.
   const embeds = from === 0 && (length === 6 || (length === 5 && groups[5] === 0xffff));
   if (embeds) return `::${length === 5 ? 'ffff:' : ''}${inet4Text(bytes.subarray(12))}`;
-  if (length < 2) return parts.join(':');
+  if (length === 0) return parts.join(':');
   return `${parts.slice(0, from).join(':')}::${parts.slice(from + length).join(':')}`;
 }
 
