@@ -1,5 +1,5 @@
 import type { Gap } from '../model/masked.ts';
-import type { Position } from '../model/position.ts';
+import type { MysqlCopy, Position } from '../model/position.ts';
 import { formatLsn, parseLsn } from '../model/position.ts';
 import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
@@ -129,7 +129,13 @@ function encodePosition(position: Position): Record<string, unknown> {
         flavor: position.flavor,
         server: position.server,
         gtid_set: position.gtidSet,
-        phase: position.phase,
+        file: position.place.file,
+        offset: position.place.offset,
+        prepared: position.prepared.map((place) => [place.file, place.offset]),
+        copy:
+          position.copy === null
+            ? null
+            : { table: position.copy.table, after: position.copy.after, waiting: position.copy.waiting },
       };
   }
 }
@@ -148,18 +154,23 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
       phase,
     };
   }
+  const copy = json['copy'] as MysqlCopy | null;
   return {
     kind: 'mysql',
     flavor: json['flavor'] === 'mariadb' ? 'mariadb' : 'mysql',
     server: String(json['server']),
-    gtidSet: String(json['gtid_set']),
-    phase,
+    gtidSet: json['gtid_set'] === null ? null : String(json['gtid_set']),
+    place: { file: String(json['file']), offset: Number(json['offset']) },
+    prepared: (json['prepared'] as [string, number][]).map(([file, offset]) => ({ file, offset })),
+    copy,
+    phase: copy === null ? 'stream' : 'snapshot',
   };
 }
 
 /** A record's position: what tells transactions of one source apart, without what the journal says for all. */
 export function recordPosition(position: Position): Uint8Array {
-  if (position.kind === 'mysql') return Buffer.from(position.gtidSet, 'utf8');
+  if (position.kind === 'mysql')
+    return Buffer.from(`${position.place.file}:${position.place.offset}`, 'utf8');
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(position.lsn);
   return bytes;
@@ -167,7 +178,10 @@ export function recordPosition(position: Position): Uint8Array {
 
 /** The whole position of a record, given that of its group. */
 export function restorePosition(group: Position, record: Uint8Array): Position {
-  if (group.kind === 'mysql') return { ...group, gtidSet: Buffer.from(record).toString('utf8') };
+  if (group.kind === 'mysql') {
+    const match = /^(.+):(\d{1,16})$/.exec(Buffer.from(record).toString('utf8'));
+    return match === null ? group : { ...group, place: { file: match[1]!, offset: Number(match[2]) } };
+  }
   const view = Buffer.from(record);
   return { ...group, lsn: view.length === 8 ? view.readBigUInt64BE() : group.lsn };
 }

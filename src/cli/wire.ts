@@ -1,30 +1,69 @@
 import { parseSigningKey } from '../audit/keys.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import type { Source } from '../capture/source.ts';
-import { loadMaskKeys, type RowsealConfig, readKeyFile, type SinkConfig } from '../config/load.ts';
+import {
+  loadMaskKeys,
+  type MysqlSourceConfig,
+  type PostgresSourceConfig,
+  type RowsealConfig,
+  readKeyFile,
+  type SinkConfig,
+  type SourceConfig,
+} from '../config/load.ts';
 import type { Sink } from '../deliver/sink.ts';
 import { customWorkers } from '../mask/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
+import { PositionCipher } from '../mask/position-cipher.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
 export async function makeSource(config: RowsealConfig): Promise<() => Source> {
-  const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   const { source } = config;
+  switch (source.type) {
+    case 'postgres':
+      return makePostgresSource(source);
+    case 'mysql':
+      return makeMysqlSource(source, config);
+  }
+}
+
+async function makePostgresSource(source: PostgresSourceConfig): Promise<() => Source> {
+  const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   return () =>
     createPostgresSource({
-      url: source.url,
-      ...(source.password === null ? {} : { password: source.password }),
-      tlsMode: source.tlsMode,
-      tlsCa: source.tlsCa,
+      ...shared(source),
       slot: source.slot,
       publication: source.publication,
-      tables: source.tables,
-      snapshot: source.snapshot,
-      idleIntervalMs: source.idleIntervalMs,
-      receiveBufferBytes: 1 << 20,
     });
+}
+
+async function makeMysqlSource(source: MysqlSourceConfig, config: RowsealConfig): Promise<() => Source> {
+  const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
+  const positionSeal = new PositionCipher(loadMaskKeys(config, process.env));
+  return () =>
+    createMysqlSource({
+      ...shared(source),
+      serverId: source.serverId,
+      acceptServers: source.acceptServers,
+      heartbeatMs: source.heartbeatMs,
+      zeroDates: source.zeroDates,
+      invalidText: source.invalidText,
+      positionSeal,
+    });
+}
+
+function shared(source: SourceConfig) {
+  return {
+    url: source.url,
+    ...(source.password === null ? {} : { password: source.password }),
+    tlsMode: source.tlsMode,
+    tlsCa: source.tlsCa,
+    tables: source.tables,
+    snapshot: source.snapshot,
+    idleIntervalMs: source.idleIntervalMs,
+    receiveBufferBytes: 1 << 20,
+  };
 }
 
 export async function makeSink(sink: SinkConfig): Promise<Sink> {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { closest } from 'fastest-levenshtein';
@@ -17,18 +18,7 @@ import { resolveSecrets } from './secrets.ts';
 export interface RowsealConfig {
   readonly file: string;
   readonly pipeline: string;
-  readonly source: {
-    readonly type: 'postgres';
-    readonly url: string;
-    readonly password: string | null;
-    readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full' | null;
-    readonly tlsCa: string | null;
-    readonly slot: string;
-    readonly publication: string;
-    readonly tables: readonly TableName[];
-    readonly snapshot: 'initial' | 'never';
-    readonly idleIntervalMs: number;
-  };
+  readonly source: SourceConfig;
   readonly mask: { readonly key: MaskKeySource; readonly policy: PolicyDocument };
   readonly audit: {
     readonly directory: string;
@@ -43,6 +33,33 @@ export interface RowsealConfig {
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
+
+interface SharedSourceConfig {
+  readonly url: string;
+  readonly password: string | null;
+  readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full' | null;
+  readonly tlsCa: string | null;
+  readonly tables: readonly TableName[];
+  readonly snapshot: 'initial' | 'never';
+  readonly idleIntervalMs: number;
+}
+
+export interface PostgresSourceConfig extends SharedSourceConfig {
+  readonly type: 'postgres';
+  readonly slot: string;
+  readonly publication: string;
+}
+
+export interface MysqlSourceConfig extends SharedSourceConfig {
+  readonly type: 'mysql';
+  readonly serverId: number;
+  readonly acceptServers: readonly string[];
+  readonly heartbeatMs: number;
+  readonly zeroDates: 'text' | 'null' | 'error';
+  readonly invalidText: 'error' | 'hex';
+}
+
+export type SourceConfig = PostgresSourceConfig | MysqlSourceConfig;
 
 /** Where the mask key comes from. */
 export type MaskKeySource =
@@ -179,26 +196,11 @@ export function refuseDangerousEnvironment(env: Readonly<Record<string, string |
 }
 
 function normalize(config: ConfigDocument, file: string, absolute: (name: string) => string): RowsealConfig {
-  const { source, audit } = config;
-  const fallback = `rowseal_${config.pipeline}`;
+  const { audit } = config;
   return {
     file,
     pipeline: config.pipeline,
-    source: {
-      type: 'postgres',
-      url: source.url,
-      password: source.password ?? null,
-      tlsMode: source.tls.mode ?? null,
-      tlsCa: source.tls.ca_file === undefined ? null : readText(absolute(source.tls.ca_file), 'RS-CFG-006'),
-      slot: source.slot ?? fallback,
-      publication: source.publication ?? fallback,
-      tables: source.tables.map((name) => {
-        const [namespace, table] = name.split('.') as [string, string];
-        return { namespace, name: table };
-      }),
-      snapshot: source.snapshot,
-      idleIntervalMs: source.idle_interval_ms,
-    },
+    source: sourceConfig(config, absolute),
     mask: {
       key: keySource(config.mask.key, absolute),
       policy: policyDocument(config.mask, (path) => readText(absolute(path), 'RS-CFG-008')),
@@ -223,6 +225,48 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
     log: config.log,
     queueBytes: config.memory.queue_bytes,
   };
+}
+
+function sourceConfig(config: ConfigDocument, absolute: (name: string) => string): SourceConfig {
+  const { source } = config;
+  const shared: SharedSourceConfig = {
+    url: source.url,
+    password: source.password ?? null,
+    tlsMode: source.tls.mode ?? null,
+    tlsCa: source.tls.ca_file === undefined ? null : readText(absolute(source.tls.ca_file), 'RS-CFG-006'),
+    tables: source.tables.map((name) => {
+      const [namespace, table] = name.split('.') as [string, string];
+      return { namespace, name: table };
+    }),
+    snapshot: source.snapshot,
+    idleIntervalMs: source.idle_interval_ms,
+  };
+  const fallback = `rowseal_${config.pipeline}`;
+  switch (source.type) {
+    case 'postgres':
+      return {
+        ...shared,
+        type: 'postgres',
+        slot: source.slot ?? fallback,
+        publication: source.publication ?? fallback,
+      };
+    case 'mysql':
+      return {
+        ...shared,
+        type: 'mysql',
+        serverId: source.server_id ?? replicaNumber(fallback),
+        acceptServers: source.accept_servers,
+        heartbeatMs: source.heartbeat_ms,
+        zeroDates: source.zero_dates,
+        invalidText: source.invalid_text,
+      };
+  }
+}
+
+/** A number for the replica of a pipeline: the same at every start, and above those that people give by hand. */
+function replicaNumber(name: string): number {
+  const digest = createHash('sha256').update(`rowseal/v1/server-id\0${name}`).digest();
+  return 0x4000_0000 + (digest.readUInt32BE(0) >>> 2);
 }
 
 type Issue = z.core.$ZodIssue;

@@ -187,22 +187,58 @@ const method = z.discriminatedUnion('method', [
 
 const columnRule = z.union([shorthand, domainReference, method]);
 
-const source = z.strictObject({
+const tls = z
+  .strictObject({
+    mode: z.enum(['disable', 'require', 'verify-ca', 'verify-full']).optional(),
+    ca_file: z.string().optional(),
+  })
+  .default({});
+const secret = z.string().optional().describe('use ${env:NAME} or ${file:/path}');
+
+const postgres = z.strictObject({
   type: z.literal('postgres'),
   url: z.string().describe('postgres://user@host:5432/database'),
-  password: z.string().optional().describe('use ${env:NAME} or ${file:/path}'),
-  tls: z
-    .strictObject({
-      mode: z.enum(['disable', 'require', 'verify-ca', 'verify-full']).optional(),
-      ca_file: z.string().optional(),
-    })
-    .default({}),
+  password: secret,
+  tls,
   slot: identifier.optional().describe('default: rowseal_<pipeline>'),
   publication: identifier.optional().describe('default: rowseal_<pipeline>'),
   tables: z.array(tableName).min(1),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),
 });
+
+const mysql = z.strictObject({
+  type: z.literal('mysql').describe('MySQL or MariaDB; which of them is asked of the server'),
+  url: z.string().describe('mysql://user@host:3306'),
+  password: secret,
+  tls,
+  server_id: positive
+    .max(4_294_967_295)
+    .optional()
+    .describe('what no replica of the server has; default: made of the name of the pipeline'),
+  accept_servers: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('server_uuid of servers that may take over after a failover, with GTIDs'),
+  tables: z.array(z.string().regex(/^[^.]+\.[^.]+$/, 'must be <database>.<table>')).min(1),
+  snapshot: z.enum(['initial', 'never']).default('initial'),
+  idle_interval_ms: positive.min(100).default(10_000),
+  heartbeat_ms: positive
+    .min(100)
+    .max(3_600_000)
+    .default(10_000)
+    .describe('a connection without a sign of life for three of them is given up'),
+  zero_dates: z
+    .enum(['text', 'null', 'error'])
+    .default('text')
+    .describe('dates that are in no calendar, such as 0000-00-00'),
+  invalid_text: z
+    .enum(['error', 'hex'])
+    .default('error')
+    .describe('bytes that the character set of their column does not have'),
+});
+
+const source = z.discriminatedUnion('type', [postgres, mysql]);
 
 const duckdb = z.strictObject({
   type: z.literal('duckdb'),

@@ -141,7 +141,10 @@ export class GtidSet {
       if (source.uuid === previous) text += ':';
       else text += `${previous === '' ? '' : ','}${source.uuid}:`;
       previous = source.uuid;
-      source.head ??= source.intervals.slice(0, -1).map((interval) => `${intervalText(interval)}:`).join('');
+      source.head ??= source.intervals
+        .slice(0, -1)
+        .map((interval) => `${intervalText(interval)}:`)
+        .join('');
       text += `${source.tag === '' ? '' : `${source.tag}:`}${source.head}${intervalText(source.intervals.at(-1)!)}`;
     }
     return text;

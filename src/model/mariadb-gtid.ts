@@ -53,7 +53,9 @@ export class MariadbGtidPosition {
 
   /** Whether every domain of the other has got at least as far here. Sequences grow; server ids may change. */
   reaches(other: MariadbGtidPosition): boolean {
-    return other.domains().every((gtid) => (this.#domains.get(gtid.domain)?.sequence ?? -1n) >= gtid.sequence);
+    return other
+      .domains()
+      .every((gtid) => (this.#domains.get(gtid.domain)?.sequence ?? -1n) >= gtid.sequence);
   }
 
   /** Domains ascending. */

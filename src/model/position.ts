@@ -19,10 +19,35 @@ export interface PostgresPosition {
 export interface MysqlPosition {
   readonly kind: 'mysql';
   readonly flavor: 'mysql' | 'mariadb';
-  /** server_uuid (MySQL) or domain list identity (MariaDB). */
+  /** server_uuid of MySQL, server_uid of MariaDB; `server_id:<n>` where there is neither. */
   readonly server: string;
-  readonly gtidSet: string;
+  /** What is executed up to here: a GTID set (MySQL) or position (MariaDB), canonical. null: GTIDs are off. */
+  readonly gtidSet: string | null;
+  /** Where the next transaction begins, on this server. In a record: where its own transaction begins. */
+  readonly place: BinlogPlace;
+  /** Begins of prepared XA transactions whose outcome has not been read yet, ascending. */
+  readonly prepared: readonly BinlogPlace[];
+  /** null: every table is copied. */
+  readonly copy: MysqlCopy | null;
+  /** `snapshot` as long as `copy` is not null. */
   readonly phase: 'snapshot' | 'stream';
+}
+
+export interface BinlogPlace {
+  /** `binlog.000042` */
+  readonly file: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+}
+
+/** How far the first copy, or a later one of single tables, has got. */
+export interface MysqlCopy {
+  /** The table being copied, `database.table`; null: the next of `waiting` has not begun. */
+  readonly table: string | null;
+  /** Key of the last copied row, encrypted under a key derived from the mask key; null: from the first row. */
+  readonly after: string | null;
+  /** Tables whose copy has not begun, in order. Their changes are left out until it does. */
+  readonly waiting: readonly string[];
 }
 
 /** `16/B374D848`: the text form of an LSN (PostgreSQL docs, 8.20 pg_lsn). */
@@ -43,6 +68,6 @@ export function describePosition(position: Position): string {
     case 'postgres':
       return `${formatLsn(position.lsn)} (timeline ${position.timeline}, slot ${position.slot}, ${position.phase})`;
     case 'mysql':
-      return `${position.gtidSet} (${position.flavor} ${position.server}, ${position.phase})`;
+      return `${position.place.file}:${position.place.offset} ${position.gtidSet ?? 'without GTIDs'} (${position.flavor} ${position.server}, ${position.phase})`;
   }
 }

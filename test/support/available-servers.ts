@@ -1,5 +1,5 @@
 import type { TestProject as VitestProject } from 'vitest/node';
-import { MYSQL_RELEASES, type MysqlRelease, startMysql } from './mysql.ts';
+import { MYSQL_RELEASES, type MysqlRelease, probeMysql } from './mysql.ts';
 import { type PostgresMajor, startPostgres } from './postgres.ts';
 
 declare module 'vitest' {
@@ -16,26 +16,20 @@ const MAJORS: readonly PostgresMajor[] = [16, 17, 18];
  * ROWSEAL_REQUIRE_SERVERS is set (CI) it is a failure instead.
  */
 export default async function probe(project: VitestProject): Promise<void> {
-  project.provide(
-    'postgresMajors',
-    await whichStart('PostgreSQL', MAJORS, (major) => startPostgres(major)),
-  );
-  project.provide(
-    'mysqlReleases',
-    await whichStart('server', MYSQL_RELEASES, (release) => startMysql(release)),
-  );
+  project.provide('postgresMajors', await whichStart('PostgreSQL', MAJORS, (major) => startPostgres(major)));
+  project.provide('mysqlReleases', await available('server', MYSQL_RELEASES, probeMysql));
 }
 
-async function whichStart<T extends string | number>(
+async function available<T extends string | number>(
   kind: string,
   versions: readonly T[],
-  start: (version: T) => Promise<{ stop(): Promise<void> }>,
+  start: (version: T) => Promise<void>,
 ): Promise<readonly T[]> {
-  const available: T[] = [];
+  const found: T[] = [];
   for (const version of versions) {
     try {
-      await (await start(version)).stop();
-      available.push(version);
+      await start(version);
+      found.push(version);
     } catch (error) {
       const why = error instanceof Error ? error.message : typeof error;
       if (process.env['ROWSEAL_REQUIRE_SERVERS'] === '1')
@@ -45,5 +39,5 @@ async function whichStart<T extends string | number>(
       );
     }
   }
-  return available;
+  return found;
 }

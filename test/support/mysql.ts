@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { getDebianServer } from '../../src/cli/demo/debian-packages.ts';
 import { type RunningServer, startMysqlServer } from '../../src/cli/demo/mysql-server.ts';
@@ -65,6 +67,17 @@ export async function startMysql(release: MysqlRelease, options: readonly string
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Whether such a server can be had: it is there, and its program runs. @throws Error that says why not */
+export async function probeMysql(release: MysqlRelease): Promise<void> {
+  if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') {
+    await (await startContainer(release, [])).stop();
+    return;
+  }
+  const server = await getDebianServer(DEBIAN[release]);
+  const [program, ...args] = await server.command(server.flavor === 'mysql' ? 'mysqld' : 'mariadbd');
+  await promisify(execFile)(program, [...args, '--no-defaults', '--version']);
 }
 
 function common(

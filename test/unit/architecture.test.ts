@@ -54,7 +54,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     '@noble/ed25519',
   ],
   'connectors/sources/postgres': ['pg', 'pg-logical-replication', 'node:stream'],
-  'connectors/sources/mysql': ['mysql2', 'mysql2/promise', 'iconv-lite', 'node:stream', 'node:zlib'],
+  'connectors/sources/mysql': ['mysql2', 'iconv-lite', 'node:crypto', 'node:net', 'node:zlib'],
   'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:fs/promises', 'node:path'],
 };
 

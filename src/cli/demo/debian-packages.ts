@@ -135,7 +135,10 @@ async function debianMirror(): Promise<string> {
   if (fromLists !== undefined) return fromLists;
   // Lists never fetched: the source files themselves.
   const folder = '/etc/apt/sources.list.d';
-  const files = ['/etc/apt/sources.list', ...(await readdir(folder).catch(() => [])).map((name) => join(folder, name))];
+  const files = [
+    '/etc/apt/sources.list',
+    ...(await readdir(folder).catch(() => [])).map((name) => join(folder, name)),
+  ];
   for (const file of files) {
     const text = await readFile(file, 'utf8').catch(() => '');
     const found = /^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(\S+\/debian\/?)(?:\s|$)/m.exec(text)?.[1];
@@ -175,7 +178,9 @@ async function folder(flavor: 'mysql' | 'mariadb', home: string): Promise<Debian
     usr,
     command: async (program) => {
       const loader = await findLoader([join(usr, 'lib64'), libraries, join(usr, 'lib')]);
-      const binary = (await exists(join(usr, 'sbin', program))) ? join(usr, 'sbin', program) : join(usr, 'bin', program);
+      const binary = (await exists(join(usr, 'sbin', program)))
+        ? join(usr, 'sbin', program)
+        : join(usr, 'bin', program);
       return [loader, '--argv0', program, '--library-path', `${libraries}:${libraries}/private`, binary];
     },
   };
@@ -183,7 +188,9 @@ async function folder(flavor: 'mysql' | 'mariadb', home: string): Promise<Debian
 
 async function findLoader(directories: readonly string[]): Promise<string> {
   for (const directory of directories) {
-    const name = (await readdir(directory).catch(() => [])).find((entry) => /^ld-linux.*\.so\.\d$/.test(entry));
+    const name = (await readdir(directory).catch(() => [])).find((entry) =>
+      /^ld-linux.*\.so\.\d$/.test(entry),
+    );
     if (name !== undefined) return realpath(join(directory, name));
   }
   throw new Error('the unpacked server has no loader');

@@ -12,6 +12,9 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** Seconds that a shutdown may take. */
+const STOP_ATTEMPTS = 20;
+
 /** Run at every start. Names are not looked up, so `root@localhost` alone would be out of reach over TCP. */
 const INIT = [
   'SET sql_log_bin = 0',
@@ -80,7 +83,11 @@ export async function startMysqlServer(
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
-      child.kill('SIGTERM');
+      // A server that has only just begun to listen may miss the first one.
+      for (let i = 0; i < STOP_ATTEMPTS && child.exitCode === null && child.signalCode === null; i++) {
+        child.kill(i === STOP_ATTEMPTS - 1 ? 'SIGKILL' : 'SIGTERM');
+        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+      }
       await ended;
     },
   };
@@ -111,17 +118,24 @@ async function mariadbOptions(server: DebianServer): Promise<readonly string[]> 
 async function mariadbShare(server: DebianServer): Promise<string> {
   for (const name of ['mariadb', 'mysql']) {
     const share = join(server.usr, 'share', name);
-    if ((await readdir(share).catch(() => [])).some((file) => file.endsWith('_system_tables.sql'))) return share;
+    if ((await readdir(share).catch(() => [])).some((file) => file.endsWith('_system_tables.sql')))
+      return share;
   }
   throw new Error('the unpacked server has no system tables');
 }
 
-async function bootstrapMariadb(server: DebianServer, directory: string, base: readonly string[]): Promise<void> {
+async function bootstrapMariadb(
+  server: DebianServer,
+  directory: string,
+  base: readonly string[],
+): Promise<void> {
   const share = await mariadbShare(server);
   await mkdir(join(directory, 'data', 'mysql'), { recursive: true });
   const files = await readdir(share);
   const prefix = files.includes('mariadb_system_tables.sql') ? 'mariadb' : 'mysql';
-  const parts = ['system_tables', 'performance_tables', 'system_tables_data'].map((part) => `${prefix}_${part}.sql`);
+  const parts = ['system_tables', 'performance_tables', 'system_tables_data'].map(
+    (part) => `${prefix}_${part}.sql`,
+  );
   const sql = ['use mysql;'];
   for (const part of parts) sql.push(await readFile(join(share, part), 'utf8'));
   const script = join(directory, 'bootstrap.sql');
@@ -138,7 +152,9 @@ async function finish(
   input: string | null,
 ): Promise<void> {
   const [program, ...args] = await server.command(name);
-  const child = spawn(program, [...args, '--no-defaults', ...options], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const child = spawn(program, [...args, '--no-defaults', ...options], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   child.stdin.on('error', () => {});
   child.stdin.end(input === null ? '' : await readFile(input));
   const [code] = (await once(child, 'exit')) as [number | null];

@@ -12,7 +12,14 @@ describe('MariadbGtidPosition', () => {
   it('reads and prints, domains ascending', () => {
     expect(String(at(''))).toBe('');
     expect(String(at('10-2-7, 0-1-18446744073709551615'))).toBe('0-1-18446744073709551615,10-2-7');
-    for (const text of ['0-1', '0-1-2,', 'a-1-2', '0-1-2,0-1-3', '4294967296-1-1', '0-1-18446744073709551616'])
+    for (const text of [
+      '0-1',
+      '0-1-2,',
+      'a-1-2',
+      '0-1-2,0-1-3',
+      '4294967296-1-1',
+      '0-1-18446744073709551616',
+    ])
       expect(MariadbGtidPosition.parse(text), text).toBeNull();
   });
 

@@ -1,0 +1,118 @@
+import { GtidSet } from '../../../src/model/gtid-set.ts';
+import { MariadbGtidPosition } from '../../../src/model/mariadb-gtid.ts';
+import type { BinlogPlace } from '../../../src/model/position.ts';
+import type { BinlogEvent } from './binlog/binlog-event.ts';
+import { EventType, HeaderFlag } from './binlog/event-type.ts';
+import type { Packet } from './packet-stream.ts';
+import { comparePlaces } from './server.ts';
+
+const TWO_32 = 2 ** 32;
+/** Sent from the start of a file also when the stream begins further on. */
+const FILE_HEADS: ReadonlySet<number> = new Set([
+  EventType.formatDescription,
+  EventType.previousGtids,
+  EventType.mariadbGtidList,
+]);
+
+/**
+ * Where in the binlog the stream is: the end of the last event. Header positions have 32 bits only, and MariaDB 11 leaves
+ * them 0 inside transactions, so they are carried on from event to event.
+ */
+export class PlaceTracker {
+  readonly #floor: BinlogPlace | null;
+  #file: string;
+  #offset: number;
+
+  /**
+   * @param floor everything before `start` was read: a server that looks for a GTID begins at the start of a file, and
+   * passes over what it need not send without a word
+   */
+  constructor(start: BinlogPlace, floor: boolean) {
+    this.#file = start.file;
+    this.#offset = start.offset;
+    this.#floor = floor ? start : null;
+  }
+
+  get place(): BinlogPlace {
+    const place = { file: this.#file, offset: this.#offset };
+    return this.#floor !== null && comparePlaces(place, this.#floor) < 0 ? this.#floor : place;
+  }
+
+  /** An event's bytes came: an OK byte, then the header (time 4, type 1, server 4, length 4, end 4, flags 2). */
+  packet({ buffer, start }: Packet): void {
+    const at = start + 1;
+    const type = buffer[at + 4]!;
+    const end = buffer.readUInt32LE(at + 13);
+    if ((buffer.readUInt16LE(at + 17) & HeaderFlag.artificial) !== 0) return;
+    switch (type) {
+      case EventType.rotate:
+      case EventType.heartbeat:
+      case EventType.heartbeatV2:
+        return;
+      default:
+        break;
+    }
+    if (FILE_HEADS.has(type) && end <= this.#offset) return;
+    if (end === 0) {
+      this.#offset += buffer.readUInt32LE(at + 9);
+      return;
+    }
+    let offset = this.#offset - (this.#offset % TWO_32) + end;
+    if (offset < this.#offset) offset += TWO_32;
+    this.#offset = offset;
+  }
+
+  /** A new file, or what the server has passed over without sending it. */
+  event(event: BinlogEvent): void {
+    if (event.kind === 'rotate') {
+      this.#file = event.file;
+      this.#offset = Number(event.position);
+    } else if (event.kind === 'heartbeat') {
+      const reached = { file: event.file, offset: Number(event.position) };
+      if (comparePlaces(reached, { file: this.#file, offset: this.#offset }) > 0) {
+        this.#file = reached.file;
+        this.#offset = reached.offset;
+      }
+    }
+  }
+}
+
+/** The transactions that were read, in the form of the server. */
+export class Executed {
+  readonly #set: GtidSet | MariadbGtidPosition | null;
+  #text: string | null;
+
+  /** @param text null: GTIDs are off; @throws RangeError for what is no set or position */
+  constructor(flavor: 'mysql' | 'mariadb', text: string | null) {
+    const parsed =
+      text === null ? null : flavor === 'mysql' ? GtidSet.parse(text) : MariadbGtidPosition.parse(text);
+    if (text !== null && parsed === null) throw new RangeError('not a GTID set');
+    this.#set = parsed;
+    this.#text = text;
+  }
+
+  get text(): string | null {
+    if (this.#set === null) return null;
+    this.#text ??= String(this.#set);
+    return this.#text;
+  }
+
+  add(event: BinlogEvent): void {
+    if (event.kind === 'gtid' && this.#set instanceof GtidSet)
+      this.#set.add(event.uuid, event.tag, event.number);
+    else if (event.kind === 'mariadb-gtid' && this.#set instanceof MariadbGtidPosition)
+      this.#set.add(event.gtid);
+    else return;
+    this.#text = null;
+  }
+
+  has(event: BinlogEvent): boolean {
+    if (event.kind === 'gtid' && this.#set instanceof GtidSet)
+      return this.#set.has(event.uuid, event.tag, event.number);
+    return (
+      event.kind === 'mariadb-gtid' &&
+      this.#set instanceof MariadbGtidPosition &&
+      (this.#set.of(event.gtid.domain)?.sequence ?? -1n) >= event.gtid.sequence
+    );
+  }
+}

@@ -1,0 +1,101 @@
+import type { ErrorCode } from '../../../src/error/codes.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+
+/** Name of the server's error (MySQL Error Message Reference) → what it means here. */
+const byName: Readonly<Record<string, ErrorCode>> = {
+  ER_ACCESS_DENIED_ERROR: 'RS-MY-002',
+  ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'RS-MY-002',
+  ER_HOST_NOT_PRIVILEGED: 'RS-MY-002',
+  ER_NOT_SUPPORTED_AUTH_MODE: 'RS-MY-002',
+  ER_MUST_CHANGE_PASSWORD: 'RS-MY-002',
+  ER_ACCOUNT_HAS_BEEN_LOCKED: 'RS-MY-002',
+  ER_DBACCESS_DENIED_ERROR: 'RS-MY-015',
+  ER_TABLEACCESS_DENIED_ERROR: 'RS-MY-015',
+  ER_COLUMNACCESS_DENIED_ERROR: 'RS-MY-015',
+  ER_SPECIFIC_ACCESS_DENIED_ERROR: 'RS-MY-003',
+  ER_NO_SUCH_TABLE: 'RS-MY-008',
+  ER_BAD_DB_ERROR: 'RS-MY-008',
+  ER_NO_BINARY_LOGGING: 'RS-MY-004',
+  ER_CON_COUNT_ERROR: 'RS-MY-001',
+  ER_TOO_MANY_USER_CONNECTIONS: 'RS-MY-001',
+  ER_SERVER_SHUTDOWN: 'RS-MY-016',
+  ER_NORMAL_SHUTDOWN: 'RS-MY-016',
+  ER_NET_READ_INTERRUPTED: 'RS-MY-016',
+  ER_NET_WRITE_INTERRUPTED: 'RS-MY-016',
+  ER_CLIENT_INTERACTION_TIMEOUT: 'RS-MY-016',
+  ER_CONNECTION_KILLED: 'RS-MY-016',
+  ER_QUERY_INTERRUPTED: 'RS-MY-016',
+  ER_LOCK_WAIT_TIMEOUT: 'RS-MY-016',
+  ER_LOCK_DEADLOCK: 'RS-MY-016',
+  PROTOCOL_CONNECTION_LOST: 'RS-MY-016',
+};
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
+const lostCodes = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_DESTROYED']);
+const tlsCodes =
+  /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_|HANDSHAKE_SSL_ERROR|HANDSHAKE_NO_SSL_SUPPORT)/;
+
+/**
+ * What the driver or the server threw, as ours. Only the error's name is taken over: messages of the server quote rows
+ * (`Duplicate entry '…' for key`).
+ */
+export function mysqlError(thrown: unknown, doing: string): RowsealError {
+  if (thrown instanceof RowsealError) return thrown;
+  const origin = nameOf(thrown);
+  if (origin === null) {
+    // The driver's own words for a connection that ended carry no code.
+    const lost = thrown instanceof Error && /closed state|closed|timeout/i.test(thrown.message);
+    return new RowsealError(lost ? 'RS-MY-016' : 'RS-MY-018', { detail: doing });
+  }
+  const fields = { detail: `${doing} (${origin})`, origin };
+  if (networkCodes.has(origin)) return new RowsealError('RS-MY-001', fields);
+  if (lostCodes.has(origin)) return new RowsealError('RS-MY-016', fields);
+  if (tlsCodes.test(origin)) return new RowsealError('RS-MY-017', fields);
+  return new RowsealError(byName[origin] ?? 'RS-MY-018', fields);
+}
+
+function nameOf(thrown: unknown): string | null {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return null;
+  const { code } = thrown;
+  return typeof code === 'string' && /^[A-Za-z0-9_]{2,60}$/.test(code) ? code : null;
+}
+
+/** ER_MASTER_FATAL_ERROR_READING_BINLOG: one number for every reason, only the text tells them apart. */
+const FATAL_READING_BINLOG = 1236;
+const ACCESS_DENIED = 1227;
+const TABLE_DENIED = 1142;
+const COLUMN_DENIED = 1143;
+
+/**
+ * The error packet that ended an answer: 0xff, Int16 number, `#` and SQLSTATE, text (protocol documentation,
+ * "ERR_Packet"). The text names files, positions and GTIDs only, but is matched, not shown.
+ */
+export function streamError(packet: Buffer, doing: string): RowsealError {
+  const number = packet.length >= 3 ? packet.readUInt16LE(1) : 0;
+  const text = packet.toString('latin1', 3);
+  const fields = { detail: `${doing} (error ${number})`, origin: String(number) };
+  if (number === TABLE_DENIED || number === COLUMN_DENIED) return new RowsealError('RS-MY-015', fields);
+  if (number === ACCESS_DENIED) return new RowsealError('RS-MY-003', fields);
+  if (number !== FATAL_READING_BINLOG) {
+    // Shutdown (1053) and kill (1317, 1927) end every stream of the server.
+    return new RowsealError(
+      [1053, 1077, 1158, 1159, 1160, 1161, 1317, 1927].includes(number) ? 'RS-MY-016' : 'RS-MY-018',
+      fields,
+    );
+  }
+  if (/same server_uuid\/server_id/.test(text)) return new RowsealError('RS-MY-022', fields);
+  if (/purged|Could not find first log|not.*contain.*required|find.*GTID state/i.test(text))
+    return new RowsealError('RS-MY-010', fields);
+  if (/has more GTIDs|which is not in the (master|source|primary)'s binlog|diverged/i.test(text))
+    return new RowsealError('RS-MY-012', fields);
+  if (/position > file size/i.test(text)) return new RowsealError('RS-MY-033', fields);
+  return new RowsealError('RS-MY-035', fields);
+}

@@ -1,0 +1,133 @@
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { GtidSet } from '../../../src/model/gtid-set.ts';
+import type { BinlogPlace } from '../../../src/model/position.ts';
+import type { TableSchema } from '../../../src/model/table.ts';
+import type { BinlogEvent } from './binlog/binlog-event.ts';
+import type { CatalogTable } from './catalog.ts';
+import { Chunk } from './chunk.ts';
+import { Session } from './connection.ts';
+import type { MysqlSourceOptions } from './options.ts';
+import { ResultRows } from './result-rows.ts';
+import { binlogEnd, type Server } from './server.ts';
+import { rowColumns, tablePath } from './table-copier.ts';
+
+const CHUNK_ROWS = 8192;
+const CHUNK_BYTES = 1 << 20;
+
+/**
+ * A view of one table whose place in the binlog is known exactly: without a key no row can be recognised later, so none
+ * may be counted twice or missed.
+ *
+ * MariaDB says itself where a consistent snapshot lies (Binlog_snapshot_file and _position). MySQL does not: there the
+ * view sees all that was in gtid_executed before it, nothing that was not in the binlog after it, and what lies between
+ * is a few commits in flight. If none of them touches the table, the view is the table at that place; the stream will
+ * tell ({@link spoiledBy}).
+ */
+export class KeylessView {
+  readonly #session: Session;
+  readonly #table: CatalogTable;
+  readonly #rows: ResultRows;
+  /** Transactions that the view certainly has; null: it has all up to `until`. */
+  readonly #seen: GtidSet | null;
+  /** The stream must be here when the rows are handed on. */
+  readonly until: BinlogPlace;
+  #spoiled = false;
+
+  private constructor(
+    session: Session,
+    table: CatalogTable,
+    options: MysqlSourceOptions,
+    until: BinlogPlace,
+    seen: GtidSet | null,
+  ) {
+    this.#session = session;
+    this.#table = table;
+    this.until = until;
+    this.#seen = seen;
+    const columns = rowColumns(table, options.zeroDates);
+    const list = columns.map((column) => column.expression).join(', ');
+    // The statement begins at once: from now on the table cannot be altered under it.
+    this.#rows = new ResultRows(
+      session,
+      `SELECT ${list} FROM ${tablePath(table.schema)}`,
+      columns,
+      options.receiveBufferBytes,
+    );
+  }
+
+  /** @throws RowsealError RS-MY-031 for MySQL without GTIDs, where the place cannot be known */
+  static async open(options: MysqlSourceOptions, server: Server, table: CatalogTable): Promise<KeylessView> {
+    const session = await Session.open(options);
+    const doing = 'copying a table without a key';
+    try {
+      await session.rows('SET SESSION net_write_timeout = 31536000', doing);
+      await session.rows('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', doing);
+      if (server.flavor === 'mariadb') {
+        await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT', doing);
+        const status = new Map(
+          (await session.rows("SHOW STATUS LIKE 'binlog_snapshot_%'", doing)).map(([name, value]) => [
+            name!.toLowerCase(),
+            value,
+          ]),
+        );
+        const file = status.get('binlog_snapshot_file');
+        if (file === undefined || file === null || file === '') throw new RowsealError('RS-MY-004');
+        const until = { file, offset: Number(status.get('binlog_snapshot_position')) };
+        return new KeylessView(session, table, options, until, null);
+      }
+      if (!server.gtids) throw new RowsealError('RS-MY-031', { detail: doing });
+      const seen = GtidSet.parse((await session.value('SELECT @@GLOBAL.gtid_executed', doing)) ?? '')!;
+      await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT', doing);
+      const { place } = await binlogEnd(session, server);
+      return new KeylessView(session, table, options, place, seen);
+    } catch (thrown) {
+      session.connection.destroy();
+      throw thrown;
+    }
+  }
+
+  get table(): TableSchema {
+    return this.#table.schema;
+  }
+
+  /** Some transaction may or may not be in the view. */
+  get spoiled(): boolean {
+    return this.#spoiled;
+  }
+
+  /** The stream is past transactions that the server had not finished when the view was made. */
+  behind(executed: string | null): boolean {
+    if (this.#seen === null) return false;
+    const read = GtidSet.parse(executed ?? '');
+    return read === null || !this.#seen.contains(read);
+  }
+
+  /** A transaction on this table came by before the rows were handed on. */
+  spoiledBy(gtid: BinlogEvent | null): void {
+    if (this.#seen === null) return;
+    if (gtid?.kind !== 'gtid' || !this.#seen.has(gtid.uuid, gtid.tag, gtid.number)) this.#spoiled = true;
+  }
+
+  /** The rows, in pieces. */
+  async *chunks(): AsyncGenerator<Chunk> {
+    let chunk = new Chunk(this.#table.schema);
+    const full: Chunk[] = [];
+    let more = true;
+    while (more) {
+      more = await this.#rows.read((packet) => {
+        this.#rows.cells(packet, chunk.cells);
+        chunk.count++;
+        chunk.bytes += packet.end - packet.start;
+        if (chunk.count < CHUNK_ROWS && chunk.bytes < CHUNK_BYTES) return;
+        full.push(chunk);
+        chunk = new Chunk(this.#table.schema);
+      });
+      yield* full.splice(0);
+    }
+    if (chunk.count > 0) yield chunk;
+  }
+
+  close(): void {
+    this.#session.connection.destroy();
+  }
+}
