@@ -16,7 +16,10 @@ const MAJORS: readonly PostgresMajor[] = [16, 17, 18];
  * ROWSEAL_REQUIRE_SERVERS is set (CI) it is a failure instead.
  */
 export default async function probe(project: VitestProject): Promise<void> {
-  project.provide('postgresMajors', await whichStart('PostgreSQL', MAJORS, (major) => startPostgres(major)));
+  project.provide(
+    'postgresMajors',
+    await available('PostgreSQL', MAJORS, async (major) => (await startPostgres(major)).stop()),
+  );
   project.provide('mysqlReleases', await available('server', MYSQL_RELEASES, probeMysql));
 }
 

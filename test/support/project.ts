@@ -20,6 +20,7 @@ export interface TestProject {
 
 /** A working directory with keys and a configuration for a pipeline `test` into DuckDB. */
 export async function makeProject(options: {
+  /** `postgres://…` or `mysql://…` */
   readonly url: string;
   readonly tables: readonly string[];
   readonly mask: Readonly<Record<string, unknown>>;
@@ -33,7 +34,12 @@ export async function makeProject(options: {
   const configFile = join(directory, 'rowseal.yaml');
   const base: Record<string, unknown> = {
     pipeline: 'test',
-    source: { type: 'postgres', url: options.url, tables: options.tables, idle_interval_ms: 300 },
+    source: {
+      type: options.url.startsWith('mysql:') ? 'mysql' : 'postgres',
+      url: options.url,
+      tables: options.tables,
+      idle_interval_ms: 300,
+    },
     mask: { key: { file: 'mask.key' }, ...options.mask },
     audit: { dir: 'audit', key: { file: 'signing.key' } },
     sinks: { warehouse: { type: 'duckdb', path: 'warehouse.duckdb', history: options.history ?? false } },
