@@ -268,4 +268,41 @@ describe.each(majors)('PostgreSQL %i', (major: PostgresMajor, missing) => {
     });
     await reader.close();
   });
+
+  it.skipIf(missing)('finds the tables that could be captured and samples their rows', async () => {
+    await client.query(
+      `CREATE SCHEMA IF NOT EXISTS billing;
+       CREATE TABLE billing.lines (id bigint PRIMARY KEY, every_id int REFERENCES every, note text);
+       CREATE UNLOGGED TABLE fleeting (i int); CREATE VIEW seen AS SELECT 1 AS i;
+       INSERT INTO billing.lines SELECT g, 1, repeat('n', 100) FROM generate_series(1, 40000) g; ANALYZE billing.lines`,
+    );
+    const source = createPostgresSource(options);
+    try {
+      const found = await source.discover();
+      const names = found.map(({ table }) => `${table.namespace}.${table.name}`);
+      expect(names).toEqual(expect.arrayContaining(['billing.lines', 'public.every', 'public.parts']));
+      for (const name of ['public.fleeting', 'public.seen', 'public.parts_eu'])
+        expect(names).not.toContain(name);
+      const lines = found.find(({ table }) => table.name === 'lines')!;
+      expect(lines.estimatedRows).toBe(40_000);
+      expect(lines.table.columns[1]!.references).toEqual({
+        namespace: 'public',
+        name: 'every',
+        column: 'id',
+      });
+      const sampled = await source.sample(lines.table, 500);
+      expect(sampled.count).toBe(500);
+      const ids = sampled.cells.filter((_, i) => i % 3 === 0).map(Number);
+      expect(new Set(ids).size).toBe(500);
+      // Pages from all over the table, not its first ones.
+      expect(Math.max(...ids)).toBeGreaterThan(10_000);
+      const every = found.find(({ table }) => table.name === 'every')!;
+      const few = await source.sample(every.table, 500);
+      expect(few.cells.slice(0, 4)).toEqual(['1', 't', '-32768', '9223372036854775807']);
+      const parts = found.find(({ table }) => table.name === 'parts')!;
+      expect((await source.sample(parts.table, 1)).count).toBe(1);
+    } finally {
+      await source.close();
+    }
+  });
 });

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { RawCell } from '../../../src/model/cell.ts';
-import { type ChangeBatch, type ChangeEvent, Image, Op } from '../../../src/model/change.ts';
+import { type ChangeBatch, type ChangeEvent, Image, Op, type RowRun } from '../../../src/model/change.ts';
 import type { PostgresPosition } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
 import { quoteIdentifier, quoteLiteral } from './connection.ts';
@@ -44,19 +44,35 @@ export async function* copyTable(
   };
   const commit: ChangeEvent = { kind: 'commit', position };
   yield { events: [transaction, { kind: 'snapshot', table, phase: 'begin' }, commit], bytes: 0 };
+  for await (const run of copyRows(client, table, '', bufferBytes, signal)) {
+    progress.rows += run.count;
+    yield { events: [transaction, { kind: 'rows', run }, commit], bytes: run.bytes };
+  }
+  if (!signal.aborted)
+    yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, commit], bytes: 0 };
+}
+
+/**
+ * Rows of a table in the text form of COPY, which is that of the stream, in pieces of bounded size.
+ *
+ * @param clause SQL after the table's name: TABLESAMPLE, LIMIT
+ */
+export async function* copyRows(
+  client: Client,
+  table: TableSchema,
+  clause: string,
+  bufferBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<RowRun> {
   const socket = new CopySocket(client, 'copying a table', bufferBytes);
   let whole = false;
   try {
     const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     socket.start(
-      `COPY (SELECT ${columns} FROM ${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)}) TO STDOUT`,
+      `COPY (SELECT ${columns} FROM ${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)} ${clause}) TO STDOUT`,
     );
-    const chunk = new SnapshotChunk(table);
-    const full: ChangeBatch[] = [];
-    const take = (): void => {
-      const { bytes } = chunk;
-      full.push({ events: [transaction, chunk.take(), commit], bytes });
-    };
+    const chunk = new ReadChunk(table);
+    const full: RowRun[] = [];
     while (!signal.aborted) {
       const bytes = await socket.read();
       if (bytes === null) {
@@ -65,23 +81,21 @@ export async function* copyTable(
       }
       await socket.split(bytes, (buffer, start, end) => {
         chunk.add(buffer.utf8Slice(start, end));
-        progress.rows++;
-        if (chunk.count >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES) take();
+        if (chunk.count >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES) full.push(chunk.take());
         return null;
       });
       yield* full.splice(0);
     }
-    if (chunk.count > 0) take();
+    if (chunk.count > 0) full.push(chunk.take());
     yield* full;
   } finally {
     if (whole) socket.release();
     else socket.discard();
   }
-  if (!signal.aborted)
-    yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, commit], bytes: 0 };
 }
 
-class SnapshotChunk {
+/** `read` rows that fill up. */
+class ReadChunk {
   readonly #table: TableSchema;
   #cells: RawCell[] = [];
   #count = 0;
@@ -111,22 +125,19 @@ class SnapshotChunk {
     this.#bytes += line.length;
   }
 
-  take(): ChangeEvent {
-    const event: ChangeEvent = {
-      kind: 'rows',
-      run: {
-        table: this.#table,
-        count: this.#count,
-        ops: new Uint8Array(this.#count).fill(Op.read),
-        images: new Uint8Array(this.#count).fill(Image.after),
-        cells: this.#cells,
-        firstOrdinal: 0,
-        bytes: this.#bytes,
-      },
+  take(): RowRun {
+    const run: RowRun = {
+      table: this.#table,
+      count: this.#count,
+      ops: new Uint8Array(this.#count).fill(Op.read),
+      images: new Uint8Array(this.#count).fill(Image.after),
+      cells: this.#cells,
+      firstOrdinal: 0,
+      bytes: this.#bytes,
     };
     this.#cells = [];
     this.#count = 0;
     this.#bytes = 0;
-    return event;
+    return run;
   }
 }

@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
 import { Client as PgClient } from 'pg';
-import type { Source, SourceStats } from '../../../src/capture/source.ts';
+import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
-import type { ChangeBatch } from '../../../src/model/change.ts';
+import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { Position, PostgresPosition } from '../../../src/model/position.ts';
 import { displayName, type TableSchema, tableKey } from '../../../src/model/table.ts';
@@ -14,6 +14,7 @@ import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
 import { type ReplicationHost, ReplicationStream } from './replication.ts';
+import { estimateRows, sampleRows } from './sample.ts';
 import {
   createSlot,
   dropSlot,
@@ -69,6 +70,26 @@ class PostgresSource implements Source, ReplicationHost {
       tables.push(table);
     }
     return tables;
+  }
+
+  async discover(): Promise<readonly DiscoveredTable[]> {
+    const side = await this.#sideClient();
+    const tables: DiscoveredTable[] = [];
+    for (const name of await this.#catalog!.names()) {
+      const table = await this.#catalog!.table(name);
+      if (table !== null) tables.push({ table, estimatedRows: await estimateRows(side, table) });
+    }
+    return tables;
+  }
+
+  async sample(table: TableSchema, rows: number): Promise<RowRun> {
+    // A connection of its own: COPY takes the socket, and a sample that is given up closes it.
+    const reader = await connect(this.#options);
+    try {
+      return await sampleRows(reader, table, rows, this.#options.receiveBufferBytes);
+    } finally {
+      await reader.end().catch(() => {});
+    }
   }
 
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
@@ -254,14 +275,4 @@ class PostgresSource implements Source, ReplicationHost {
     this.#retainedTimer = setInterval(() => void measure(), RETAINED_INTERVAL_MS);
     this.#retainedTimer.unref();
   }
-}
-
-/** The planner's estimate; null when the table was never analysed. */
-async function estimateRows(client: Client, table: TableSchema): Promise<number | null> {
-  const { rows } = await client.query<{ estimate: number }>(
-    'SELECT c.reltuples::float8 AS estimate FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2',
-    [table.namespace, table.name],
-  );
-  const estimate = rows[0]?.estimate ?? -1;
-  return estimate < 0 ? null : Math.round(estimate);
 }
