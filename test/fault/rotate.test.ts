@@ -91,6 +91,10 @@ async function whileWriting<T>(during: () => Promise<T>): Promise<T> {
   }
 }
 
+async function configuredEpoch(): Promise<number> {
+  return Number(/epoch: (\d+)/.exec(await readFile(project.configFile, 'utf8'))![1]);
+}
+
 async function verified(): Promise<void> {
   const report = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
   expect(report.code, report.stdout).toBe(0);
@@ -143,13 +147,20 @@ describe.skipIf(noPostgres(18))(`mask rotate (seed ${seed})`, { timeout: 240_000
         const rotating = new RowsealProcess([
           ...['mask', 'rotate', '--config', project.configFile, '--json', '--yes'],
         ]);
-        await new Promise((resolve) => setTimeout(resolve, 500 + random() * 1_500));
+        // Some whenever it may be, some just after the copies were asked for.
+        if (kill % 2 === 0) {
+          const before = await configuredEpoch();
+          const deadline = Date.now() + 5_000;
+          while ((await configuredEpoch()) === before && Date.now() < deadline && rotating.running)
+            await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        await new Promise((resolve) => setTimeout(resolve, random() * (kill % 2 === 0 ? 600 : 2_000)));
         await rotating.kill();
       }
     });
     // Whatever was reached: a run is never left refusing.
     await runToTheEnd();
-    const epoch = Number(/epoch: (\d+)/.exec(await readFile(project.configFile, 'utf8'))![1]);
+    const epoch = await configuredEpoch();
     expect(epoch).toBeGreaterThanOrEqual(3);
     await queryDeadLettersOfUnknownBases();
     await expectWarehouseEqualsSource(client, project, new ReferenceMask(project.maskKey, epoch));
@@ -158,7 +169,7 @@ describe.skipIf(noPostgres(18))(`mask rotate (seed ${seed})`, { timeout: 240_000
   });
 
   it('refuses to mix tokens of two keys', async () => {
-    const epoch = Number(/epoch: (\d+)/.exec(await readFile(project.configFile, 'utf8'))![1]);
+    const epoch = await configuredEpoch();
     await project.configure({ mask: mask({ file: 'mask.key', epoch: epoch + 1 }) });
     const mixed = await rowseal(['run', '--config', project.configFile]);
     expect([mixed.code, mixed.stderr]).toEqual([2, expect.stringContaining('RS-MASK-014')]);
@@ -172,7 +183,7 @@ describe.skipIf(noPostgres(18))(`mask rotate (seed ${seed})`, { timeout: 240_000
   });
 
   it('moves on to another secret', async () => {
-    const epoch = Number(/epoch: (\d+)/.exec(await readFile(project.configFile, 'utf8'))![1]);
+    const epoch = await configuredEpoch();
     const previous = [{ file: 'mask.key', epoch }];
     await project.configure({ mask: mask({ file: 'new.key', epoch: epoch + 1, previous }) });
     const done = await rotate('--yes');
@@ -184,7 +195,7 @@ describe.skipIf(noPostgres(18))(`mask rotate (seed ${seed})`, { timeout: 240_000
   });
 
   it('copies tables again whose rules changed, or that are named', async () => {
-    const epoch = Number(/epoch: (\d+)/.exec(await readFile(project.configFile, 'utf8'))![1]);
+    const epoch = await configuredEpoch();
     const key = { file: 'new.key', epoch };
     const ledger = { ...WORKLOAD_MASK['public.ledger'], note: 'keep' };
     await project.configure({

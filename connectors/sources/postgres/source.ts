@@ -1,5 +1,4 @@
 import type { Client } from 'pg';
-import { Client as PgClient } from 'pg';
 import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
@@ -8,16 +7,14 @@ import type { Finding } from '../../../src/model/finding.ts';
 import { type Position, type PostgresPosition, withCopying } from '../../../src/model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { Catalog, type Relation } from './catalog.ts';
-import { clientConfig, connect } from './connection.ts';
+import { connect, connectForReplication } from './connection.ts';
 import { lastPosition, seamIn, withoutCopying } from './copy-seam.ts';
-import { postgresError } from './errors.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
 import { type ReplicationHost, ReplicationStream } from './replication.ts';
 import { estimateRows, sampleRows } from './sample.ts';
 import {
-  createSlot,
   dropSlot,
   identifyServer,
   readSlot,
@@ -25,7 +22,8 @@ import {
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
-import { type CopyPositions, copyTable, importSnapshot, type SnapshotProgress } from './snapshot.ts';
+import { openSlotSnapshot, type SlotSnapshot } from './slot-snapshot.ts';
+import { type CopyPositions, copyTable, type SnapshotProgress } from './snapshot.ts';
 
 /** How often the WAL that the slot retains is measured, in milliseconds. */
 const RETAINED_INTERVAL_MS = 10_000;
@@ -167,22 +165,12 @@ class PostgresSource implements Source, ReplicationHost {
     resume: PostgresPosition,
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch> {
-    const replication = await this.#replicationClient();
-    const onAbort = (): void => void replication.end().catch(() => {});
-    signal.addEventListener('abort', onAbort);
-    const reader = await connect(this.#options);
+    const snapshot = await openSlotSnapshot(this.#options, `${this.#options.slot}_copy`, 'temporary');
     try {
-      const slot = await createSlot(
-        replication,
-        `${this.#options.slot}_copy`,
-        await serverVersion(await this.#sideClient()),
-        'temporary',
-      );
-      await importSnapshot(reader, slot.snapshotName);
-      stream.await(slot.consistentPoint);
+      stream.await(snapshot.consistentPoint);
       let at = resume;
       for await (const batch of stream.read(signal)) {
-        const seam = this.#copying.length === 0 ? -1 : seamIn(batch.events, slot.consistentPoint);
+        const seam = this.#copying.length === 0 ? -1 : seamIn(batch.events, snapshot.consistentPoint);
         if (seam < 0) {
           yield batch;
           at = lastPosition(batch.events) ?? at;
@@ -191,31 +179,27 @@ class PostgresSource implements Source, ReplicationHost {
         const before = batch.events.slice(0, seam);
         if (before.length > 0) yield { events: before, bytes: batch.bytes };
         at = lastPosition(before) ?? at;
-        yield* this.#copyDue(reader, slot.consistentPoint, at, signal);
+        yield* this.#copyDue(snapshot, at, signal);
         if (signal.aborted) return;
+        await snapshot.close();
         const rest = batch.events.slice(seam).map(withoutCopying);
         if (rest.length > 0) yield { events: rest, bytes: 0 };
       }
-    } catch (thrown) {
-      if (!signal.aborted) throw thrown;
     } finally {
-      signal.removeEventListener('abort', onAbort);
-      await reader.end().catch(() => {});
-      await replication.end().catch(() => {});
+      await snapshot.close();
     }
   }
 
   async *#copyDue(
-    reader: Client,
-    consistentPoint: bigint,
+    snapshot: SlotSnapshot,
     at: PostgresPosition,
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch> {
-    const read = this.position(consistentPoint, 'stream');
+    const read = this.position(snapshot.consistentPoint, 'stream');
     for (const name of this.#copying) {
       const rest = this.#copying.filter((other) => other !== name);
       const positions = { read, during: withCopying(at, this.#copying), after: withCopying(at, rest) };
-      yield* this.#copyNamed(reader, name, positions, signal);
+      yield* this.#copy(snapshot.reader, name, positions, signal);
       if (signal.aborted) return;
       this.#copying = rest;
     }
@@ -243,41 +227,26 @@ class PostgresSource implements Source, ReplicationHost {
       await dropSlot(side, this.#options.slot);
     }
     await ensurePublication(side, this.#options.publication, this.#options.tables);
-    const replication = await this.#replicationClient();
+    const snapshot = await openSlotSnapshot(this.#options, this.#options.slot, 'permanent');
     try {
-      const slot = await createSlot(replication, this.#options.slot, await serverVersion(side));
       if (this.#options.snapshot === 'initial') {
-        yield* this.#copy(slot.snapshotName, this.position(slot.consistentPoint, 'snapshot'), signal);
-        if (signal.aborted) return null;
+        const position = this.position(snapshot.consistentPoint, 'snapshot');
+        const positions = { read: position, during: position, after: position };
+        for (const name of this.#options.tables) {
+          yield* this.#copy(snapshot.reader, name, positions, signal);
+          if (signal.aborted) return null;
+        }
+        this.#snapshot = null;
       }
-      const start = this.position(slot.consistentPoint, 'stream');
+      const start = this.position(snapshot.consistentPoint, 'stream');
       yield { events: [{ kind: 'idle', position: start }], bytes: 0 };
       return start;
     } finally {
-      await replication.end().catch(() => {});
+      await snapshot.close();
     }
   }
 
   async *#copy(
-    snapshotName: string,
-    position: PostgresPosition,
-    signal: AbortSignal,
-  ): AsyncGenerator<ChangeBatch> {
-    const reader = await connect(this.#options);
-    try {
-      await importSnapshot(reader, snapshotName);
-      const positions = { read: position, during: position, after: position };
-      for (const name of this.#options.tables) {
-        yield* this.#copyNamed(reader, name, positions, signal);
-        if (signal.aborted) return;
-      }
-      this.#snapshot = null;
-    } finally {
-      await reader.end().catch(() => {});
-    }
-  }
-
-  async *#copyNamed(
     reader: Client,
     name: TableName,
     positions: CopyPositions,
@@ -308,25 +277,11 @@ class PostgresSource implements Source, ReplicationHost {
   }
 
   async #identify(): Promise<void> {
-    const client = await this.#replicationClient();
+    const client = await connectForReplication(this.#options);
     try {
       this.#server = await identifyServer(client);
     } finally {
       await client.end().catch(() => {});
-    }
-  }
-
-  async #replicationClient(): Promise<Client> {
-    const client = new PgClient({
-      ...clientConfig(this.#options),
-      replication: 'database',
-    } as ConstructorParameters<typeof PgClient>[0]);
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      return client;
-    } catch (thrown) {
-      throw postgresError(thrown, 'connecting for replication');
     }
   }
 
@@ -349,12 +304,4 @@ class PostgresSource implements Source, ReplicationHost {
     this.#retainedTimer = setInterval(() => void measure(), RETAINED_INTERVAL_MS);
     this.#retainedTimer.unref();
   }
-}
-
-/** `server_version_num`: 170004 is 17.4. */
-async function serverVersion(client: Client): Promise<number> {
-  const { rows } = await client.query<{ version: string }>(
-    "SELECT current_setting('server_version_num') AS version",
-  );
-  return Number(rows[0]!.version);
 }
