@@ -1,5 +1,5 @@
 import type { Gap } from '../model/masked.ts';
-import type { MysqlCopy, Position } from '../model/position.ts';
+import type { Position } from '../model/position.ts';
 import { formatLsn, parseLsn } from '../model/position.ts';
 import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
@@ -122,6 +122,7 @@ function encodePosition(position: Position): Record<string, unknown> {
         slot: position.slot,
         lsn: formatLsn(position.lsn),
         phase: position.phase,
+        ...encodeCopying(position),
       };
     case 'mysql':
       return {
@@ -132,12 +133,22 @@ function encodePosition(position: Position): Record<string, unknown> {
         file: position.place.file,
         offset: position.place.offset,
         prepared: position.prepared.map((place) => [place.file, place.offset]),
-        copy:
-          position.copy === null
-            ? null
-            : { table: position.copy.table, after: position.copy.after, waiting: position.copy.waiting },
+        copied: position.copied,
+        phase: position.phase,
+        ...encodeCopying(position),
       };
   }
+}
+
+function encodeCopying({ copying = [] }: Position): Record<string, unknown> {
+  return copying.length === 0 ? {} : { copying: copying.map(({ namespace, name }) => [namespace, name]) };
+}
+
+function decodeCopying(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying'> {
+  const copying = json['copying'] as readonly (readonly [string, string])[] | undefined;
+  return copying === undefined
+    ? {}
+    : { copying: copying.map(([namespace, name]) => ({ namespace: String(namespace), name: String(name) })) };
 }
 
 function decodePosition(json: Readonly<Record<string, unknown>>): Position {
@@ -152,9 +163,9 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
       slot: String(json['slot']),
       lsn,
       phase,
+      ...decodeCopying(json),
     };
   }
-  const copy = json['copy'] as MysqlCopy | null;
   return {
     kind: 'mysql',
     flavor: json['flavor'] === 'mariadb' ? 'mariadb' : 'mysql',
@@ -162,8 +173,9 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
     gtidSet: json['gtid_set'] === null ? null : String(json['gtid_set']),
     place: { file: String(json['file']), offset: Number(json['offset']) },
     prepared: (json['prepared'] as [string, number][]).map(([file, offset]) => ({ file, offset })),
-    copy,
-    phase: copy === null ? 'stream' : 'snapshot',
+    copied: json['copied'] === null ? null : String(json['copied']),
+    phase,
+    ...decodeCopying(json),
   };
 }
 

@@ -11,6 +11,8 @@ import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
 import { keysCommand } from './commands/keys.ts';
+import { maskCommand } from './commands/mask.ts';
+import { resnapshotCommand } from './commands/resnapshot.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
@@ -26,6 +28,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(runCommand)
     .command(statusCommand)
     .command(auditCommand)
+    .command(maskCommand)
+    .command(resnapshotCommand)
     .command(keysCommand)
     .command(explainCommand)
     .completion('completion', 'Print a completion script for bash or zsh')
@@ -54,8 +58,14 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** Every long option of every command, for hints. */
 const OPTION_NAMES = [
+  'access',
+  'actor',
+  'changed',
+  'column',
   'config',
   'dir',
+  'domain',
+  'epoch',
   'exit-on-halt',
   'from',
   'head',
@@ -65,9 +75,12 @@ const OPTION_NAMES = [
   'key',
   'limit',
   'origin',
+  'path',
+  'reason',
   'rows',
   'table',
   'version',
+  'yes',
 ];
 
 /** yargs suggests commands but not options: the nearest known option is named here. */

@@ -1,10 +1,21 @@
+import { displayName, type TableName } from './table.ts';
+
 /**
  * A resume point in a source's stream. Positions of one pipeline are ordered by (group, ordinal), never by
  * comparing clocks or the LSNs of single changes (research: change LSNs are not monotonic across transactions).
  */
 export type Position = PostgresPosition | MysqlPosition;
 
-export interface PostgresPosition {
+/** What positions of every kind may say. */
+interface CopiesDue {
+  /**
+   * Tables whose copy is due or unfinished at this position, though the stream went on: they are copied (again) before it
+   * goes on beyond. Absent: none. What was delivered of them before is void when their copy begins.
+   */
+  readonly copying?: readonly TableName[];
+}
+
+export interface PostgresPosition extends CopiesDue {
   readonly kind: 'postgres';
   /** `IDENTIFY_SYSTEM` systemid, decimal. */
   readonly systemId: string;
@@ -16,7 +27,7 @@ export interface PostgresPosition {
   readonly phase: 'snapshot' | 'stream';
 }
 
-export interface MysqlPosition {
+export interface MysqlPosition extends CopiesDue {
   readonly kind: 'mysql';
   readonly flavor: 'mysql' | 'mariadb';
   /** server_uuid of MySQL, server_uid of MariaDB; `server_id:<n>` where there is neither. */
@@ -27,9 +38,9 @@ export interface MysqlPosition {
   readonly place: BinlogPlace;
   /** Begins of prepared XA transactions whose outcome has not been read yet, ascending. */
   readonly prepared: readonly BinlogPlace[];
-  /** null: every table is copied. */
-  readonly copy: MysqlCopy | null;
-  /** `snapshot` as long as `copy` is not null. */
+  /** Key of the last copied row of the first table in `copying`, encrypted under a key derived from the mask key; null: its copy has not begun. */
+  readonly copied: string | null;
+  /** `snapshot`: the initial copy was not finished at this position; it goes on there. */
   readonly phase: 'snapshot' | 'stream';
 }
 
@@ -40,14 +51,15 @@ export interface BinlogPlace {
   readonly offset: number;
 }
 
-/** How far the first copy, or a later one of single tables, has got. */
-export interface MysqlCopy {
-  /** The table being copied, `database.table`; null: the next of `waiting` has not begun. */
-  readonly table: string | null;
-  /** Key of the last copied row, encrypted under a key derived from the mask key; null: from the first row. */
-  readonly after: string | null;
-  /** Tables whose copy has not begun, in order. Their changes are left out until it does. */
-  readonly waiting: readonly string[];
+/** The same place with these tables due to be copied. */
+export function withCopying<P extends Position>(position: P, tables: readonly TableName[]): P {
+  const { copying: _, ...rest } = position;
+  return { ...rest, ...(tables.length === 0 ? {} : { copying: tables }) } as unknown as P;
+}
+
+/** Some table is not, or not wholly, copied at this position. */
+export function isCopying(position: Position): boolean {
+  return position.phase === 'snapshot' || (position.copying ?? []).length > 0;
 }
 
 /** `16/B374D848`: the text form of an LSN (PostgreSQL docs, 8.20 pg_lsn). */
@@ -66,8 +78,12 @@ export function parseLsn(text: string): bigint | null {
 export function describePosition(position: Position): string {
   switch (position.kind) {
     case 'postgres':
-      return `${formatLsn(position.lsn)} (timeline ${position.timeline}, slot ${position.slot}, ${position.phase})`;
+      return `${formatLsn(position.lsn)} (timeline ${position.timeline}, slot ${position.slot}, ${describePhase(position)})`;
     case 'mysql':
-      return `${position.place.file}:${position.place.offset} ${position.gtidSet ?? 'without GTIDs'} (${position.flavor} ${position.server}, ${position.phase})`;
+      return `${position.place.file}:${position.place.offset} ${position.gtidSet ?? 'without GTIDs'} (${position.flavor} ${position.server}, ${describePhase(position)})`;
   }
+}
+
+function describePhase({ phase, copying = [] }: Position): string {
+  return copying.length === 0 ? phase : `${phase}, copying ${copying.map(displayName).join(', ')}`;
 }

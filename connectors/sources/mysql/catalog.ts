@@ -50,6 +50,17 @@ export class Catalog {
     return table;
   }
 
+  /** Every base table that the account can see, but for those of the server itself. */
+  async names(): Promise<readonly TableName[]> {
+    const rows = await this.#rows(
+      `SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES
+       WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')
+       ORDER BY 1, 2`,
+      [],
+    );
+    return rows.map(([namespace, table]) => ({ namespace: namespace!, name: table! }));
+  }
+
   async #definition(name: TableName): Promise<string | null> {
     try {
       const sql = `SHOW CREATE TABLE ${quoteIdentifier(name.namespace)}.${quoteIdentifier(name.name)}`;

@@ -1,5 +1,5 @@
-import type { MysqlCopy } from '../../../src/model/position.ts';
-import { displayName, type TableName, tableKey } from '../../../src/model/table.ts';
+import type { MysqlPosition } from '../../../src/model/position.ts';
+import { type TableName, tableKey } from '../../../src/model/table.ts';
 import type { KeyCursor } from './key-cursor.ts';
 import { TouchedKeys } from './touched-keys.ts';
 
@@ -13,37 +13,56 @@ export interface CurrentCopy {
   sealedCursor: string | null;
 }
 
+/** What a position says of the copy. */
+export type CopyState = Pick<MysqlPosition, 'phase' | 'copying' | 'copied'>;
+
+const DONE: CopyState = { phase: 'stream', copied: null };
+
 /** Which captured tables are copied, being copied, or waiting for it. */
 export class CopyPlan {
   readonly #captured: ReadonlyMap<string, TableName>;
+  readonly #phase: 'snapshot' | 'stream';
   #waiting: TableName[];
   #current: CurrentCopy | null = null;
-  #sealedText: MysqlCopy | null = null;
+  #state: CopyState = DONE;
+  /** The first copy of all tables has been finished at some time. */
+  #complete: boolean;
 
-  /** @param waiting tables to copy, in order */
-  constructor(captured: readonly TableName[], waiting: readonly TableName[]) {
+  private constructor(
+    captured: readonly TableName[],
+    waiting: readonly TableName[],
+    phase: 'snapshot' | 'stream',
+  ) {
     this.#captured = new Map(captured.map((name) => [tableKey(name), name]));
     this.#waiting = [...waiting];
+    this.#phase = phase;
+    this.#complete = phase === 'stream';
     this.#describe();
   }
 
+  /** @param tables to copy first, in order */
+  static initial(captured: readonly TableName[], tables: readonly TableName[]): CopyPlan {
+    return new CopyPlan(captured, tables, 'snapshot');
+  }
+
   /** Goes on with what a position says; tables that are captured no longer are left out. */
-  static resume(captured: readonly TableName[], copy: MysqlCopy | null): CopyPlan {
-    const byName = new Map(captured.map((name) => [displayName(name), name]));
-    const named = (names: readonly string[]): TableName[] =>
-      names.flatMap((name) => {
-        const table = byName.get(name);
-        return table === undefined ? [] : [table];
-      });
-    if (copy === null) return new CopyPlan(captured, []);
-    const current = copy.table === null ? undefined : byName.get(copy.table);
+  static resume(captured: readonly TableName[], position: CopyState): CopyPlan {
+    const byKey = new Map(captured.map((name) => [tableKey(name), name]));
+    const [first, ...rest] = position.copying ?? [];
+    const still = (names: readonly TableName[]): TableName[] =>
+      names.filter((name) => byKey.has(tableKey(name)));
+    if (first === undefined) return new CopyPlan(captured, [], position.phase);
     // Begun without a first chunk: begins again.
-    const again = current !== undefined && copy.after === null ? [current] : [];
-    const plan = new CopyPlan(captured, [...again, ...named(copy.waiting)]);
-    if (current !== undefined && copy.after !== null) {
-      plan.#current = { name: current, touched: TouchedKeys.all(), cursor: null, sealedCursor: copy.after };
-      plan.#describe();
-    }
+    if (position.copied === null || !byKey.has(tableKey(first)))
+      return new CopyPlan(captured, still([first, ...rest]), position.phase);
+    const plan = new CopyPlan(captured, still(rest), position.phase);
+    plan.#current = {
+      name: first,
+      touched: TouchedKeys.all(),
+      cursor: null,
+      sealedCursor: position.copied,
+    };
+    plan.#describe();
     return plan;
   }
 
@@ -56,8 +75,8 @@ export class CopyPlan {
   }
 
   /** As it stands in positions. */
-  get state(): MysqlCopy | null {
-    return this.#sealedText;
+  get state(): CopyState {
+    return this.#state;
   }
 
   /** The table is in the configuration. */
@@ -113,7 +132,7 @@ export class CopyPlan {
     this.#describe();
   }
 
-  /** The current table was begun under a key that is not known any more: it begins again, before all others. */
+  /** The cursor of the current table says nothing any more: it begins again, before all others. */
   restart(): void {
     this.#waiting.unshift(this.#current!.name);
     this.#current = null;
@@ -121,13 +140,16 @@ export class CopyPlan {
   }
 
   #describe(): void {
+    if (this.done) {
+      this.#complete = true;
+      this.#state = DONE;
+      return;
+    }
     const current = this.#current;
-    this.#sealedText = this.done
-      ? null
-      : {
-          table: current === null ? null : displayName(current.name),
-          after: current?.sealedCursor ?? null,
-          waiting: this.#waiting.map(displayName),
-        };
+    this.#state = {
+      phase: this.#complete ? 'stream' : this.#phase,
+      copying: [...(current === null ? [] : [current.name]), ...this.#waiting],
+      copied: current?.sealedCursor ?? null,
+    };
   }
 }

@@ -69,16 +69,20 @@ export function cursorOf(parts: readonly KeyPart[], cells: readonly RawCell[]): 
   return parts.map((part, i) => part.literal(cells[i] as string));
 }
 
-/** The cursor for a position, with the names of its columns: a table altered in between begins again. */
-export function sealCursor(seal: PositionSeal, parts: readonly KeyPart[], cursor: KeyCursor): string {
-  return seal.seal(JSON.stringify({ columns: parts.map((part) => part.column.name), literals: cursor }));
+/** The cursor for a position, with the names of its columns: a table whose key was altered in between begins again. */
+export function sealCursor(seal: PositionSeal, table: TableSchema, cursor: KeyCursor): string {
+  return seal.seal(table, JSON.stringify({ columns: keyNames(table), literals: cursor }));
 }
 
-/** null: sealed under another key, or for another key of the table. */
-export function openCursor(seal: PositionSeal, parts: readonly KeyPart[], sealed: string): KeyCursor | null {
-  const text = seal.open(sealed);
+/** null: sealed otherwise, or for another key of the table. */
+export function openCursor(seal: PositionSeal, table: TableSchema, sealed: string): KeyCursor | null {
+  const text = seal.open(table, sealed);
   if (text === null) return null;
   const { columns, literals } = JSON.parse(text) as { columns: readonly string[]; literals: KeyCursor };
-  const names = parts.map((part) => part.column.name);
+  const names = keyNames(table);
   return columns.length === names.length && columns.every((name, i) => name === names[i]) ? literals : null;
+}
+
+function keyNames(table: TableSchema): readonly string[] {
+  return table.key.map((index) => table.columns[index]!.name);
 }

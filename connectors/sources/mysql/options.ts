@@ -1,12 +1,12 @@
-import type { TableName } from '../../../src/model/table.ts';
+import type { TableName, TableSchema } from '../../../src/model/table.ts';
 
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
-/** Encrypts what must be in a position and must not be read there: the key of the last copied row. */
+/** Encrypts what must be in a position and must not be read there: the key of the last copied row of a table. */
 export interface PositionSeal {
-  seal(text: string): string;
-  /** null: sealed under another key; the copy of the table then begins again. */
-  open(sealed: string): string | null;
+  seal(table: TableSchema, text: string): string;
+  /** null: sealed under another key or mask policy; the copy of the table then begins again. */
+  open(table: TableSchema, sealed: string): string | null;
 }
 
 export interface MysqlSourceOptions {

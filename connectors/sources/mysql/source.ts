@@ -1,7 +1,7 @@
-import type { Source, SourceStats } from '../../../src/capture/source.ts';
+import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
-import type { ChangeBatch } from '../../../src/model/change.ts';
+import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { GtidSet } from '../../../src/model/gtid-set.ts';
 import type { BinlogPlace, MysqlPosition, Position } from '../../../src/model/position.ts';
@@ -12,6 +12,7 @@ import { Session } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
+import { sampleRows } from './sample.ts';
 import {
   binlogEnd,
   binlogFiles,
@@ -71,6 +72,24 @@ class MysqlSource implements Source {
     return tables;
   }
 
+  async discover(): Promise<readonly DiscoveredTable[]> {
+    const session = await this.#sideSession();
+    const catalog = new Catalog(session, this.#server!.flavor);
+    const tables: DiscoveredTable[] = [];
+    for (const name of await catalog.names()) {
+      const table = await catalog.table(name);
+      if (table !== null) tables.push({ table: table.schema, estimatedRows: table.estimatedRows });
+    }
+    return tables;
+  }
+
+  async sample(table: TableSchema, rows: number): Promise<RowRun> {
+    const session = await this.#sideSession();
+    const found = await new Catalog(session, this.#server!.flavor).table(table);
+    if (found === null) throw new RowsealError('RS-MY-008', { detail: displayName(table) });
+    return sampleRows(session, found, rows, this.#options);
+  }
+
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'mysql') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideSession();
@@ -123,7 +142,7 @@ class MysqlSource implements Source {
       readUpToPlace: server.flavor === 'mariadb' || gtidSet === null,
       dump: dumpStart(server, gtidSet, place),
       prepared: [],
-      plan: new CopyPlan(
+      plan: CopyPlan.initial(
         this.#options.tables,
         this.#options.snapshot === 'initial' ? this.#options.tables : [],
       ),
@@ -144,7 +163,7 @@ class MysqlSource implements Source {
       readUpToPlace: after.server === server.identity,
       dump: dumpStart(server, gtidSet, gtidSet === null ? await reachable(side, place) : place),
       prepared: after.prepared,
-      plan: CopyPlan.resume(this.#options.tables, after.copy),
+      plan: CopyPlan.resume(this.#options.tables, after),
     };
   }
 

@@ -11,7 +11,7 @@ import { bindTable, type Catalog, type CatalogTable } from './catalog.ts';
 import { type Chunk, rowKey } from './chunk.ts';
 import type { Session } from './connection.ts';
 import type { CopyPlan } from './copy-plan.ts';
-import { keyParts, openCursor, sealCursor } from './key-cursor.ts';
+import { openCursor, sealCursor } from './key-cursor.ts';
 import { KeylessView } from './keyless-view.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import type { Packet } from './packet-stream.ts';
@@ -153,7 +153,6 @@ export class MysqlStream implements TransactionHost {
   }
 
   position(): MysqlPosition {
-    const copy = this.#plan.state;
     return {
       kind: 'mysql',
       flavor: this.#server.flavor,
@@ -161,8 +160,7 @@ export class MysqlStream implements TransactionHost {
       gtidSet: this.#executed.text,
       place: this.#tracker.place,
       prepared: this.#transactions.prepared,
-      copy,
-      phase: copy === null ? 'stream' : 'snapshot',
+      ...this.#plan.state,
     };
   }
 
@@ -377,8 +375,8 @@ export class MysqlStream implements TransactionHost {
     const current = this.#plan.current!;
     if (current.cursor === null && current.sealedCursor !== null) {
       const table = await this.#catalog.table(current.name);
-      const parts = table === null ? [] : keyParts(table.schema);
-      const cursor = openCursor(this.#options.positionSeal, parts, current.sealedCursor);
+      const cursor =
+        table === null ? null : openCursor(this.#options.positionSeal, table.schema, current.sealedCursor);
       if (cursor === null) {
         this.#plan.restart();
         return;
@@ -399,10 +397,7 @@ export class MysqlStream implements TransactionHost {
     const rows = chunk.rows(current.touched);
     if (rows !== null) events.push(rows);
     if (chunk.cursor !== null)
-      this.#plan.advance(
-        chunk.cursor,
-        sealCursor(this.#options.positionSeal, keyParts(chunk.table), chunk.cursor),
-      );
+      this.#plan.advance(chunk.cursor, sealCursor(this.#options.positionSeal, chunk.table, chunk.cursor));
     if (this.#progress !== null) this.#progress.rows += chunk.count;
     if (chunk.last) {
       events.push({ kind: 'snapshot', table: chunk.table, phase: 'end' });

@@ -313,7 +313,7 @@ export class Transactions {
 
   /** Rows of tables whose copy has not begun are passed over unseen; when the outcome comes they may be captured. */
   #newXa(place: BinlogPlace): Prepared {
-    return { place, captured: this.#host.position().copy !== null };
+    return { place, captured: (this.#host.position().copying ?? []).length > 0 };
   }
 
   #prepare(xid: string, onePhase: boolean): Demand | null {

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
-import type { Position } from '../../model/position.ts';
+import { GtidSet } from '../../model/gtid-set.ts';
+import { MariadbGtidPosition } from '../../model/mariadb-gtid.ts';
+import type { MysqlPosition, Position } from '../../model/position.ts';
 import { MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { FrameType } from '../frame.ts';
@@ -127,7 +129,8 @@ export function isTornTail(because: string | null): boolean {
 /** Positions of one source never go back; another source needs a gap on record. */
 function positionJump(before: Position, after: Position): string | null {
   if (before.kind !== after.kind) return 'the source changed its kind without a gap on record';
-  if (before.kind === 'mysql' || after.kind === 'mysql') return null;
+  if (before.kind === 'mysql' || after.kind === 'mysql')
+    return before.kind === 'mysql' && after.kind === 'mysql' ? mysqlJump(before, after) : null;
   if (before.systemId !== after.systemId || before.slot !== after.slot || before.timeline !== after.timeline)
     return 'the server, timeline or slot changed without a gap on record';
   if (before.phase === 'stream' && after.phase === 'snapshot')
@@ -135,4 +138,38 @@ function positionJump(before: Position, after: Position): string | null {
   return after.phase === 'stream' && before.phase === 'stream' && after.lsn < before.lsn
     ? 'the source position goes backwards'
     : null;
+}
+
+/** With GTIDs another server may go on; what was executed only grows. Without, files and offsets do. */
+function mysqlJump(before: MysqlPosition, after: MysqlPosition): string | null {
+  if (before.flavor !== after.flavor) return 'the server became one of another kind without a gap on record';
+  if (before.phase === 'stream' && after.phase === 'snapshot')
+    return 'a new copy began without a gap on record';
+  if (before.gtidSet !== null && after.gtidSet !== null) {
+    const grows = gtidsGrow(before.flavor, before.gtidSet, after.gtidSet);
+    if (grows === null) return 'a position has GTIDs that cannot be read';
+    if (!grows) return 'transactions that were executed before are not any more';
+  } else if (before.server !== after.server) {
+    return 'the server changed without a gap on record';
+  }
+  if (before.server !== after.server) return null;
+  const back =
+    before.place.file === after.place.file
+      ? after.place.offset < before.place.offset
+      : fileNumber(after.place.file) < fileNumber(before.place.file);
+  return back ? 'the source position goes backwards' : null;
+}
+
+function gtidsGrow(flavor: 'mysql' | 'mariadb', before: string, after: string): boolean | null {
+  if (flavor === 'mysql') {
+    const [old, now] = [GtidSet.parse(before), GtidSet.parse(after)];
+    return old === null || now === null ? null : now.contains(old);
+  }
+  const [old, now] = [MariadbGtidPosition.parse(before), MariadbGtidPosition.parse(after)];
+  return old === null || now === null ? null : now.reaches(old);
+}
+
+/** `binlog.000042` → 42. */
+function fileNumber(file: string): number {
+  return Number(/\.(\d+)$/.exec(file)?.[1] ?? Number.NaN);
 }
