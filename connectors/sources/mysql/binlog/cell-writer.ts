@@ -13,7 +13,14 @@ const UNCHANGED_MARK = -2;
 const FIRST_ASIDE = -3;
 
 /** Characters that are turned into one string together; cells are slices of it, so it lives as long as one of them. */
-const CHUNK_CHARACTERS = 1 << 16;
+const CHUNK_CHARACTERS = 1 << 14;
+
+/** Cells that were written together. */
+interface Chunk {
+  readonly text: string;
+  readonly marks: Int32Array;
+  readonly aside: readonly string[];
+}
 
 /**
  * Gathers the canonical text of cells as latin1 bytes and turns many into one string at once: making a string per
@@ -26,17 +33,17 @@ export class CellWriter {
   /** End of the source bytes of the rows. */
   end = 0;
   /** One a cell: where its text ends in `out`, or a null, an unchanged, or the index of a text that stands aside. */
-  marks = new Int32Array(1 << 13);
+  marks = new Int32Array(1 << 12);
   count = 0;
   #aside: string[] = [];
+  #chunks: Chunk[] = [];
 
-  /** Makes room for one row of `width` cells and at most `characters` written ones. @returns false: take first */
-  reserve(width: number, characters: number): boolean {
-    if (this.at + characters <= this.out.length && this.count + width <= this.marks.length) return true;
-    if (this.count > 0) return false;
+  /** Makes room for one row of `width` cells that writes at most so many characters. */
+  reserve(width: number, characters: number): void {
+    if (this.at + characters <= this.out.length && this.count + width <= this.marks.length) return;
+    this.#settle();
     if (characters > this.out.length) this.out = Buffer.allocUnsafeSlow(characters + CHUNK_CHARACTERS);
     if (width > this.marks.length) this.marks = new Int32Array(width * 2);
-    return true;
   }
 
   /** Ends a cell whose text was written up to `at`. */
@@ -63,26 +70,41 @@ export class CellWriter {
     this.written(this.at + this.out.write(text, this.at, 'latin1'));
   }
 
-  /** Appends the cells gathered so far to `cells`. */
-  take(cells: RawCell[]): void {
-    const { marks, count } = this;
-    const text = this.out.latin1Slice(0, this.at);
-    let from = 0;
-    for (let i = 0; i < count; i++) {
-      const mark = marks[i]!;
-      if (mark >= 0) {
-        cells.push(text.substring(from, mark));
-        from = mark;
-      } else if (mark === NULL_MARK) cells.push(null);
-      else if (mark === UNCHANGED_MARK) cells.push(UNCHANGED);
-      else cells.push(this.#aside[FIRST_ASIDE - mark]!);
-    }
-    this.clear();
+  /** All cells since the last call. */
+  take(): RawCell[] {
+    this.#settle();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    // Of the right size from the start: growing costs more than filling.
+    const cells = new Array<RawCell>(chunks.reduce((sum, { marks }) => sum + marks.length, 0));
+    let to = 0;
+    for (const chunk of chunks) to = fill(cells, to, chunk);
+    return cells;
   }
 
-  clear(): void {
+  #settle(): void {
+    if (this.count === 0) return;
+    this.#chunks.push({
+      text: this.out.latin1Slice(0, this.at),
+      marks: this.marks.slice(0, this.count),
+      aside: this.#aside,
+    });
     this.at = 0;
     this.count = 0;
-    if (this.#aside.length > 0) this.#aside = [];
+    this.#aside = [];
   }
+}
+
+function fill(cells: RawCell[], to: number, { text, marks, aside }: Chunk): number {
+  let from = 0;
+  for (let i = 0; i < marks.length; i++) {
+    const mark = marks[i]!;
+    if (mark >= 0) {
+      cells[to++] = text.substring(from, mark);
+      from = mark;
+    } else if (mark === NULL_MARK) cells[to++] = null;
+    else if (mark === UNCHANGED_MARK) cells[to++] = UNCHANGED;
+    else cells[to++] = aside[FIRST_ASIDE - mark]!;
+  }
+  return to;
 }

@@ -2,6 +2,12 @@
 
 const ZERO = 0x30;
 
+/** `00` to `99`: two digits a step halve the divisions. */
+const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => {
+  const pair = i >> 1;
+  return ZERO + ((i & 1) === 0 ? Math.floor(pair / 10) : pair % 10);
+});
+
 /** `value` is an integer of 0 to 2^32 - 1. */
 export function writeUnsigned(out: Uint8Array, at: number, value: number): number {
   if (value < 10) {
@@ -10,29 +16,47 @@ export function writeUnsigned(out: Uint8Array, at: number, value: number): numbe
   }
   const end = at + digitCount(value);
   let p = end;
-  do {
-    const rest = Math.floor(value / 10);
-    out[--p] = ZERO + value - rest * 10;
-    value = rest;
-  } while (value > 0);
+  let rest = value;
+  // Beyond 31 bits a division is one of doubles.
+  if (rest > 0x7fff_ffff) {
+    const next = Math.floor(rest / 100);
+    const pair = rest - next * 100;
+    out[--p] = PAIRS[pair * 2 + 1]!;
+    out[--p] = PAIRS[pair * 2]!;
+    rest = next;
+  }
+  while (rest >= 100) {
+    const next = (rest / 100) | 0;
+    const pair = rest - next * 100;
+    out[--p] = PAIRS[pair * 2 + 1]!;
+    out[--p] = PAIRS[pair * 2]!;
+    rest = next;
+  }
+  if (rest >= 10) {
+    out[--p] = PAIRS[rest * 2 + 1]!;
+    out[--p] = PAIRS[rest * 2]!;
+  } else out[--p] = ZERO + rest;
   return end;
 }
 
-/** Exactly `digits` digits, zeros in front. */
+/** Exactly `digits` digits, zeros in front; `value` is below 2^31. */
 export function writePadded(out: Uint8Array, at: number, value: number, digits: number): number {
-  for (let p = at + digits - 1; p >= at; p--) {
-    const rest = Math.floor(value / 10);
-    out[p] = ZERO + value - rest * 10;
-    value = rest;
+  let p = at + digits;
+  while (p - at >= 2) {
+    const next = (value / 100) | 0;
+    const pair = value - next * 100;
+    out[--p] = PAIRS[pair * 2 + 1]!;
+    out[--p] = PAIRS[pair * 2]!;
+    value = next;
   }
+  if (p > at) out[at] = ZERO + (value % 10);
   return at + digits;
 }
 
 /** Two digits; `value` is below 100. */
 export function writeTwo(out: Uint8Array, at: number, value: number): number {
-  const tens = (value * 205) >> 11;
-  out[at] = ZERO + tens;
-  out[at + 1] = ZERO + value - tens * 10;
+  out[at] = PAIRS[value * 2]!;
+  out[at + 1] = PAIRS[value * 2 + 1]!;
   return at + 2;
 }
 

@@ -1,5 +1,4 @@
 import { RowsealError } from '../../../../src/error/rowseal-error.ts';
-import { type RawCell, UNCHANGED } from '../../../../src/model/cell.ts';
 import { Image, Op } from '../../../../src/model/change.ts';
 import type { EventHeader } from './binlog-event.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -134,7 +133,7 @@ export class RowsCursor {
     const writer = run.writer;
     let at = this.#at;
     while (at < end && !run.isFull) {
-      run.reserve(width * imageCount, reader.characters * imageCount);
+      writer.reserve(width * imageCount, reader.characters * imageCount);
       const start = at;
       for (let image = 0; image < imageCount; image++) {
         let nullAt = at;
@@ -150,7 +149,7 @@ export class RowsCursor {
         // Also for cells of fixed length, which do not look where the event ends.
         if (!(at <= end)) throw malformed('a row that is cut short');
       }
-      run.row(form.op, images, at - start);
+      run.row(form.op, images, width * imageCount, at - start);
     }
     this.#at = at;
   }
@@ -163,7 +162,7 @@ export class RowsCursor {
     const characters = bound.reader.characters * imageCount;
     while (this.#at < this.#end && !run.isFull) {
       const start = this.#at;
-      run.reserve(width * imageCount, characters);
+      run.writer.reserve(width * imageCount, characters);
       const documents = form.partial ? new Map<number, readonly [number, number]>() : null;
       this.#image(bound, this.#present[0]!, documents, null);
       if (imageCount === 2) {
@@ -171,8 +170,7 @@ export class RowsCursor {
         this.#image(bound, this.#present[1]!, documents, partial);
       }
       if (this.#at === start) throw malformed('a row of no bytes');
-      run.row(form.op, imagesOf[form.op], this.#at - start);
-      if (imageCount === 2) fillFromBefore(run.settle(), width);
+      run.row(form.op, imagesOf[form.op], width * imageCount, this.#at - start);
     }
   }
 
@@ -263,12 +261,4 @@ function presentCount(bits: Uint8Array | null, width: number): number {
   let count = 0;
   for (let i = 0; i < width; i++) if (bit(bits, i)) count++;
   return count;
-}
-
-/** What the after image of an update leaves out is as it was before, where the before image has it. */
-function fillFromBefore(cells: RawCell[], width: number): void {
-  const after = cells.length - width;
-  for (let i = 0; i < width; i++) {
-    if (cells[after + i] === UNCHANGED) cells[after + i] = cells[after - width + i]!;
-  }
 }

@@ -1,4 +1,5 @@
-import type { RawCell } from '../../../../src/model/cell.ts';
+import { type RawCell, UNCHANGED } from '../../../../src/model/cell.ts';
+import { Image } from '../../../../src/model/change.ts';
 import type { TableSchema } from '../../../../src/model/table.ts';
 import type { EventHeader, RowsEvent } from './binlog-event.ts';
 import { CellWriter } from './cell-writer.ts';
@@ -12,8 +13,10 @@ export interface BoundTable {
   readonly reader: RowReader;
 }
 
-/** A run is handed out when its rows took as many bytes in the binlog, so that large rows do not pile up. */
+/** A run is handed out when its rows took as many bytes in the binlog, so that large rows do not pile up, */
 const RUN_BYTES = 4 << 20;
+/** or when it has as many cells: a longer array is a large object to V8, and costs twice as much a cell. */
+const RUN_CELLS = 15_000;
 
 /** The run being filled: rows of consecutive events of one table. */
 export class RunBuilder {
@@ -23,8 +26,8 @@ export class RunBuilder {
   readonly #images: Uint8Array;
   #bound: BoundTable | null = null;
   #header: EventHeader | null = null;
-  #cells: RawCell[] = [];
   #count = 0;
+  #cells = 0;
   #bytes = 0;
   #complete = true;
 
@@ -43,7 +46,7 @@ export class RunBuilder {
   }
 
   get isFull(): boolean {
-    return this.#count >= this.#maxRows || this.#bytes >= RUN_BYTES;
+    return this.#count >= this.#maxRows || this.#bytes >= RUN_BYTES || this.#cells >= RUN_CELLS;
   }
 
   /** Rows of `bound` follow; the run before must have been taken if it was of another table. */
@@ -52,24 +55,12 @@ export class RunBuilder {
     this.#header = header;
   }
 
-  /** Makes room in the writer for one row. */
-  reserve(width: number, characters: number): void {
-    if (this.writer.reserve(width, characters)) return;
-    this.settle();
-    this.writer.reserve(width, characters);
-  }
-
-  /** Turns what the writer holds into cells. @returns all cells of the run */
-  settle(): RawCell[] {
-    this.writer.take(this.#cells);
-    return this.#cells;
-  }
-
   /** Counts a row whose cells are in the writer. */
-  row(op: number, images: number, bytes: number): void {
+  row(op: number, images: number, cells: number, bytes: number): void {
     this.#ops[this.#count] = op;
     this.#images[this.#count] = images;
     this.#count++;
+    this.#cells += cells;
     this.#bytes += bytes;
   }
 
@@ -82,6 +73,9 @@ export class RunBuilder {
     const bound = this.#bound;
     this.#bound = null;
     if (bound === null || this.#count === 0) return null;
+    const cells = this.writer.take();
+    const images = this.#images.slice(0, this.#count);
+    if (!this.#complete) fillFromBefore(cells, images, bound.map.width);
     const event: RowsEvent = {
       kind: 'rows',
       header: this.#header!,
@@ -89,15 +83,27 @@ export class RunBuilder {
       table: bound.table,
       count: this.#count,
       ops: this.#ops.slice(0, this.#count),
-      images: this.#images.slice(0, this.#count),
-      cells: this.settle(),
+      images,
+      cells,
       bytes: this.#bytes,
       complete: this.#complete,
     };
-    this.#cells = [];
     this.#count = 0;
+    this.#cells = 0;
     this.#bytes = 0;
     this.#complete = true;
     return event;
+  }
+}
+
+/** What the after image of an update leaves out is as it was before, where the before image has it. */
+function fillFromBefore(cells: RawCell[], images: Uint8Array, width: number): void {
+  let at = 0;
+  for (const image of images) {
+    const isUpdate = image === (Image.before | Image.after);
+    if (isUpdate) {
+      for (let i = at; i < at + width; i++) if (cells[i + width] === UNCHANGED) cells[i + width] = cells[i]!;
+    }
+    at += isUpdate ? 2 * width : width;
   }
 }
