@@ -206,7 +206,7 @@ export class MysqlWorkload {
     const first = this.#nextPerson;
     if (keep) this.#nextPerson += count;
     await this.#run(
-      `INSERT INTO people
+      `INSERT INTO people (id, full_name, email, phone, bio, score, born, seen, height)
        SELECT p, IF(p % 5 = 0, NULL, CONCAT('Zoë Ångström 名前 ', p)), CONCAT('p', p, '@example.com'),
               IF(p % 4 = 0, NULL, CONCAT('+1-555-01', LPAD(p % 100, 2, '0'))),
               CASE p % 3 WHEN 0 THEN REPEAT(SHA2(p, 256), 150) WHEN 1 THEN '' ELSE NULL END,

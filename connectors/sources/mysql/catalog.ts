@@ -8,6 +8,7 @@ import {
 } from '../../../src/model/table.ts';
 import type { ColumnHint, TableBinding, TableMap } from './binlog/binlog-event.ts';
 import { type Cell, quoteIdentifier, type Session } from './connection.ts';
+import { type ForeignKey, foreignKeys, jsonColumns } from './table-definition.ts';
 import { mysqlType } from './types.ts';
 
 /** A table as the server describes it now. */
@@ -20,20 +21,20 @@ export interface CatalogTable {
   readonly engine: string;
   /** The optimizer's estimate; null when there is none. */
   readonly estimatedRows: number | null;
+  /** Foreign keys of this table through which a change of the parent changes rows here. */
+  readonly cascades: readonly ForeignKey[];
 }
 
 /** Looks up tables in information_schema. */
 export class Catalog {
   readonly #session: Session;
-  readonly #flavor: 'mysql' | 'mariadb';
   readonly #known = new Map<
     string,
     { readonly definition: string | null; readonly table: CatalogTable | null }
   >();
 
-  constructor(session: Session, flavor: 'mysql' | 'mariadb') {
+  constructor(session: Session) {
     this.#session = session;
-    this.#flavor = flavor;
   }
 
   /**
@@ -45,7 +46,7 @@ export class Catalog {
     const definition = await this.#definition(name);
     const known = this.#known.get(key);
     if (known !== undefined && known.definition === definition) return known.table;
-    const table = definition === null ? null : await this.#read(name);
+    const table = definition === null ? null : await this.#read(name, definition);
     this.#known.set(key, { definition, table });
     return table;
   }
@@ -73,7 +74,7 @@ export class Catalog {
     }
   }
 
-  async #read(name: TableName): Promise<CatalogTable | null> {
+  async #read(name: TableName, definition: string): Promise<CatalogTable | null> {
     const values = [name.namespace, name.name];
     const found = (
       await this.#rows(
@@ -88,8 +89,12 @@ export class Catalog {
        WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
       values,
     );
-    const json = this.#flavor === 'mariadb' ? await this.#jsonColumns(values) : new Set<string>();
-    const references = await this.#references(values);
+    const json = jsonColumns(definition);
+    const references = new Map<string, ColumnReference>();
+    for (const { columns: own, parent, parentColumns } of foreignKeys(definition, name.namespace))
+      own.forEach((column, i) => {
+        if (!references.has(column)) references.set(column, { ...parent, column: parentColumns[i]! });
+      });
     const hints = new Map<number, ColumnHint>();
     const zerofill = new Set<number>();
     const columns = rows.map(([column, columnType, maxLength], index): Column => {
@@ -121,6 +126,7 @@ export class Catalog {
       zerofill,
       engine: found[0] ?? '',
       estimatedRows: found[1] === null ? null : Number(found[1]),
+      cascades: foreignKeys(definition, name.namespace).filter((key) => key.cascades),
     };
   }
 
@@ -143,34 +149,6 @@ export class Catalog {
       if (whole) return parts.map(([, column]) => column!);
     }
     return [];
-  }
-
-  async #references(values: readonly unknown[]): Promise<ReadonlyMap<string, ColumnReference>> {
-    const rows = await this.#rows(
-      `SELECT COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
-       FROM information_schema.KEY_COLUMN_USAGE
-       WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND REFERENCED_COLUMN_NAME IS NOT NULL ORDER BY CONSTRAINT_NAME`,
-      values,
-    );
-    const references = new Map<string, ColumnReference>();
-    for (const [column, namespace, table, other] of rows) {
-      if (!references.has(column!))
-        references.set(column!, { namespace: namespace!, name: table!, column: other! });
-    }
-    return references;
-  }
-
-  async #jsonColumns(values: readonly unknown[]): Promise<ReadonlySet<string>> {
-    const rows = await this.#rows(
-      'SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ?',
-      values,
-    );
-    return new Set(
-      rows.flatMap(([clause]) => {
-        const column = /^json_valid\(`((?:[^`]|``)+)`\)$/i.exec(clause ?? '')?.[1];
-        return column === undefined ? [] : [column.replaceAll('``', '`')];
-      }),
-    );
   }
 
   #rows(sql: string, values: readonly unknown[]): Promise<readonly (readonly Cell[])[]> {

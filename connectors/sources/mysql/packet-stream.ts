@@ -44,6 +44,8 @@ export class PacketStream {
   #error: RowsealError | null = null;
   #wake: (() => void) | null = null;
   #lastReceivedMs: number | null = null;
+  readonly #onError = (error: unknown): void => this.#fail(mysqlError(error, this.#doing));
+  readonly #onEnd = (): void => this.#fail(mysqlError({ code: 'PROTOCOL_CONNECTION_LOST' }, this.#doing));
 
   /**
    * @param isLast whether a packet ends the answer; it is handed out too. An error packet always does, and is thrown
@@ -61,8 +63,8 @@ export class PacketStream {
     this.#highWaterBytes = highWaterBytes;
     this.#doing = doing;
     let sent = false;
-    session.connection.on('error', (error: unknown) => this.#fail(mysqlError(error, doing)));
-    session.connection.on('end', () => this.#fail(mysqlError({ code: 'PROTOCOL_CONNECTION_LOST' }, doing)));
+    session.connection.on('error', this.#onError);
+    session.connection.on('end', this.#onEnd);
     this.#driver.addCommand({
       onResult: (error: unknown) => this.#fail(mysqlError(error, doing)),
       emit: () => false,
@@ -144,7 +146,10 @@ export class PacketStream {
       this.#paused = true;
       this.#driver.pause();
     }
-    if (isLast(taken)) this.#ended = true;
+    if (isLast(taken)) {
+      this.#ended = true;
+      this.#forget();
+    }
     this.interrupt();
     return this.#ended;
   }
@@ -152,7 +157,14 @@ export class PacketStream {
   #fail(error: RowsealError): void {
     if (this.#ended) return;
     this.#error ??= error;
+    this.#forget();
     this.interrupt();
+  }
+
+  /** The next command on the connection has listeners of its own. */
+  #forget(): void {
+    this.#session.connection.off('error', this.#onError);
+    this.#session.connection.off('end', this.#onEnd);
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ErrorCode, errorCodes } from '../../../src/error/codes.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
-import { Catalog } from './catalog.ts';
+import { Catalog, type CatalogTable } from './catalog.ts';
 import { quoteIdentifier, type Session } from './connection.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import { binlogEnd, type Server } from './server.ts';
@@ -30,7 +30,6 @@ export async function inspect(
   findings.push(readerName(server, options));
   for (const table of options.tables) findings.push(...(await tableFindings(session, server, table)));
   findings.push(...(await filters(session, server, options)));
-  findings.push(...(await cascades(session, server, options)));
   return findings;
 }
 
@@ -155,7 +154,7 @@ function readerName(server: Server, options: MysqlSourceOptions): Finding {
 
 async function tableFindings(session: Session, server: Server, name: TableName): Promise<readonly Finding[]> {
   const subject = displayName(name);
-  const table = await new Catalog(session, server.flavor).table(name).catch(() => null);
+  const table = await new Catalog(session).table(name).catch(() => null);
   if (table === null) return [problem('error', 'RS-MY-008', subject, 'is not there, or may not be seen')];
   const path = `${quoteIdentifier(name.namespace)}.${quoteIdentifier(name.name)}`;
   const findings: Finding[] = [];
@@ -178,6 +177,7 @@ async function tableFindings(session: Session, server: Server, name: TableName):
   if (keyless && server.flavor === 'mysql' && !server.gtids)
     findings.push(problem('error', 'RS-MY-031', subject, 'has no primary key, and cannot be copied exactly'));
   else if (keyless) findings.push(problem('warning', 'RS-MY-009', subject, 'has none'));
+  findings.push(...cascadeFindings(server, table));
   return findings.length > 0 ? findings : [ok(subject, 'readable, with a key')];
 }
 
@@ -202,27 +202,15 @@ async function filters(
     .map((database) => problem('error', 'RS-MY-030', 'binlog filter', database));
 }
 
-/** Children whose rows change when a parent's do, with the parent being captured or not. */
-async function cascades(
-  session: Session,
-  server: Server,
-  options: MysqlSourceOptions,
-): Promise<readonly Finding[]> {
+/** Children whose rows change when a parent's do, whether the parent is captured or not. */
+function cascadeFindings(server: Server, table: CatalogTable): readonly Finding[] {
   if (server.flavor === 'mysql' && server.versionNumber >= CASCADES_LOGGED) return [];
-  const rows = await session.rows(
-    `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, UPDATE_RULE, DELETE_RULE, REFERENCED_TABLE_NAME
-     FROM information_schema.REFERENTIAL_CONSTRAINTS
-     WHERE UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
-    'looking for cascades',
-  );
-  const captured = new Set(options.tables.map(displayName));
-  const found = rows.filter(([schema, table]) => captured.has(`${schema}.${table}`));
-  return found.map(([schema, table, constraint, onUpdate, onDelete, parent]) =>
+  return table.cascades.map((key) =>
     problem(
       'warning',
       'RS-MY-026',
-      `${schema}.${table}`,
-      `${constraint}, to ${parent}: ON UPDATE ${onUpdate}, ON DELETE ${onDelete}`,
+      displayName(table.schema),
+      `${key.name}, to ${displayName(key.parent)}: ${key.rules}`,
     ),
   );
 }

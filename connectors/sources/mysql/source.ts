@@ -62,7 +62,7 @@ class MysqlSource implements Source {
 
   async tables(): Promise<readonly TableSchema[]> {
     const session = await this.#sideSession();
-    const catalog = new Catalog(session, this.#server!.flavor);
+    const catalog = new Catalog(session);
     const tables: TableSchema[] = [];
     for (const name of this.#options.tables) {
       const table = await catalog.table(name);
@@ -74,7 +74,7 @@ class MysqlSource implements Source {
 
   async discover(): Promise<readonly DiscoveredTable[]> {
     const session = await this.#sideSession();
-    const catalog = new Catalog(session, this.#server!.flavor);
+    const catalog = new Catalog(session);
     const tables: DiscoveredTable[] = [];
     for (const name of await catalog.names()) {
       const table = await catalog.table(name);
@@ -85,7 +85,7 @@ class MysqlSource implements Source {
 
   async sample(table: TableSchema, rows: number): Promise<RowRun> {
     const session = await this.#sideSession();
-    const found = await new Catalog(session, this.#server!.flavor).table(table);
+    const found = await new Catalog(session).table(table);
     if (found === null) throw new RowsealError('RS-MY-008', { detail: displayName(table) });
     return sampleRows(session, found, rows, this.#options);
   }
@@ -99,7 +99,7 @@ class MysqlSource implements Source {
     const copySession = await Session.open(this.#options);
     this.#copySession = copySession;
     await check(copySession);
-    const catalog = new Catalog(copySession, server.flavor);
+    const catalog = new Catalog(copySession);
     const copier = new TableCopier(copySession, server, catalog, this.#options);
     const stream = new MysqlStream(this.#options, catalog, copier, check, start);
     this.#stream = stream;

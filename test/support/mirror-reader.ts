@@ -1,0 +1,177 @@
+import type { Source } from '../../src/capture/source.ts';
+import { type RawCell, UNCHANGED } from '../../src/model/cell.ts';
+import { type ChangeEvent, Image, Op, type RowRun } from '../../src/model/change.ts';
+import type { Position } from '../../src/model/position.ts';
+import { displayName, type TableSchema } from '../../src/model/table.ts';
+import { until } from './project.ts';
+
+interface MirroredTable {
+  schema: TableSchema;
+  /** By key; of a table without one, by all cells, as often as there are equal rows. */
+  readonly rows: Map<string, { cells: RawCell[]; copies: number }>;
+}
+
+/**
+ * Pulls a source and keeps a mirror of its tables as a sink would, but strictly: a new row must not be there, a deleted one
+ * must, once the copy of its table is complete. What breaks that is an error of the reader.
+ */
+export class MirrorReader {
+  readonly tables = new Map<string, MirroredTable>();
+  readonly lines: string[] = [];
+  readonly transactions: string[] = [];
+  readonly ops: Record<string, number> = {};
+  last: Position | null = null;
+  error: unknown = null;
+  readonly source: Source;
+  readonly #stop = new AbortController();
+  readonly #copying = new Set<string>();
+  readonly #done: Promise<void>;
+  #paused: Promise<void> = Promise.resolve();
+  largestBatchBytes = 0;
+
+  /** @param before a reader that was closed; this one goes on with its mirror */
+  constructor(source: Source, after: Position | null, before: MirrorReader | null = null) {
+    this.source = source;
+    if (before !== null) {
+      for (const [name, table] of before.tables) this.tables.set(name, table);
+      for (const name of before.#copying) this.#copying.add(name);
+      this.lines.push(...before.lines);
+    }
+    this.#done = this.#run(after).catch((error: unknown) => {
+      this.error = error;
+    });
+  }
+
+  /** Pulls nothing until the promise settles. */
+  pause(until: Promise<void>): void {
+    this.#paused = until;
+  }
+
+  /** Rows of a table as arrays, sorted. */
+  rows(table: string): RawCell[][] {
+    const rows = [...(this.tables.get(table)?.rows.values() ?? [])];
+    return rows
+      .flatMap(({ cells, copies }) => Array.from({ length: copies }, () => cells))
+      .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  }
+
+  async until(what: string, condition: () => boolean, timeoutMs = 30_000): Promise<void> {
+    await until(
+      what,
+      () => {
+        if (this.error !== null) throw this.error;
+        return condition();
+      },
+      timeoutMs,
+    );
+  }
+
+  async fails(): Promise<unknown> {
+    await until('an error', () => this.error !== null);
+    await this.close();
+    return this.error;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#done;
+    await this.source.close();
+  }
+
+  async #run(after: Position | null): Promise<void> {
+    for await (const batch of this.source.open(after, this.#stop.signal)) {
+      this.largestBatchBytes = Math.max(this.largestBatchBytes, batch.bytes);
+      for (const event of batch.events) this.#take(event);
+      await this.#paused;
+    }
+  }
+
+  #take(event: ChangeEvent): void {
+    switch (event.kind) {
+      case 'begin':
+        this.transactions.push(event.transaction.id);
+        break;
+      case 'rows':
+        this.#apply(event.run);
+        break;
+      case 'truncate':
+        this.lines.push(`truncate ${event.table.name}`);
+        this.tables.get(displayName(event.table))?.rows.clear();
+        break;
+      case 'snapshot': {
+        const name = displayName(event.table);
+        this.lines.push(`snapshot ${event.phase} ${event.table.name}`);
+        if (event.phase === 'begin') {
+          this.tables.set(name, { schema: event.table, rows: new Map() });
+          this.#copying.add(name);
+        } else this.#copying.delete(name);
+        break;
+      }
+      default:
+        this.last = event.position;
+        this.source.confirm(event.position);
+    }
+  }
+
+  #apply(run: RowRun): void {
+    const name = displayName(run.table);
+    let mirrored = this.tables.get(name);
+    if (mirrored === undefined) {
+      mirrored = { schema: run.table, rows: new Map() };
+      this.tables.set(name, mirrored);
+      // Begun in the middle: what was there before is not known.
+      this.#copying.add(name);
+    }
+    mirrored.schema = run.table;
+    const width = run.table.columns.length;
+    let at = 0;
+    const image = (bits: number, bit: number): RawCell[] | null => {
+      if ((bits & bit) === 0) return null;
+      at += width;
+      return run.cells.slice(at - width, at);
+    };
+    for (let row = 0; row < run.count; row++) {
+      const op = run.ops[row]!;
+      this.ops[op] = (this.ops[op] ?? 0) + 1;
+      const before = image(run.images[row]!, Image.before);
+      const after = image(run.images[row]!, Image.after);
+      if (run.table.key.length === 0) this.#applyKeyless(mirrored, before, after);
+      else this.#applyKeyed(mirrored, name, op, before, after);
+    }
+  }
+
+  #applyKeyed(
+    { schema, rows }: MirroredTable,
+    name: string,
+    op: number,
+    before: RawCell[] | null,
+    after: RawCell[] | null,
+  ): void {
+    const key = (cells: RawCell[]): string => JSON.stringify(schema.key.map((index) => String(cells[index])));
+    const old = before === null ? undefined : rows.get(key(before));
+    if (before !== null) {
+      if (!rows.delete(key(before)) && !this.#copying.has(name))
+        throw new Error(`${name}: a row that is not there`);
+    }
+    if (after === null) return;
+    if ((op === Op.create || op === Op.read) && rows.has(key(after)))
+      throw new Error(`${name}: a row that is there already (${op})`);
+    const cells = after.map((cell, i) => (cell === UNCHANGED ? (old?.cells[i] ?? null) : cell));
+    rows.set(key(after), { cells, copies: 1 });
+  }
+
+  #applyKeyless({ rows }: MirroredTable, before: RawCell[] | null, after: RawCell[] | null): void {
+    if (before !== null) {
+      const key = JSON.stringify(before);
+      const known = rows.get(key);
+      if (known === undefined) throw new Error('a row that is not there');
+      known.copies--;
+      if (known.copies === 0) rows.delete(key);
+    }
+    if (after === null) return;
+    const key = JSON.stringify(after);
+    const known = rows.get(key);
+    if (known === undefined) rows.set(key, { cells: after, copies: 1 });
+    else known.copies++;
+  }
+}
