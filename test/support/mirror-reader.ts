@@ -32,6 +32,7 @@ export class MirrorReader {
   /** @param before a reader that was closed; this one goes on with its mirror */
   constructor(source: Source, after: Position | null, before: MirrorReader | null = null) {
     this.source = source;
+    this.last = after;
     if (before !== null) {
       for (const [name, table] of before.tables) this.tables.set(name, table);
       for (const name of before.#copying) this.#copying.add(name);

@@ -35,6 +35,8 @@ export interface TestMysql {
   client(database?: string): Promise<Connection>;
   /** Stops the server, keeps its data and starts it again on the same port. */
   restart(options?: readonly string[]): Promise<void>;
+  /** Stops the server's process as it is, or lets it go on. */
+  freeze(frozen: boolean): void;
   /** Ends the server at once, as a crash does; `restart` brings it back. */
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -57,6 +59,9 @@ export async function startMysql(release: MysqlRelease, options: readonly string
     restart: async (more = []) => {
       await running.stop();
       running = await startMysqlServer(server, join(directory, 'db'), port, [...options, ...more]);
+    },
+    freeze: (frozen) => {
+      process.kill(running.pid, frozen ? 'SIGSTOP' : 'SIGCONT');
     },
     kill: async () => {
       process.kill(running.pid, 'SIGKILL');
@@ -84,7 +89,7 @@ function common(
   release: MysqlRelease,
   host: string,
   port: number,
-): Omit<TestMysql, 'restart' | 'kill' | 'stop'> {
+): Omit<TestMysql, 'restart' | 'freeze' | 'kill' | 'stop'> {
   return {
     release,
     flavor: DEBIAN[release].flavor,
@@ -134,6 +139,9 @@ async function startContainer(release: MysqlRelease, options: readonly string[])
   return {
     ...common(release, container.getHost(), container.getMappedPort(3306)),
     restart: () => container.restart(),
+    freeze: () => {
+      throw new Error('a container cannot be frozen from here');
+    },
     kill: async () => {
       await container.stop({ remove: false, timeout: 0 });
     },

@@ -72,6 +72,8 @@ function nameOf(thrown: unknown): string | null {
 const FATAL_READING_BINLOG = 1236;
 const ACCESS_DENIED = 1227;
 const TABLE_DENIED = 1142;
+/** MariaDB: ER_SLAVE_SAME_ID. */
+const SAME_ID = 4052;
 const COLUMN_DENIED = 1143;
 
 /**
@@ -83,6 +85,7 @@ export function streamError(packet: Buffer, doing: string): RowsealError {
   const text = packet.toString('latin1', 3);
   const fields = { detail: `${doing} (error ${number})`, origin: String(number) };
   if (number === TABLE_DENIED || number === COLUMN_DENIED) return new RowsealError('RS-MY-015', fields);
+  if (number === SAME_ID) return new RowsealError('RS-MY-022', fields);
   if (number === ACCESS_DENIED) return new RowsealError('RS-MY-003', fields);
   if (number !== FATAL_READING_BINLOG) {
     // Shutdown (1053) and kill (1317, 1927) end every stream of the server.
