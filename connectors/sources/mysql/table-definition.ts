@@ -21,7 +21,7 @@ const FOREIGN_KEY = new RegExp(
 
 /** @param definition output of SHOW CREATE TABLE */
 export function foreignKeys(definition: string, namespace: string): readonly ForeignKey[] {
-  return [...definition.matchAll(FOREIGN_KEY)].map((match): ForeignKey => {
+  return [...withoutTexts(definition).matchAll(FOREIGN_KEY)].map((match): ForeignKey => {
     const [, name, columns, database, table, parentColumns, rules] = match as unknown as string[];
     return {
       name: unquote(name!),
@@ -36,10 +36,15 @@ export function foreignKeys(definition: string, namespace: string): readonly For
 
 /** MariaDB declares JSON as LONGTEXT with this check. */
 export function jsonColumns(definition: string): ReadonlySet<string> {
-  const checks = definition.matchAll(
+  const checks = withoutTexts(definition).matchAll(
     new RegExp(`^\\s*(${NAME}) longtext\\b.*CHECK \\(json_valid\\(\\1\\)\\)`, 'gm'),
   );
   return new Set([...checks].map((match) => unquote(match[1]!)));
+}
+
+/** Comments and defaults can look like anything. */
+function withoutTexts(definition: string): string {
+  return definition.replace(/'(?:[^'\\]|''|\\.)*'/gs, "''");
 }
 
 function names(list: string): readonly string[] {
