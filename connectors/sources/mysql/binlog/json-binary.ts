@@ -66,12 +66,12 @@ export function jsonNodeText(node: JsonNode): string {
 
 class Document {
   readonly #source: Buffer;
-  /** Each value takes a byte at least. Values that share bytes would make a small document an endless one. */
-  #values: number;
+  /** Bytes not yet spent on values, names and text. Parts that share bytes would make a small document an endless one. */
+  #left: number;
 
   constructor(source: Buffer, start: number, end: number) {
     this.#source = source;
-    this.#values = end - start;
+    this.#left = end - start;
   }
 
   /** Text of the value of `type` at `at`; nothing of it lies at or behind `end`. */
@@ -162,8 +162,7 @@ class Document {
     const firstValue = firstKey + count * keyBytes;
     need(stop, end);
     need(firstValue + count * (1 + width), stop);
-    this.#values -= count;
-    if (this.#values < 0) throw malformed('a JSON document of more values than bytes');
+    this.#spend(count);
     for (let i = 0; i < count; i++) {
       let name = '';
       if (named) {
@@ -171,6 +170,7 @@ class Document {
         const from = at + this.#offset(entry, large);
         const to = from + source.readUInt16LE(entry + width);
         need(to, stop);
+        this.#spend(to - from);
         name = source.utf8Slice(from, to);
       }
       const entry = firstValue + i * (1 + width);
@@ -182,6 +182,11 @@ class Document {
         visit(type, from, stop, name);
       }
     }
+  }
+
+  #spend(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw malformed('a JSON document whose parts share their bytes');
   }
 
   #offset(at: number, large: boolean): number {
@@ -242,6 +247,7 @@ class Document {
       if (byte > 0x7f) continue;
       const next = at + i + 1;
       need(next + length, end);
+      this.#spend(length);
       return { length, next };
     }
     throw malformed('a JSON length of an unknown form');

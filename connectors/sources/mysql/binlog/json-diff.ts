@@ -21,6 +21,7 @@ export function applyJsonDiffs(before: JsonNode, source: Buffer, start: number, 
   let root = before;
   while (reader.left > 0) {
     const operation = reader.u8();
+    if (operation > OPERATION.remove) throw malformed('a JSON diff of an unknown operation');
     const legs = parsePath(reader.utf8(reader.length()));
     let value: JsonNode | null = null;
     if (operation !== OPERATION.remove) {
@@ -60,8 +61,7 @@ function applyOne(root: JsonNode, operation: number, legs: readonly Leg[], value
   }
   if (last.index >= elements.length) throw noSuchPath();
   if (operation === OPERATION.remove) elements.splice(last.index, 1);
-  else if (operation === OPERATION.replace) elements[last.index] = required(value);
-  else throw malformed('a JSON diff of an unknown operation');
+  else elements[last.index] = required(value);
   return root;
 }
 
