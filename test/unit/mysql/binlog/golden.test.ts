@@ -17,7 +17,9 @@ import { bindAll, readBinlog, tableRows } from '../../../support/read-binlog.ts'
  * SELECT said. `canonical` is the whole list of where our text differs from the server's on purpose.
  */
 const folder = fileURLToPath(new URL('../../../golden/mysql/', import.meta.url));
-const releases = readdirSync(folder);
+const releases = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() ? [entry.name] : [],
+);
 const HINTS: Readonly<Record<string, ColumnHint>> = { u: 'uuid', i6: 'inet6', i4: 'inet4' };
 
 function canonical(text: string | null, form: OracleForm): string | null {
