@@ -678,6 +678,55 @@ export const scenes: readonly Scene[] = [
     ],
   },
   {
+    name: 'old-temporals',
+    releases: MARIADB,
+    session: [
+      "SET SESSION sql_mode = ''",
+      "SET SESSION time_zone = '+00:00'",
+      'SET GLOBAL mysql56_temporal_format = OFF',
+    ],
+    tables: [
+      table('olds', [
+        [
+          column('t', 'TIME', 'time'),
+          ["'00:00:00'", "'838:59:59'", "'-838:59:59'", "'-00:00:01'", "'100:01:02'"],
+        ],
+        [
+          column('dt', 'DATETIME', 'datetime'),
+          [
+            "'1000-01-01 00:00:00'",
+            "'9999-12-31 23:59:59'",
+            "'0000-00-00 00:00:00'",
+            "'2024-02-29 12:34:56'",
+          ],
+        ],
+        [
+          column('ts', 'TIMESTAMP NULL', 'timestamp'),
+          [
+            "'1970-01-01 00:00:01'",
+            "'2038-01-19 03:14:07'",
+            "'0000-00-00 00:00:00'",
+            "'2024-02-29 12:34:56'",
+          ],
+        ],
+      ]),
+    ],
+    statements: ['SET GLOBAL mysql56_temporal_format = ON'],
+  },
+  {
+    name: 'vectors',
+    releases: ['mariadb-11'],
+    tables: [
+      table('vectors', [
+        [
+          column('vec', 'VECTOR(3)', 'vector'),
+          ["VEC_FromText('[1, 2.5, -3e10]')", "VEC_FromText('[0.1, 1e-7, 123456.7]')"],
+        ],
+        [column('after', 'VARCHAR(20)', 'text'), ["'behind'"]],
+      ]),
+    ],
+  },
+  {
     name: 'mariadb-compressed',
     releases: MARIADB,
     session: ['SET GLOBAL log_bin_compress = ON', 'SET GLOBAL log_bin_compress_min_len = 10'],

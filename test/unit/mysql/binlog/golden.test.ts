@@ -20,7 +20,7 @@ const folder = fileURLToPath(new URL('../../../golden/mysql/', import.meta.url))
 const releases = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
   entry.isDirectory() ? [entry.name] : [],
 );
-const HINTS: Readonly<Record<string, ColumnHint>> = { u: 'uuid', i6: 'inet6', i4: 'inet4' };
+const HINTS: Readonly<Record<string, ColumnHint>> = { u: 'uuid', i6: 'inet6', i4: 'inet4', vec: 'vector' };
 
 function canonical(text: string | null, form: OracleForm): string | null {
   if (text === null) return null;
