@@ -29,10 +29,14 @@ export interface Child {
 }
 
 /** Streams until as many rows are durable in the sink; 0: until the stream is reached. As the container runs it (Dockerfile). */
-export async function child(project: TestProject, rows: number): Promise<Child> {
+export async function child(
+  project: TestProject,
+  rows: number,
+  what: 'stream' | 'copy' = 'stream',
+): Promise<Child> {
   const { stdout } = await run(
     process.execPath,
-    ['--max-semi-space-size=4', CHILD, project.configFile, String(rows)],
+    ['--max-semi-space-size=4', CHILD, project.configFile, String(rows), what],
     { maxBuffer: 1 << 24, env: { ...process.env, MALLOC_ARENA_MAX: '2' } },
   );
   return parse(stdout) as Child;

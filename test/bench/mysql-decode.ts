@@ -113,4 +113,6 @@ for (let round = 0; round < 7; round++) {
       `${(sums.rows / seconds / 1e6).toFixed(2)} M rows/s`,
   );
 }
-console.log(`median ${(rounds.sort((a, b) => a - b)[3]! / 1e6).toFixed(2)}, best ${(rounds[6]! / 1e6).toFixed(2)} M rows/s`);
+console.log(
+  `median ${(rounds.sort((a, b) => a - b)[3]! / 1e6).toFixed(2)}, best ${(rounds[6]! / 1e6).toFixed(2)} M rows/s`,
+);

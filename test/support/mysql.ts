@@ -74,6 +74,14 @@ export async function startMysql(release: MysqlRelease, options: readonly string
   };
 }
 
+/** Another program of the same packages, for example `mysqlbinlog`. */
+export async function mysqlProgram(
+  release: MysqlRelease,
+  program: string,
+): Promise<readonly [string, ...string[]]> {
+  return (await getDebianServer(DEBIAN[release])).command(program);
+}
+
 /** Whether such a server can be had: it is there, and its program runs. @throws Error that says why not */
 export async function probeMysql(release: MysqlRelease): Promise<void> {
   if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') {
