@@ -1,7 +1,6 @@
 import { chmod, cp, mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Client } from 'pg';
 import { stringify } from 'yaml';
 import { rowHistory } from '../../audit/history.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../audit/keys.ts';
@@ -17,14 +16,15 @@ import { describeProblem } from '../commands/audit.ts';
 import { MASK_KEY_FILE, SIGNING_KEY_FILE } from '../commands/keys.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { wirePipeline } from '../wire.ts';
+import { type DemoDatabase, type DemoSource, startDemoDatabase } from './database.ts';
 import { ProgressBar } from './progress-bar.ts';
-import { startDemoServer } from './server.ts';
-import { SHOP_MASK, SHOP_TABLES, Shop } from './shop.ts';
+import { SHOP_MASK, SHOP_TABLES, type Shop } from './shop.ts';
 import { readWarehouse } from './warehouse.ts';
 
 export interface DemoOptions {
   readonly dir: string | undefined;
   readonly rows: number;
+  readonly source: DemoSource;
   readonly keep: boolean;
   readonly json: boolean;
 }
@@ -40,23 +40,22 @@ export async function demo(options: DemoOptions): Promise<number> {
   const t = terminal(options.json);
   const directory =
     options.dir === undefined ? await mkdtemp(join(tmpdir(), 'rowseal-demo-')) : resolve(options.dir);
-  await rm(join(directory, 'postgres'), { recursive: true, force: true });
+  await rm(join(directory, options.source), { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o755 });
   const keep = options.keep || options.dir !== undefined;
   const startedMs = performance.now();
   t.out(t.paint('bold', 'Rowseal: replicate a production database, masked, sealed and provable\n'));
-  const server = await startDemoServer(join(await serverDirectory(directory), 'postgres'));
-  const client = new Client(server.url);
-  client.on('error', () => {});
+  const database = await startDemoDatabase(
+    options.source,
+    join(await serverDirectory(directory), options.source),
+  );
   try {
-    await client.connect();
-    const shop = new Shop(client, 7);
-    await shop.create();
-    const config = await writeConfig(directory, server.url);
-    step(t, startedMs, `${server.version}, keys and policy ready in ${directory}`);
-    const result = await replicate(t, config, shop, options.rows, startedMs);
-    const matches = await compare(t, client, config);
-    await showRows(t, client, config);
+    await database.shop.create();
+    const config = await writeConfig(directory, database);
+    step(t, startedMs, `${database.version}, keys and policy ready in ${directory}`);
+    const result = await replicate(t, config, database.shop, options.rows, startedMs);
+    const matches = await compare(t, database, config);
+    await showRows(t, database, config);
     const proof = await proveRow(t, config);
     const tamper = await tamperWithCopy(t, config, directory);
     const summary = await summarize(config, result);
@@ -73,8 +72,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     });
     return good ? Exit.ok : Exit.failure;
   } finally {
-    await client.end().catch(() => {});
-    await server.stop();
+    await database.stop();
     if (!keep) await rm(directory, { recursive: true, force: true });
   }
 }
@@ -87,7 +85,7 @@ async function serverDirectory(directory: string): Promise<string> {
   return own;
 }
 
-async function writeConfig(directory: string, url: string): Promise<RowsealConfig> {
+async function writeConfig(directory: string, database: DemoDatabase): Promise<RowsealConfig> {
   for (const name of ['audit', 'warehouse.duckdb', 'warehouse.duckdb.wal', 'tampered'])
     await rm(join(directory, name), { recursive: true, force: true });
   for (const [name, content] of [
@@ -100,7 +98,7 @@ async function writeConfig(directory: string, url: string): Promise<RowsealConfi
   const file = join(directory, 'rowseal.yaml');
   const document = {
     pipeline: 'shop',
-    source: { type: 'postgres', url, tables: [...SHOP_TABLES], idle_interval_ms: 1000 },
+    source: { type: database.type, url: database.url, tables: [...SHOP_TABLES], idle_interval_ms: 1000 },
     mask: { key: { file: MASK_KEY_FILE }, ...SHOP_MASK },
     audit: { dir: 'audit', key: { file: SIGNING_KEY_FILE } },
     sinks: { warehouse: { type: 'duckdb', path: 'warehouse.duckdb', history: ['public.customers'] } },
@@ -206,7 +204,7 @@ class Watch implements PipelineObserver {
 }
 
 /** Every row of the shop against the warehouse: ids and every column that the policy keeps. */
-async function compare(t: Terminal, client: Client, config: RowsealConfig): Promise<boolean> {
+async function compare(t: Terminal, database: DemoDatabase, config: RowsealConfig): Promise<boolean> {
   const queries = [
     'SELECT count(*) AS n, sum(id) AS ids, count(DISTINCT city) AS x FROM customers',
     'SELECT count(*) AS n, sum(id) AS ids, sum(total) AS x FROM orders',
@@ -215,7 +213,7 @@ async function compare(t: Terminal, client: Client, config: RowsealConfig): Prom
   let rows = 0;
   let equal = true;
   for (const sql of queries) {
-    const [source] = (await client.query<Record<string, unknown>>(sql)).rows;
+    const [source] = await database.rows(sql);
     const [target] = await readWarehouse(config.sinks[0]!.path, sql.replace('FROM ', 'FROM public.'));
     rows += Number(source?.['n']);
     equal &&= ['n', 'ids', 'x'].every((name) => Number(source?.[name]) === Number(target?.[name]));
@@ -226,13 +224,9 @@ async function compare(t: Terminal, client: Client, config: RowsealConfig): Prom
   return equal;
 }
 
-async function showRows(t: Terminal, client: Client, config: RowsealConfig): Promise<void> {
+async function showRows(t: Terminal, database: DemoDatabase, config: RowsealConfig): Promise<void> {
   const columns = 'id, full_name, email, phone, card, city';
-  const production = (
-    await client.query<Record<string, unknown>>(
-      `SELECT ${columns} FROM customers WHERE id IN (1, 2) ORDER BY id`,
-    )
-  ).rows;
+  const production = await database.rows(`SELECT ${columns} FROM customers WHERE id IN (1, 2) ORDER BY id`);
   const warehouse = await readWarehouse(
     config.sinks[0]!.path,
     `SELECT ${columns} FROM public.customers WHERE id IN (1, 2) ORDER BY id`,

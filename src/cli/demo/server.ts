@@ -67,7 +67,8 @@ async function loadEmbeddedPostgres(): Promise<EmbeddedPostgresClass> {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port of the loopback interface that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);

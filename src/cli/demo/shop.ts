@@ -1,9 +1,7 @@
 import type { Client } from 'pg';
+import { People } from './people.ts';
 
-/**
- * The demo's production database: a small shop whose personal data is invented. E-mail addresses are under
- * example.com (RFC 2606), phone numbers in the range kept for fiction, card numbers pass Luhn and belong to nobody.
- */
+/** The demo's production database: a small shop whose people are invented. */
 export const SHOP_SCHEMA = `
   CREATE TABLE customers (
     id bigint PRIMARY KEY,
@@ -69,36 +67,6 @@ export const SHOP_MASK = {
   },
 } as const;
 
-const FIRST = [
-  'Ada',
-  'Björn',
-  'Chloé',
-  'Dmitri',
-  'Esra',
-  'Femi',
-  'Grace',
-  'Hana',
-  'Ivo',
-  'Jun',
-  'Kofi',
-  'Lucía',
-];
-const LAST = [
-  'Abara',
-  'Berg',
-  'Costa',
-  'Dorn',
-  'Eze',
-  'Fuchs',
-  'García',
-  'Holm',
-  'Ito',
-  'Juhl',
-  'Kaya',
-  'Łuczak',
-];
-const CITIES = ['Aarhus', 'Bilbao', 'Cork', 'Dresden', 'Évora', 'Faro', 'Ghent', 'Haarlem'];
-
 /** A small seeded generator (mulberry32), so that two runs of the demo write the same rows. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
@@ -111,37 +79,28 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** 15 digits and the Luhn check digit. */
-function cardNumber(random: () => number): string {
-  let body = '4';
-  while (body.length < 15) body += Math.floor(random() * 10);
-  let sum = 0;
-  for (let i = 0; i < 15; i++) {
-    const digit = body.charCodeAt(14 - i) - 48;
-    const doubled = i % 2 === 0 ? digit * 2 : digit;
-    sum += doubled > 9 ? doubled - 9 : doubled;
-  }
-  return body + ((10 - (sum % 10)) % 10);
-}
-
-interface Customer {
-  readonly id: number;
-  readonly email: string;
-  readonly card: string;
-}
-
 /** Writes the shop's rows and its daily life; every step is one transaction and says how many rows it changed. */
-export class Shop {
+export interface Shop {
+  create(): Promise<void>;
+  /** New customers in one statement. */
+  addCustomers(count: number): Promise<number>;
+  /** A busy moment: orders with payments, some shipped, some customers moved, a few orders cancelled and deleted. */
+  trade(orders: number): Promise<number>;
+  /** The customer whose history the demo proves: registered, moved, changed address, left. */
+  storyOf(id: number): Promise<number>;
+}
+
+export class PostgresShop implements Shop {
   readonly #client: Client;
   readonly #random: () => number;
-  readonly #customers: Customer[] = [];
-  #nextCustomer = 1;
+  readonly #people: People;
   #nextOrder = 1;
   #firstOpenOrder = 1;
 
   constructor(client: Client, seed: number) {
     this.#client = client;
     this.#random = seededRandom(seed);
+    this.#people = new People(this.#random);
   }
 
   async create(): Promise<void> {
@@ -150,7 +109,7 @@ export class Shop {
 
   /** New customers in one statement. */
   async addCustomers(count: number): Promise<number> {
-    const rows = Array.from({ length: count }, () => this.#newCustomer());
+    const rows = Array.from({ length: count }, () => this.#people.register());
     await this.#client.query(
       `INSERT INTO customers (id, full_name, email, phone, card, city)
        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])`,
@@ -170,7 +129,7 @@ export class Shop {
   async trade(orders: number): Promise<number> {
     const from = this.#nextOrder;
     this.#nextOrder += orders;
-    const buyers = Array.from({ length: orders }, () => this.#pickCustomer());
+    const buyers = Array.from({ length: orders }, () => this.#people.pick());
     const totals = buyers.map(() => (5 + this.#random() * 500).toFixed(2));
     const ids = buyers.map((_, i) => from + i);
     let changes = 0;
@@ -197,7 +156,7 @@ export class Shop {
     this.#firstOpenOrder = shipTo;
     changes += await this.#run(`UPDATE customers SET city = $2 WHERE id = ANY($1)`, [
       buyers.filter((_, i) => i % 20 === 0).map((b) => b.id),
-      CITIES[Math.floor(this.#random() * CITIES.length)],
+      this.#people.city(),
     ]);
     await this.#client.query('COMMIT');
     return changes;
@@ -216,24 +175,5 @@ export class Shop {
   async #run(sql: string, values: readonly unknown[]): Promise<number> {
     const result = await this.#client.query(sql, [...values]);
     return result.rowCount ?? 0;
-  }
-
-  #pickCustomer(): Customer {
-    return this.#customers[Math.floor(this.#random() * this.#customers.length)]!;
-  }
-
-  #newCustomer(): Customer & { name: string; phone: string; city: string } {
-    const id = this.#nextCustomer++;
-    const pick = (list: readonly string[]): string => list[Math.floor(this.#random() * list.length)]!;
-    const first = pick(FIRST);
-    const last = pick(LAST);
-    const plain = `${first}.${last}`
-      .normalize('NFD')
-      .replace(/[^A-Za-z.]/g, '')
-      .toLowerCase();
-    const customer = { id, email: `${plain}.${id}@example.com`, card: cardNumber(this.#random) };
-    this.#customers.push(customer);
-    const phone = `+1-${200 + Math.floor(this.#random() * 700)}-555-01${String(Math.floor(this.#random() * 100)).padStart(2, '0')}`;
-    return { ...customer, name: `${first} ${last}`, phone, city: pick(CITIES) };
   }
 }

@@ -246,6 +246,13 @@ export const mysqlCodes = defineCodes({
     explain: 'Their rows lie in the binlog before the place where this pipeline begins.',
     fix: 'XA RECOVER;   -- then XA COMMIT or XA ROLLBACK each of them before the first start',
   },
+  'RS-MY-037': {
+    kind: 'config',
+    title: 'a server for the demo cannot be had',
+    explain:
+      "The demo unpacks MySQL or MariaDB out of Debian's archive into a temporary directory. That takes Debian or a relative of it with apt, dpkg-deb and the archive's keyring, and a way to the archive.",
+    fix: 'run the demo with Postgres: npm run demo',
+  },
   'RS-MY-050': {
     kind: 'data',
     title: 'a binlog event could not be read',
