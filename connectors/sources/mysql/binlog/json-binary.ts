@@ -66,11 +66,16 @@ export function jsonNodeText(node: JsonNode): string {
 
 class Document {
   readonly #source: Buffer;
+  readonly #start: number;
+  /** The document's bytes as characters: names and texts in ASCII are slices of it, which costs far less than decoding each. */
+  readonly #characters: string;
   /** Bytes not yet spent on values, names and text. Parts that share bytes would make a small document an endless one. */
   #left: number;
 
   constructor(source: Buffer, start: number, end: number) {
     this.#source = source;
+    this.#start = start;
+    this.#characters = source.latin1Slice(start, end);
     this.#left = end - start;
   }
 
@@ -86,9 +91,9 @@ class Document {
           at,
           end,
           depth,
-          (childType, childAt, childEnd, name) => {
+          (childType, childAt, childEnd, from, to) => {
             if (text.length > 1) text += ', ';
-            text += `${jsonString(name)}: ${this.text(childType, childAt, childEnd, depth + 1)}`;
+            text += `${this.#quoted(from, to)}: ${this.text(childType, childAt, childEnd, depth + 1)}`;
           },
         );
         return `${text}}`;
@@ -118,8 +123,8 @@ class Document {
           at,
           end,
           depth,
-          (childType, childAt, childEnd, name) => {
-            members.set(name, this.tree(childType, childAt, childEnd, depth + 1));
+          (childType, childAt, childEnd, from, to) => {
+            members.set(this.#source.utf8Slice(from, to), this.tree(childType, childAt, childEnd, depth + 1));
           },
         );
         return { kind: 'object', members };
@@ -148,7 +153,7 @@ class Document {
     at: number,
     end: number,
     depth: number,
-    visit: (type: number, at: number, end: number, name: string) => void,
+    visit: (type: number, at: number, end: number, nameFrom: number, nameTo: number) => void,
   ): void {
     if (depth >= DEPTH_MAX) throw malformed('a JSON document that is too deep');
     const source = this.#source;
@@ -164,24 +169,35 @@ class Document {
     need(firstValue + count * (1 + width), stop);
     this.#spend(count);
     for (let i = 0; i < count; i++) {
-      let name = '';
+      let from = 0;
+      let to = 0;
       if (named) {
         const entry = firstKey + i * keyBytes;
-        const from = at + this.#offset(entry, large);
-        const to = from + source.readUInt16LE(entry + width);
+        from = at + this.#offset(entry, large);
+        to = from + source.readUInt16LE(entry + width);
         need(to, stop);
         this.#spend(to - from);
-        name = source.utf8Slice(from, to);
       }
       const entry = firstValue + i * (1 + width);
       const type = source[entry]!;
-      if (isInlined(type, large)) visit(type, entry + 1, entry + 1 + width, name);
+      if (isInlined(type, large)) visit(type, entry + 1, entry + 1 + width, from, to);
       else {
-        const from = at + this.#offset(entry + 1, large);
-        need(from, stop);
-        visit(type, from, stop, name);
+        const value = at + this.#offset(entry + 1, large);
+        need(value, stop);
+        visit(type, value, stop, from, to);
       }
     }
+  }
+
+  /** A name or text as JSON: quotes around it where it is printable ASCII without quotes and backslashes. */
+  #quoted(from: number, to: number): string {
+    const source = this.#source;
+    for (let i = from; i < to; i++) {
+      const byte = source[i]!;
+      if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c)
+        return jsonString(source.utf8Slice(from, to));
+    }
+    return `"${this.#characters.substring(from - this.#start, to - this.#start)}"`;
   }
 
   #spend(bytes: number): void {
@@ -225,7 +241,7 @@ class Document {
         return jsonDouble(source.readDoubleLE(at));
       case TYPE.string: {
         const { length, next } = this.#length(at, end);
-        return jsonString(source.utf8Slice(next, next + length));
+        return this.#quoted(next, next + length);
       }
       case TYPE.opaque: {
         need(at + 1, end);
