@@ -320,12 +320,17 @@ function say(issue: Issue): string {
   if (issue.code === 'unrecognized_keys') {
     const key = String(issue.keys[0]);
     const known = knownKeys(issue.path.slice(0, -1).map(String));
+    if (known.includes(key)) return `\`${key}\` is no option of this type or method`;
     const near = known.length === 0 ? null : closest(key, known);
     return `unknown option \`${key}\`${near === null ? '' : `; a similar option exists: \`${near}\``}`;
   }
   if (issue.code === 'invalid_type') return `must be ${issue.expected}`;
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'invalid_union') return 'has none of the allowed forms';
+  if (issue.code === 'invalid_union') {
+    return 'options' in issue && Array.isArray(issue.options)
+      ? `must be one of ${issue.options.map(String).join(', ')}`
+      : 'has none of the allowed forms';
+  }
   // Messages of our own schema name rules, never values.
   return issue.message;
 }

@@ -36,6 +36,11 @@ export interface MysqlPosition extends CopiesDue {
   readonly gtidSet: string | null;
   /** Where the next transaction begins, on this server. In a record: where its own transaction begins. */
   readonly place: BinlogPlace;
+  /**
+   * When the server began the file of `place`, in seconds since 1970: file names come again after a reset, this does not.
+   * null: not known.
+   */
+  readonly fileBegan: number | null;
   /** Begins of prepared XA transactions whose outcome has not been read yet, ascending. */
   readonly prepared: readonly BinlogPlace[];
   /** Key of the last copied row of the first table in `copying`, encrypted under a key derived from the mask key; null: its copy has not begun. */

@@ -276,3 +276,38 @@ it.skipIf(noMysql('mariadb-11'))(
     await second.close();
   },
 );
+
+for (const release of ['mysql-9', 'mariadb-10', 'mariadb-11'] as const)
+  it.skipIf(noMysql(release))(
+    `${release}: a binlog begun anew is told, also when it has grown past the place that was read`,
+    { timeout: 60_000 },
+    async () => {
+      const server = await start(release);
+      await run(server, ...SHOP, "INSERT INTO shop.t VALUES (1, 'before')");
+      const options = mysqlOptions(server, ['t']);
+      const reader = mysqlReader(options);
+      await reader.until('the copy', () => reader.last?.phase === 'stream');
+      await run(server, "INSERT INTO shop.t VALUES (2, 'before')");
+      await reader.until('a row', () => reader.rows('shop.t').length === 2);
+      await reader.close();
+      const same = resumed(options, reader);
+      await run(server, "INSERT INTO shop.t VALUES (3, 'before')");
+      await same.until('a row', () => same.rows('shop.t').length === 3);
+      await same.close();
+      expect((same.last as MysqlPosition).fileBegan).toBeGreaterThan(1_600_000_000);
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      await run(server, release === 'mysql-9' ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER');
+      const inserts = Array.from({ length: 60 }, (_, i) => `INSERT INTO shop.t VALUES (${100 + i}, 'after')`);
+      await run(
+        server,
+        'FLUSH BINARY LOGS',
+        ...inserts,
+        'FLUSH BINARY LOGS',
+        "INSERT INTO shop.t VALUES (4, 'x')",
+      );
+      expect(await mysqlReader(options, same.last).fails()).toMatchObject({
+        code: 'RS-MY-033',
+        kind: 'source-lost',
+      });
+    },
+  );

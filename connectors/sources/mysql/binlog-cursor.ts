@@ -19,23 +19,35 @@ const FILE_HEADS: ReadonlySet<number> = new Set([
  * them 0 inside transactions, so they are carried on from event to event.
  */
 export class PlaceTracker {
-  readonly #floor: BinlogPlace | null;
+  readonly #floor: { readonly place: BinlogPlace; readonly fileBegan: number | null } | null;
   #file: string;
   #offset: number;
+  /** When the server began the file, in seconds since 1970; null before its format description came. */
+  #fileBegan: number | null;
 
   /**
    * @param floor everything before `start` was read: a server that looks for a GTID begins at the start of a file, and
    * passes over what it need not send without a word
    */
-  constructor(start: BinlogPlace, floor: boolean) {
+  constructor(start: BinlogPlace, fileBegan: number | null, floor: boolean) {
     this.#file = start.file;
     this.#offset = start.offset;
-    this.#floor = floor ? start : null;
+    this.#fileBegan = fileBegan;
+    this.#floor = floor ? { place: start, fileBegan } : null;
   }
 
   get place(): BinlogPlace {
     const place = { file: this.#file, offset: this.#offset };
-    return this.#floor !== null && comparePlaces(place, this.#floor) < 0 ? this.#floor : place;
+    return this.#below(place) ? this.#floor!.place : place;
+  }
+
+  /** Of the file of `place`. */
+  get fileBegan(): number | null {
+    if (this.#below({ file: this.#file, offset: this.#offset })) {
+      // What the sealed position did not know yet may be known by now.
+      return this.#floor!.place.file === this.#file ? this.#fileBegan : this.#floor!.fileBegan;
+    }
+    return this.#fileBegan;
   }
 
   /** An event's bytes came: an OK byte, then the header (time 4, type 1, server 4, length 4, end 4, flags 2). */
@@ -62,14 +74,21 @@ export class PlaceTracker {
     this.#offset = offset;
   }
 
+  #below(place: BinlogPlace): boolean {
+    return this.#floor !== null && comparePlaces(place, this.#floor.place) < 0;
+  }
+
   /** A new file, or what the server has passed over without sending it. */
   event(event: BinlogEvent): void {
-    if (event.kind === 'rotate') {
+    if (event.kind === 'format-description') this.#fileBegan = event.header.timestampS;
+    else if (event.kind === 'rotate') {
+      if (event.file !== this.#file) this.#fileBegan = null;
       this.#file = event.file;
       this.#offset = Number(event.position);
     } else if (event.kind === 'heartbeat') {
       const reached = { file: event.file, offset: Number(event.position) };
       if (comparePlaces(reached, { file: this.#file, offset: this.#offset }) > 0) {
+        if (reached.file !== this.#file) this.#fileBegan = null;
         this.#file = reached.file;
         this.#offset = reached.offset;
       }

@@ -6,6 +6,7 @@ import type { Finding } from '../../../src/model/finding.ts';
 import { GtidSet } from '../../../src/model/gtid-set.ts';
 import type { BinlogPlace, MysqlPosition, Position } from '../../../src/model/position.ts';
 import { displayName, type TableSchema } from '../../../src/model/table.ts';
+import { BinlogAgain } from './binlog-again.ts';
 import { type DumpStart, FILE_HEADER_BYTES } from './binlog-dump.ts';
 import { Catalog } from './catalog.ts';
 import { Session } from './connection.ts';
@@ -139,6 +140,7 @@ class MysqlSource implements Source {
       server,
       gtidSet,
       place,
+      fileBegan: null,
       readUpToPlace: server.flavor === 'mariadb' || gtidSet === null,
       dump: dumpStart(server, gtidSet, place),
       prepared: [],
@@ -151,6 +153,7 @@ class MysqlSource implements Source {
 
   async #resume(side: Session, server: Server, after: MysqlPosition): Promise<StreamStart> {
     await refuseHole(side, server, after, this.#options.acceptServers);
+    if (after.server === server.identity) await this.#refuseNewFile(side, server, after);
     const gtidSet = server.gtids ? after.gtidSet : null;
     const place =
       after.server === server.identity
@@ -160,11 +163,21 @@ class MysqlSource implements Source {
       server,
       gtidSet,
       place,
+      fileBegan: after.server === server.identity ? after.fileBegan : null,
       readUpToPlace: after.server === server.identity,
       dump: dumpStart(server, gtidSet, gtidSet === null ? await reachable(side, place) : place),
       prepared: after.prepared,
       plan: CopyPlan.resume(this.#options.tables, after),
     };
+  }
+
+  /** After a reset the counts of files and GTIDs can have grown past ours again; the file is another one all the same. */
+  async #refuseNewFile(side: Session, server: Server, after: MysqlPosition): Promise<void> {
+    const { file } = after.place;
+    if (after.fileBegan === null || !(await binlogFiles(side)).some((one) => one.name === file)) return;
+    const again = new BinlogAgain(this.#options, server, (session) => sameServer(session, server));
+    if ((await again.began(file)) !== after.fileBegan)
+      throw new RowsealError('RS-MY-033', { detail: `${file} is not the file that was read` });
   }
 
   async #sideSession(): Promise<Session> {

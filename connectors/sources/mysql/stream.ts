@@ -1,10 +1,10 @@
-import { randomInt, randomUUID } from 'node:crypto';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch, ChangeEvent } from '../../../src/model/change.ts';
 import type { BinlogPlace, MysqlPosition } from '../../../src/model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
-import { BinlogDecoder } from './binlog/binlog-decoder.ts';
-import type { BinlogEvent, RowsEvent, TableMap } from './binlog/binlog-event.ts';
+import type { BinlogDecoder } from './binlog/binlog-decoder.ts';
+import type { BinlogEvent, RowsEvent, TableBinding, TableMap } from './binlog/binlog-event.ts';
+import { BinlogAgain, newDecoder } from './binlog-again.ts';
 import { Executed, PlaceTracker } from './binlog-cursor.ts';
 import { BinlogDump, type DumpStart } from './binlog-dump.ts';
 import { bindTable, type Catalog, type CatalogTable } from './catalog.ts';
@@ -32,16 +32,13 @@ export interface StreamStart {
   readonly server: Server;
   readonly gtidSet: string | null;
   readonly place: BinlogPlace;
+  /** See `MysqlPosition.fileBegan`. */
+  readonly fileBegan: number | null;
   /** Everything before `place` is in `gtidSet`; not so for a set and a place that were asked for together of MySQL. */
   readonly readUpToPlace: boolean;
   readonly dump: DumpStart;
   readonly prepared: readonly BinlogPlace[];
   readonly plan: CopyPlan;
-}
-
-/** Names of a reader that lives for one question only. */
-function passingName(): { readonly serverId: number; readonly uuid: string } {
-  return { serverId: 0x8000_0000 + randomInt(0x7fff_ffff), uuid: randomUUID() };
 }
 
 /**
@@ -60,6 +57,7 @@ export class MysqlStream implements TransactionHost {
   readonly #tracker: PlaceTracker;
   readonly #start: StreamStart;
   readonly #decoder: BinlogDecoder;
+  readonly #again: BinlogAgain;
   #transactions: Transactions;
   #dump: BinlogDump | null = null;
   #packets: readonly Packet[] = [];
@@ -92,10 +90,11 @@ export class MysqlStream implements TransactionHost {
     this.#plan = start.plan;
     this.#start = start;
     this.#executed = new Executed(start.server.flavor, start.gtidSet);
-    this.#tracker = new PlaceTracker(start.place, start.readUpToPlace);
+    this.#tracker = new PlaceTracker(start.place, start.fileBegan, start.readUpToPlace);
     this.#place = start.place;
     this.#idlePlace = start.place;
-    this.#decoder = this.#newDecoder();
+    this.#decoder = newDecoder(options, start.server);
+    this.#again = new BinlogAgain(options, start.server, check);
     this.#transactions = new Transactions(this, new Map());
   }
 
@@ -159,6 +158,7 @@ export class MysqlStream implements TransactionHost {
       server: this.#server.identity,
       gtidSet: this.#executed.text,
       place: this.#tracker.place,
+      fileBegan: this.#tracker.fileBegan,
       prepared: this.#transactions.prepared,
       ...this.#plan.state,
     };
@@ -265,7 +265,7 @@ export class MysqlStream implements TransactionHost {
     this.#decoder.bind(map, await this.#binding(map));
   }
 
-  async #binding(map: TableMap): Promise<ReturnType<typeof bindTable>> {
+  async #binding(map: TableMap): Promise<TableBinding> {
     const name = { namespace: map.schema, name: map.table };
     const binding = bindTable(map, await this.#catalog.table(name));
     const key = tableKey(name);
@@ -282,7 +282,9 @@ export class MysqlStream implements TransactionHost {
 
   /** The rows of an XA transaction that was prepared at `place`, read again from the binlog. */
   async *#replay(place: BinlogPlace): AsyncGenerator<ChangeBatch> {
-    for await (const event of this.#readAgain(place, true)) {
+    const bind = async (map: TableMap): Promise<TableBinding | null> =>
+      this.#plan.streams({ namespace: map.schema, name: map.table }) ? this.#binding(map) : null;
+    for await (const event of this.#again.prepared(place, bind)) {
       if (event.kind === 'rows') this.#transactions.replay(event);
       if (this.#transactions.bytes < PIECE_BYTES) continue;
       const { events, bytes } = this.#transactions.take();
@@ -295,37 +297,11 @@ export class MysqlStream implements TransactionHost {
   async #learnPrepared(): Promise<ReadonlyMap<string, Prepared>> {
     const prepared = new Map<string, Prepared>();
     for (const place of this.#start.prepared) {
-      for await (const event of this.#readAgain(place, false)) {
+      for await (const event of this.#again.prepared(place, async () => null)) {
         if (event.kind === 'xa-prepare') prepared.set(event.xid.toLowerCase(), { place, captured: true });
       }
     }
     return prepared;
-  }
-
-  /** One prepared transaction from its begin to its XA_PREPARE, on a stream of its own. */
-  async *#readAgain(place: BinlogPlace, withRows: boolean): AsyncGenerator<BinlogEvent> {
-    const start: DumpStart = { kind: 'place', place };
-    const dump = await BinlogDump.open(this.#options, this.#server.flavor, start, passingName(), this.#check);
-    const decoder = this.#newDecoder();
-    try {
-      while (true) {
-        for (const packet of await dump.read()) {
-          decoder.decode(packet.buffer, packet.start + 1, packet.end);
-          for (let event = decoder.next(); event !== null; event = decoder.next()) {
-            if (event.kind === 'table-map') {
-              const streams =
-                withRows && this.#plan.streams({ namespace: event.map.schema, name: event.map.table });
-              decoder.bind(event.map, streams ? await this.#binding(event.map) : null);
-            } else yield event;
-            if (event.kind === 'xa-prepare') return;
-            if (event.kind === 'xid' || event.kind === 'commit' || event.kind === 'rollback')
-              throw new RowsealError('RS-MY-014', { detail: 'an XA transaction without its prepare' });
-          }
-        }
-      }
-    } finally {
-      await dump.close();
-    }
   }
 
   /** Nothing can be done for the copy before the stream has gone on. */
@@ -478,14 +454,6 @@ export class MysqlStream implements TransactionHost {
     this.#idleEmittedMs = now;
     this.#idlePlace = this.#tracker.place;
     return this.position();
-  }
-
-  #newDecoder(): BinlogDecoder {
-    return new BinlogDecoder({
-      flavor: this.#server.flavor,
-      zeroDates: this.#options.zeroDates,
-      invalidText: this.#options.invalidText,
-    });
   }
 }
 
