@@ -1,0 +1,279 @@
+import { describe, expect, it } from 'vitest';
+import type {
+  BinlogEvent,
+  EventHeader,
+  RowsEvent,
+} from '../../../connectors/sources/mysql/binlog/binlog-event.ts';
+import {
+  PIECE_BYTES,
+  type TransactionHost,
+  Transactions,
+} from '../../../connectors/sources/mysql/transactions.ts';
+import { UNCHANGED } from '../../../src/model/cell.ts';
+import { type ChangeEvent, Image, Op } from '../../../src/model/change.ts';
+import type { MysqlPosition } from '../../../src/model/position.ts';
+import { schema } from '../../support/policies.ts';
+
+const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
+const table = { ...schema({ id: null, v: null }, [0]), namespace: 'shop', name: 't' };
+const header: EventHeader = { type: 0, timestampS: 1, serverId: 1, endPosition: 0, flags: 0 };
+
+/** A stream of which only what the assembler asks for is there. */
+class Host implements TransactionHost {
+  readonly done: string[] = [];
+  readonly again: string[] = [];
+  unknown = 0;
+  offset = 0;
+  readonly transactions = new Transactions(this, new Map());
+  #number = 0n;
+
+  position(): MysqlPosition {
+    return {
+      kind: 'mysql',
+      flavor: 'mysql',
+      server: UUID,
+      gtidSet: this.done.join(),
+      place: this.place(),
+      fileBegan: null,
+      prepared: this.transactions?.prepared ?? [],
+      copied: null,
+      phase: 'stream',
+    };
+  }
+
+  place(): { file: string; offset: number } {
+    return { file: 'binlog.000001', offset: this.offset };
+  }
+
+  finished(gtid: BinlogEvent | null): void {
+    if (gtid?.kind === 'gtid') this.done.push(gtid.text);
+  }
+
+  truncated(name: { name: string }): typeof table | null {
+    return name.name === 't' ? table : null;
+  }
+
+  tablesOf(): readonly { namespace: string; name: string }[] {
+    return [table];
+  }
+
+  rewritten(name: { name: string }): void {
+    this.again.push(name.name);
+  }
+
+  unknownOutcome(): void {
+    this.unknown++;
+  }
+
+  changed(): boolean {
+    return true;
+  }
+
+  emptied(): void {}
+
+  gtid(): void {
+    this.#number++;
+    this.offset += 100;
+    this.transactions.handle({
+      kind: 'gtid',
+      header,
+      uuid: UUID,
+      tag: '',
+      number: this.#number,
+      text: String(this.#number),
+      lastCommitted: 0n,
+      sequenceNumber: 0n,
+      immediateCommitUs: 5n,
+      originalCommitUs: 4n,
+      transactionBytes: null,
+      immediateServerVersion: null,
+      originalServerVersion: null,
+    });
+  }
+
+  begin(): void {
+    this.gtid();
+    this.transactions.handle({ kind: 'begin', header, query: query('BEGIN') });
+  }
+
+  rows(...values: readonly string[]): void {
+    this.transactions.handle(rows(values));
+  }
+
+  commit(): void {
+    this.transactions.handle({ kind: 'xid', header, xid: 1n });
+  }
+
+  sql(sql: string): ReturnType<Transactions['handle']> {
+    return this.transactions.handle({ kind: 'query', header, query: query(sql) });
+  }
+
+  /** What was handed on, in short. */
+  taken(): readonly string[] {
+    return this.transactions.take().events.map(brief);
+  }
+}
+
+function query(sql: string) {
+  return { schema: 'shop', sql, threadId: 1, errorCode: 0, sqlMode: null, timeZone: null, ddlXid: null };
+}
+
+function rows(values: readonly string[], bytes = 10, complete = true): RowsEvent {
+  return {
+    kind: 'rows',
+    header,
+    map: null as never,
+    table,
+    count: values.length,
+    ops: new Uint8Array(values.length).fill(Op.create),
+    images: new Uint8Array(values.length).fill(Image.after),
+    cells: values.flatMap((value) => [value, complete ? 'x' : UNCHANGED]),
+    bytes,
+    complete,
+  };
+}
+
+function brief(event: ChangeEvent): string {
+  switch (event.kind) {
+    case 'begin':
+      return `begin ${event.transaction.id}`;
+    case 'rows':
+      return `rows ${event.run.firstOrdinal}: ${event.run.cells.filter((cell) => cell !== 'x').join()}`;
+    case 'commit':
+      return 'commit';
+    default:
+      return event.kind;
+  }
+}
+
+describe('Transactions', () => {
+  it('begins with the first row of interest, counts rows, ends with the commit', () => {
+    const host = new Host();
+    host.begin();
+    host.commit();
+    expect(host.taken()).toEqual([]);
+    host.begin();
+    host.rows('a', 'b');
+    host.rows('c');
+    host.commit();
+    expect(host.taken()).toEqual(['begin 2', 'rows 0: a,b', 'rows 2: c', 'commit']);
+    expect(host.done).toEqual(['1', '2']);
+  });
+
+  it('keeps a small transaction until it ends, hands a large one on in pieces', () => {
+    const host = new Host();
+    host.begin();
+    host.rows('a');
+    host.commit();
+    host.begin();
+    host.rows('b');
+    expect(host.taken()).toEqual(['begin 1', 'rows 0: a', 'commit']);
+    host.transactions.handle(rows(['c'], PIECE_BYTES));
+    expect(host.taken()).toEqual(['begin 2', 'rows 0: b', 'rows 1: c']);
+    host.rows('d');
+    expect(host.taken()).toEqual(['rows 2: d']);
+    host.commit();
+    expect(host.taken()).toEqual(['commit']);
+  });
+
+  it('takes back what is rolled back, and stops when that is handed on', () => {
+    const host = new Host();
+    host.begin();
+    host.rows('a');
+    host.sql('SAVEPOINT `one`');
+    host.rows('b');
+    host.sql('SAVEPOINT `two`');
+    host.rows('c');
+    host.sql('ROLLBACK TO `one`');
+    host.rows('d');
+    host.commit();
+    expect(host.taken()).toEqual(['begin 1', 'rows 0: a', 'rows 1: d', 'commit']);
+    host.begin();
+    host.rows('e');
+    host.transactions.handle({ kind: 'rollback', header, query: query('ROLLBACK') });
+    host.begin();
+    host.rows('f');
+    host.commit();
+    expect(host.taken()).toEqual(['begin 3', 'rows 0: f', 'commit']);
+    expect(host.transactions.bytes).toBe(0);
+    host.begin();
+    host.sql('SAVEPOINT s');
+    host.transactions.handle(rows(['g'], PIECE_BYTES));
+    host.taken();
+    expect(() => host.sql('ROLLBACK TO s')).toThrow(expect.objectContaining({ code: 'RS-MY-024' }));
+  });
+
+  it('reads prepared rows again when their outcome comes, in the transaction of the outcome', () => {
+    const host = new Host();
+    host.gtid();
+    host.sql("XA START X'61',X'',1");
+    host.rows('held');
+    host.sql("XA END X'61',X'',1");
+    const prepare = (xid: string, onePhase: boolean): ReturnType<Transactions['handle']> =>
+      host.transactions.handle({ kind: 'xa-prepare', header, onePhase, xid });
+    expect(prepare("X'61',X'',1", false)).toBeNull();
+    expect(host.transactions.prepared).toEqual([{ file: 'binlog.000001', offset: 100 }]);
+    host.begin();
+    host.rows('between');
+    host.commit();
+    host.gtid();
+    expect(host.sql("XA COMMIT X'61',X'',1")).toEqual({
+      kind: 'replay',
+      place: { file: 'binlog.000001', offset: 100 },
+    });
+    host.transactions.replay(rows(['held']));
+    host.transactions.replayed();
+    expect(host.taken()).toEqual([
+      'begin 2',
+      'rows 0: between',
+      'commit',
+      'begin 3',
+      'rows 0: held',
+      'commit',
+    ]);
+    expect(host.transactions.prepared).toEqual([]);
+    host.gtid();
+    host.sql("XA START X'62',X'',1");
+    host.rows('never');
+    prepare("X'62',X'',1", false);
+    host.gtid();
+    expect(host.sql("XA ROLLBACK X'62',X'',1")).toBeNull();
+    host.gtid();
+    host.sql("XA START X'63',X'',1");
+    host.rows('at once');
+    expect(prepare("X'63',X'',1", true)).toMatchObject({ kind: 'replay' });
+    host.transactions.replay(rows(['at once']));
+    host.transactions.replayed();
+    expect(host.taken()).toEqual(['begin 6', 'rows 0: at once', 'commit']);
+    host.gtid();
+    host.sql("XA COMMIT X'99',X'',1");
+    expect(host.unknown).toBe(1);
+    expect(host.done.length).toBe(7);
+  });
+
+  it('knows DDL as transactions of their own', () => {
+    const host = new Host();
+    host.gtid();
+    host.sql('TRUNCATE t');
+    host.gtid();
+    host.sql('ALTER TABLE t MODIFY v int');
+    host.gtid();
+    host.sql('CREATE USER x');
+    expect(host.taken()).toEqual(['begin 1', 'truncate', 'commit']);
+    expect(host.again).toEqual(['t']);
+    expect(host.done).toEqual(['1', '2', '3']);
+  });
+
+  it('refuses what it cannot follow', () => {
+    const host = new Host();
+    host.begin();
+    expect(() => host.sql('UPDATE t SET v = 1')).toThrow(expect.objectContaining({ code: 'RS-MY-023' }));
+    expect(() => host.transactions.handle(rows(['a'], 10, false))).toThrow(
+      expect.objectContaining({ code: 'RS-MY-027' }),
+    );
+    expect(() => host.gtid()).toThrow(expect.objectContaining({ code: 'RS-MY-014' }));
+    expect(() =>
+      host.transactions.handle({ kind: 'xa-prepare', header, onePhase: false, xid: "X'61',X'',1" }),
+    ).toThrow(expect.objectContaining({ code: 'RS-MY-014' }));
+  });
+});
