@@ -8,7 +8,8 @@ const OPERATION = { replace: 0, insert: 1, remove: 2 } as const;
 
 type Leg =
   | { readonly kind: 'member'; readonly name: string }
-  | { readonly kind: 'cell'; readonly index: number };
+  /** `fromEnd`: `last` and `last-2`, places counted from the last one. */
+  | { readonly kind: 'cell'; readonly index: number; readonly fromEnd: boolean };
 
 /**
  * The document after a partial update: the diffs in `source[start, end)` applied one after the other to `before`.
@@ -54,14 +55,15 @@ function applyOne(root: JsonNode, operation: number, legs: readonly Leg[], value
   }
   if (last.kind !== 'cell') throw noSuchPath();
   const { elements } = parent;
+  const place = placeOf(last, elements.length);
   if (operation === OPERATION.insert) {
-    // Beyond the end of an array is at its end (mysql: Json_array::insert_alias).
-    elements.splice(Math.min(last.index, elements.length), 0, required(value));
+    // Outside is at the nearer end (mysql: Json_array_index).
+    elements.splice(place ?? (last.fromEnd ? 0 : elements.length), 0, required(value));
     return root;
   }
-  if (last.index >= elements.length) throw noSuchPath();
-  if (operation === OPERATION.remove) elements.splice(last.index, 1);
-  else elements[last.index] = required(value);
+  if (place === null) throw noSuchPath();
+  if (operation === OPERATION.remove) elements.splice(place, 1);
+  else elements[place] = required(value);
   return root;
 }
 
@@ -74,13 +76,14 @@ function step(node: JsonNode, leg: Leg): JsonNode {
           ? node.members.get(leg.name)
           : undefined
         : leg.kind === 'cell'
-          ? node.elements[leg.index]
+          ? node.elements[placeOf(leg, node.elements.length) ?? -1]
           : undefined;
   if (child === undefined) throw noSuchPath();
   return child;
 }
 
-const LEG = /\.([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)|\.("(?:[^"\\]|\\.)*")|\[(\d{1,9})\]/uy;
+const LEG =
+  /\.([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)|\.("(?:[^"\\]|\\.)*")|\[(last(?:-\d{1,9})?|\d{1,9})\]/uy;
 
 /** `$.a[1]."b c"`: MySQL's path syntax without wildcards. */
 function parsePath(path: string): readonly Leg[] {
@@ -90,10 +93,21 @@ function parsePath(path: string): readonly Leg[] {
   while (LEG.lastIndex < path.length) {
     const match = LEG.exec(path);
     if (match === null) throw malformed('a JSON path of an unknown form');
-    if (match[3] !== undefined) legs.push({ kind: 'cell', index: Number(match[3]) });
+    if (match[3] !== undefined) legs.push(cellLeg(match[3]));
     else legs.push({ kind: 'member', name: match[1] ?? unquote(match[2]!) });
   }
   return legs;
+}
+
+function cellLeg(text: string): Leg {
+  const fromEnd = text.startsWith('last');
+  return { kind: 'cell', index: Number(fromEnd ? text.slice(5) : text), fromEnd };
+}
+
+/** The place in an array of so many elements; null: outside of it. */
+function placeOf(leg: Leg & { readonly kind: 'cell' }, length: number): number | null {
+  if (leg.index >= length) return null;
+  return leg.fromEnd ? length - 1 - leg.index : leg.index;
 }
 
 function unquote(quoted: string): string {

@@ -119,6 +119,10 @@ describe('partial JSON', () => {
     expect(apply(before, diff(INSERT, '$.b[1]', 'é'))).toContain('"b": [1, "é", 2, 3]');
     expect(apply(before, diff(REPLACE, '$."c d"."e\\"f"', 1.5))).toContain('"c d": {"e\\"f": 1.5}');
     expect(apply(before, diff(REPLACE, '$', []))).toBe('[]');
+    expect(apply(before, diff(REPLACE, '$.b[last]', 0n), diff(REMOVE, '$.b[last-2]'))).toContain(
+      '"b": [2, 0]',
+    );
+    expect(apply(before, diff(INSERT, '$.b[last-9]', 0n))).toContain('"b": [0, 1, 2, 3]');
   });
 
   it('keeps the order of the server: names by length, then by bytes', () => {
