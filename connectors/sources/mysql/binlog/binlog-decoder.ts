@@ -13,17 +13,13 @@ import { ByteReader } from './byte-reader.ts';
 import { builtinCharset } from './collation.ts';
 import { malformed, need } from './defect.ts';
 import { CHECKSUM_BYTES, EventType, HEADER_BYTES, HeaderFlag } from './event-type.ts';
-import { decodeGtid, decodePreviousGtids, decodeTaggedGtid, gtidText } from './gtid-event.ts';
-import { decodeHeartbeatV2 } from './heartbeat-event.ts';
-import { decodeGtidList, decodeMariadbGtid } from './mariadb-event.ts';
-import { decodeQuery, queryKind } from './query-event.ts';
+import { decodePlainEvent } from './plain-event.ts';
 import { type CellRules, compileRowReader } from './row-reader.ts';
 import { RowsCursor, rowsForms } from './rows-cursor.ts';
 import { RunBuilder } from './run-builder.ts';
 import { DecodedTableMap } from './table-map.ts';
 import { type KnownTable, TableStore } from './table-store.ts';
 import { unpackPayload } from './transaction-payload.ts';
-import { xidText } from './xid-text.ts';
 
 const DEFAULT_UNPACKED_BYTES = 1 << 30;
 const DEFAULT_RUN_ROWS = 8192;
@@ -186,8 +182,15 @@ export class BinlogDecoder implements EventDecoder {
       this.#inPayload = true;
       return;
     }
-    const event = this.#plainEvent(header, body);
+    const event = decodePlainEvent(header, body, {
+      charsetOf: this.#charsetOf,
+      maxUnpackedBytes: this.#rules.maxUnpackedBytes,
+      statements: this.#statements,
+      checksum: this.#checksum ?? 'none',
+    });
     if (event === null) return;
+    // A server that starts gives table ids from the beginning again.
+    if (event.kind === 'format-description' && event.createdS !== 0) this.#tables.clear();
     this.#endRun();
     this.#ready.push(event);
   }
@@ -222,120 +225,6 @@ export class BinlogDecoder implements EventDecoder {
     this.#endRun();
     this.#ready.push({ kind: 'table-map', header, map });
   }
-
-  /** null: nothing that the caller wants to hear of. */
-  #plainEvent(header: EventHeader, body: ByteReader): BinlogEvent | null {
-    switch (header.type) {
-      case EventType.query:
-      case EventType.queryCompressed: {
-        const compressed = header.type === EventType.queryCompressed;
-        const query = decodeQuery(body, compressed, this.#charsetOf, this.#rules.maxUnpackedBytes);
-        return { kind: queryKind(query.sql), header, query };
-      }
-      case EventType.xid:
-        return { kind: 'xid', header, xid: body.u64() };
-      case EventType.gtid: {
-        const gtid = decodeGtid(body);
-        return { kind: 'gtid', header, text: gtidText(gtid), ...gtid };
-      }
-      case EventType.gtidTagged: {
-        const gtid = decodeTaggedGtid(body);
-        return { kind: 'gtid', header, text: gtidText(gtid), ...gtid };
-      }
-      case EventType.anonymousGtid: {
-        const { uuid: _uuid, tag: _tag, number: _number, ...fields } = decodeGtid(body);
-        return { kind: 'anonymous-gtid', header, ...fields };
-      }
-      case EventType.mariadbGtid:
-        return { kind: 'mariadb-gtid', header, ...decodeMariadbGtid(body, header.serverId) };
-      case EventType.xaPrepare:
-        return { kind: 'xa-prepare', header, ...decodeXaPrepare(body) };
-      case EventType.rowsQuery:
-        // One byte of length, which longer statements overflow: the text is all that follows.
-        body.skip(1);
-        return this.#statement(header, body);
-      case EventType.annotateRows:
-        return this.#statement(header, body);
-      case EventType.incident:
-        throw new RowsealError('RS-MY-055', { detail: `incident ${body.u16()}` });
-      case EventType.startEncryption:
-        throw malformed(
-          'an encrypted binlog file; the server decrypts it for replicas, so read it from there',
-        );
-      default:
-        return this.#fileEvent(header, body) ?? this.#unreadEvent(header);
-    }
-  }
-
-  /** Begins and ends of files, and signs of life. */
-  #fileEvent(header: EventHeader, body: ByteReader): BinlogEvent | null {
-    switch (header.type) {
-      case EventType.rotate: {
-        const position = body.u64();
-        const artificial = (header.flags & HeaderFlag.artificial) !== 0;
-        return { kind: 'rotate', header, file: body.utf8(body.left), position, artificial };
-      }
-      case EventType.formatDescription:
-        return this.#formatDescription(header, body);
-      case EventType.previousGtids:
-        return { kind: 'previous-gtids', header, gtidSet: decodePreviousGtids(body) };
-      case EventType.mariadbGtidList:
-        return { kind: 'mariadb-gtid-list', header, gtids: decodeGtidList(body) };
-      case EventType.stop:
-        return { kind: 'stop', header };
-      case EventType.heartbeat:
-        return {
-          kind: 'heartbeat',
-          header,
-          file: body.utf8(body.left),
-          position: BigInt(header.endPosition),
-        };
-      case EventType.heartbeatV2:
-        return { kind: 'heartbeat', header, ...decodeHeartbeatV2(body) };
-      default:
-        return null;
-    }
-  }
-
-  /** binlog version 2, server version 50, created 4, header length 1, a post-header length an event type, checksum algorithm 1. */
-  #formatDescription(header: EventHeader, body: ByteReader): BinlogEvent {
-    if (body.u16() !== 4) throw malformed('a binlog of another version than 4');
-    const serverVersion = body.latin1(50).replace(/\0.*$/s, '');
-    const createdS = body.u32();
-    if (body.u8() !== HEADER_BYTES) throw malformed('a binlog with event headers of another length');
-    // A server that starts gives table ids from the beginning again.
-    if (createdS !== 0) this.#tables.clear();
-    return { kind: 'format-description', header, serverVersion, createdS, checksum: this.#checksum! };
-  }
-
-  #statement(header: EventHeader, body: ByteReader): BinlogEvent | null {
-    return this.#statements ? { kind: 'rows-query', header, sql: body.utf8(body.left) } : null;
-  }
-
-  /** Events whose content a reader of rows does not need. @throws RowsealError RS-MY-054 */
-  #unreadEvent(header: EventHeader): BinlogEvent {
-    switch (header.type) {
-      case EventType.intvar:
-        return { kind: 'statement-logged', header, what: 'intvar' };
-      case EventType.rand:
-        return { kind: 'statement-logged', header, what: 'rand' };
-      case EventType.userVar:
-        return { kind: 'statement-logged', header, what: 'user-var' };
-      case EventType.beginLoadQuery:
-      case EventType.appendBlock:
-      case EventType.deleteFile:
-      case EventType.executeLoadQuery:
-        return { kind: 'statement-logged', header, what: 'load-data' };
-      case EventType.ignorable:
-      case EventType.transactionContext:
-      case EventType.viewChange:
-      case EventType.binlogCheckpoint:
-        return { kind: 'ignored', header };
-      default:
-        if ((header.flags & HeaderFlag.ignorable) !== 0) return { kind: 'ignored', header };
-        throw new RowsealError('RS-MY-054', { detail: `type ${header.type}` });
-    }
-  }
 }
 
 /** The algorithm and four bytes of checksum are the last five bytes, whatever the algorithm (since MySQL 5.6.1, MariaDB 5.3). */
@@ -360,15 +249,6 @@ function checksum(buffer: Buffer, start: number, end: number): number {
   const unmarked = Buffer.from(bytes);
   unmarked[17] = unmarked[17]! & ~HeaderFlag.inUse;
   return crc32(unmarked);
-}
-
-/** One phase 1, format 4, length of gtrid 4, of bqual 4, both. */
-function decodeXaPrepare(body: ByteReader): { readonly onePhase: boolean; readonly xid: string } {
-  const onePhase = body.u8() !== 0;
-  const format = body.u32();
-  const gtrid = body.u32();
-  const bqual = body.u32();
-  return { onePhase, xid: xidText(format, body.bytes(gtrid), body.bytes(bqual)) };
 }
 
 /** Strings of V8 end at 2^29 - 24 characters; a value beyond is over a limit, not a defect of the server. */
