@@ -8,9 +8,9 @@ import { isRowsealError } from '../../src/error/rowseal-error.ts';
 import { bindAll, eventBounds } from '../support/read-binlog.ts';
 
 /**
- * Binlogs of real servers with bytes changed, checksums made right again: the decoder may refuse them with an error of its own or read
- * something else in them, but never crash, hang, or hand out rows that the bytes have no room for. ROWSEAL_FUZZ_ROUNDS
- * sets how long.
+ * Binlogs of real servers with bytes changed, checksums made right again: the decoder may refuse them with an error
+ * of its own or read something else in them, but never crash, hang, or hand out rows that the bytes have no room
+ * for. ROWSEAL_FUZZ_ROUNDS sets how long.
  */
 const folder = fileURLToPath(new URL('../golden/mysql/', import.meta.url));
 const rounds = Number(process.env['ROWSEAL_FUZZ_ROUNDS'] ?? 20);

@@ -1,8 +1,8 @@
 import type { MysqlRelease } from './mysql.ts';
 
 /**
- * What the golden binlogs hold: tables whose rows are the extremes of every type, and statements that bring out every kind
- * of event. test/support/make-binlog-fixtures.ts runs them on real servers.
+ * What the golden binlogs hold: tables whose rows are the extremes of every type, and statements that bring out
+ * every kind of event. test/support/make-binlog-fixtures.ts runs them on real servers.
  */
 export type OracleForm =
   | 'plain' // the server's text is canonical

@@ -7,8 +7,8 @@ import { MYSQL_RELEASES, type MysqlRelease, startMysql } from './mysql.ts';
 
 /**
  * Writes test/golden/mysql: for each scene and release the binlog file as the server wrote it, and beside it what the
- * server's own SELECT says of the rows. Run by hand, `node test/support/make-binlog-fixtures.ts [release…]`; the tests
- * need only the files.
+ * server's own SELECT says of the rows. Run by hand, `node test/support/make-binlog-fixtures.ts [release…]`; the
+ * tests need only the files.
  */
 const golden = fileURLToPath(new URL('../golden/mysql/', import.meta.url));
 
@@ -90,7 +90,10 @@ async function fill(client: Connection, table: SceneTable): Promise<GoldenTable>
   return { columns: table.columns.map(({ name, ddl, form }) => ({ name, ddl, form })), rows };
 }
 
-/** `@valid(set,bytes)`: those of the bytes that the server takes for characters of the set (tis620 has some of U+FFFD). */
+/**
+ * `@valid(set,bytes)`: those of the bytes that the server takes for characters of the set (tis620 has some of
+ * U+FFFD).
+ */
 async function resolve(client: Connection, literal: string): Promise<string> {
   const match = /^@valid\((\w+),([\d ]*)\)$/.exec(literal);
   if (match === null) return literal;

@@ -2,8 +2,8 @@ import { TypeCode } from '../../connectors/sources/mysql/binlog/column-type-code
 import type { BuiltColumn } from './binlog-builder.ts';
 
 /**
- * A second decoder of row images, plain and slow: one big switch, BigInt for every number, strings put together by hand.
- * It shares nothing with the fast one but the floats, and holds it honest (reference.test.ts).
+ * A second decoder of row images, plain and slow: one big switch, BigInt for every number, strings put together by
+ * hand. It shares nothing with the fast one but the floats, and holds it honest (reference.test.ts).
  *
  * @returns one cell a column; throws a plain Error where the bytes cannot be read
  */

@@ -227,7 +227,10 @@ export class BinlogDecoder implements EventDecoder {
   }
 }
 
-/** The algorithm and four bytes of checksum are the last five bytes, whatever the algorithm (since MySQL 5.6.1, MariaDB 5.3). */
+/**
+ * The algorithm and four bytes of checksum are the last five bytes, whatever the algorithm (since MySQL 5.6.1,
+ * MariaDB 5.3).
+ */
 function formatChecksum(buffer: Buffer, start: number, end: number): 'none' | 'crc32' {
   need(start + HEADER_BYTES + 57 + 1 + CHECKSUM_BYTES, end);
   switch (buffer[end - CHECKSUM_BYTES - 1]) {

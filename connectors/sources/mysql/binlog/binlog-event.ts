@@ -78,7 +78,9 @@ export interface MariadbGtid {
   readonly sequence: bigint;
 }
 
-/** What `GTID_LOG_EVENT`, `ANONYMOUS_GTID_LOG_EVENT` and `GTID_TAGGED_LOG_EVENT` say of the transaction that follows. */
+/**
+ * What `GTID_LOG_EVENT`, `ANONYMOUS_GTID_LOG_EVENT` and `GTID_TAGGED_LOG_EVENT` say of the transaction that follows.
+ */
 export interface GtidFields {
   readonly lastCommitted: bigint;
   readonly sequenceNumber: bigint;
@@ -124,7 +126,9 @@ export type TransactionEvent =
   /** The query COMMIT: transactions without an XID, as of non-transactional tables. */
   | { readonly kind: 'commit'; readonly header: EventHeader; readonly query: Query }
   | { readonly kind: 'rollback'; readonly header: EventHeader; readonly query: Query }
-  /** Any other statement: DDL, TRUNCATE, XA START/END/COMMIT/ROLLBACK, SAVEPOINT, and DML where rows were not logged. */
+  /**
+   * Any other statement: DDL, TRUNCATE, XA START/END/COMMIT/ROLLBACK, SAVEPOINT, and DML where rows were not logged.
+   */
   | { readonly kind: 'query'; readonly header: EventHeader; readonly query: Query }
   /** Commit of a transaction of a transactional engine. */
   | { readonly kind: 'xid'; readonly header: EventHeader; readonly xid: bigint }
@@ -194,7 +198,10 @@ export interface TableMap {
 export interface BinlogColumn {
   readonly name: string;
   readonly type: ColumnType;
-  /** As MySQL spells it: `decimal(10,2) unsigned`. Display widths, ZEROFILL, defaults and comments are not in the binlog. */
+  /**
+   * As MySQL spells it: `decimal(10,2) unsigned`. Display widths, ZEROFILL, defaults and comments are not in the
+   * binlog.
+   */
   readonly sourceType: string;
   /** MYSQL_TYPE_… with the types that hide behind 254 unfolded; see column-type-code.ts. */
   readonly code: number;
@@ -232,17 +239,21 @@ export interface DecoderOptions {
   /** The server's information_schema.COLLATIONS; what is not in it is looked up in a built-in table. */
   readonly charsetOf?: (collationId: number) => string | undefined;
   /**
-   * Dates that are in no calendar (0000-00-00, 2024-00-10, 2023-02-31 under ALLOW_INVALID_DATES). Default `text`: the server's own text,
-   * which a sink that cannot hold it handles by its rule; `null`: a null; `error`: RS-MY-057.
+   * Dates that are in no calendar (0000-00-00, 2024-00-10, 2023-02-31 under ALLOW_INVALID_DATES). Default `text`:
+   * the server's own text, which a sink that cannot hold it handles by its rule; `null`: a null; `error`: RS-MY-057.
    */
   readonly zeroDates?: 'text' | 'null' | 'error';
-  /** Bytes that a column's character set does not have. Default `error`: RS-MY-059; `hex`: the cell becomes `\\x…`. */
+  /**
+   * Bytes that a column's character set does not have. Default `error`: RS-MY-059; `hex`: the cell becomes `\x…`.
+   */
   readonly invalidText?: 'error' | 'hex';
-  /** Limit of a transaction payload, compressed event or compressed column after unpacking, in bytes. Default 1 GiB. */
+  /**
+   * Limit of a transaction payload, compressed event or compressed column after unpacking, in bytes. Default 1 GiB.
+   */
   readonly maxUnpackedBytes?: number;
   /** Emit `rows-query` events. Default false. */
   readonly statements?: boolean;
-  /** Rows of one run at most. Default 8192. */
+  /** Rows of one run at most. Default 8192; a run also ends at some 15,000 cells or 4 MiB. */
   readonly maxRunRows?: number;
   /** Whether events end in a CRC32 before the first format description says so. Default: as that event says. */
   readonly checksum?: 'none' | 'crc32';

@@ -1,6 +1,9 @@
 import { malformed, need } from './defect.ts';
 
-/** A cursor over the fields of one event; every step is checked against its end. Not for rows, which have their own loops. */
+/**
+ * A cursor over the fields of one event; every step is checked against its end. Not for rows, which have their own
+ * loops.
+ */
 export class ByteReader {
   readonly buffer: Buffer;
   readonly end: number;

@@ -12,7 +12,9 @@ const NULL_MARK = -1;
 const UNCHANGED_MARK = -2;
 const FIRST_ASIDE = -3;
 
-/** Characters that are turned into one string together; cells are slices of it, so it lives as long as one of them. */
+/**
+ * Characters that are turned into one string together; cells are slices of it, so it lives as long as one of them.
+ */
 const CHUNK_CHARACTERS = 1 << 14;
 
 /** Cells that were written together. */

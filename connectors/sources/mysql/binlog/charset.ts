@@ -5,8 +5,8 @@ import { isMultiByte, multiByteDecoder } from './multi-byte-charset.ts';
 export type TextDecode = (buffer: Buffer, start: number, end: number) => string | null;
 
 /**
- * How bytes below 0x80 relate to the text. `utf8`, `ascii` and `latin1`: they are ASCII, and more may be read without a table;
- * `superset`: they are ASCII when there are no others; `other`: not even that.
+ * How bytes below 0x80 relate to the text. `utf8`, `ascii` and `latin1`: they are ASCII, and more may be read
+ * without a table; `superset`: they are ASCII when there are no others; `other`: not even that.
  */
 export type CharsetFamily = 'utf8' | 'ascii' | 'latin1' | 'superset' | 'other';
 

@@ -6,8 +6,9 @@ import { inflate } from './unpack.ts';
 const METHOD = { none: 0, zlib: 8 } as const;
 
 /**
- * A value of a COMPRESSED column of MariaDB (sql/field.cc): a byte with the method in its upper half; then the value itself, or
- * (zlib) its length in as many big-endian bytes as the lower three bits say, and zlib data. No bytes at all: the empty value.
+ * A value of a COMPRESSED column of MariaDB (sql/field.cc): a byte with the method in its upper half; then the value
+ * itself, or (zlib) its length in as many big-endian bytes as the lower three bits say, and zlib data. No bytes at
+ * all: the empty value.
  *
  * @throws RowsealError RS-MY-050, RS-MY-056
  */

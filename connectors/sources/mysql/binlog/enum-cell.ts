@@ -1,7 +1,9 @@
 import type { CellReader, CellWriter } from './cell-writer.ts';
 import { malformed } from './defect.ts';
 
-/** ENUM: the number of the label from 1, in one or two bytes; 0 is the empty text that stands for an invalid value. */
+/**
+ * ENUM: the number of the label from 1, in one or two bytes; 0 is the empty text that stands for an invalid value.
+ */
 export function enumReader(bytes: number, labels: readonly string[]): CellReader {
   const texts = ['', ...labels];
   return (source, at, writer) => {

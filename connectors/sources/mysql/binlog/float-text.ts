@@ -1,6 +1,6 @@
 /**
- * Text of a float as Postgres gives it under extra_float_digits=1 (src/common/d2s.c, f2s.c): the fewest digits that lie
- * strictly nearer to the number than to its neighbours, a tie between two such going to the even digit; plain for
+ * Text of a float as Postgres gives it under extra_float_digits=1 (src/common/d2s.c, f2s.c): the fewest digits that
+ * lie strictly nearer to the number than to its neighbours, a tie between two such going to the even digit; plain for
  * exponents of -4 up to 14 (float4: 5), else `1e+20`.
  */
 export function float64Text(value: number): string {
@@ -26,14 +26,20 @@ export function float32Text(value: number): string {
   return size >= 1e-4 && size < 1e6 ? String(Number(short)) : exponential(short);
 }
 
-/** From here on neighbours are two apart or more, and a short decimal can lie midway between them. Below it needs more digits. */
+/**
+ * From here on neighbours are two apart or more, and a short decimal can lie midway between them. Below it needs
+ * more digits.
+ */
 const FIRST_WIDE_64 = 2 ** 53;
 const FIRST_WIDE_32 = 2 ** 24;
 
 /** Below this a float4 has fewer than six digits that count. */
 const FIRST_NORMAL_32 = 2 ** -126;
 
-/** JavaScript's shortest digits, or more of them where those lie midway: JavaScript takes a tie that reads back, Postgres does not. */
+/**
+ * JavaScript's shortest digits, or more of them where those lie midway: JavaScript takes a tie that reads back,
+ * Postgres does not.
+ */
 function strict64(value: number): string {
   const exact = BigInt(value);
   const size = exact < 0n ? -exact : exact;

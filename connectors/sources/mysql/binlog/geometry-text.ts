@@ -5,9 +5,10 @@ const LITTLE_ENDIAN = 1;
 const HAS_SRID = 0x20;
 
 /**
- * GEOMETRY: four bytes of SRID, then WKB (MySQL manual 13.4.3). The text is what PostGIS prints for such a value, EWKB in upper-case
- * hexadecimal: one form for both sources, exact, readable by every warehouse's ST_GeomFromWKB or its like, and unlike WKT
- * it keeps the SRID. Inside the server the first coordinate is x, also where a reference system puts latitude first.
+ * GEOMETRY: four bytes of SRID, then WKB (MySQL manual 13.4.3). The text is what PostGIS prints for such a value,
+ * EWKB in upper-case hexadecimal: one form for both sources, exact, readable by every warehouse's ST_GeomFromWKB or
+ * its like, and unlike WKT it keeps the SRID. Inside the server the first coordinate is x, also where a reference
+ * system puts latitude first.
  *
  * @throws RowsealError RS-MY-050
  */

@@ -19,8 +19,8 @@ const HAS_ORIGINAL_VERSION = 0x8000_0000;
 const UNKNOWN_VERSION = 999_999;
 
 /**
- * GTID_LOG_EVENT and ANONYMOUS_GTID_LOG_EVENT: flags 1, UUID 16, number 8, then, each since a later version: logical clock 17
- * (5.7), commit times, length of the transaction, server versions (8.0), commit group ticket.
+ * GTID_LOG_EVENT and ANONYMOUS_GTID_LOG_EVENT: flags 1, UUID 16, number 8, then, each since a later version: logical
+ * clock 17 (5.7), commit times, length of the transaction, server versions (8.0), commit group ticket.
  *
  * @throws RowsealError RS-MY-050
  */
@@ -82,8 +82,8 @@ const FIELD = {
 } as const;
 
 /**
- * GTID_TAGGED_LOG_EVENT, a message of mysql::serialization: version, size, the last field that may not be ignored, then fields by
- * number. Fields of their default value are left out; the originals default to the immediate ones.
+ * GTID_TAGGED_LOG_EVENT, a message of mysql::serialization: version, size, the last field that may not be ignored,
+ * then fields by number. Fields of their default value are left out; the originals default to the immediate ones.
  *
  * @throws RowsealError RS-MY-050
  */
@@ -136,8 +136,8 @@ export function gtidText({ uuid, tag, number }: Pick<DecodedGtid, 'uuid' | 'tag'
 const TAGGED_FORMAT = 1n;
 
 /**
- * PREVIOUS_GTIDS_LOG_EVENT: how many sources, then for each its UUID, tag (tagged format only), how many intervals, and their first
- * number and the one behind their last.
+ * PREVIOUS_GTIDS_LOG_EVENT: how many sources, then for each its UUID, tag (tagged format only), how many intervals,
+ * and their first number and the one behind their last.
  *
  * @throws RowsealError RS-MY-050
  */

@@ -36,8 +36,8 @@ export interface JsonObject {
 }
 
 /**
- * MySQL's text of the binary document in `source[start, end)`: what `SELECT document` gives. Numbers keep every digit.
- * An empty value stands for the JSON null (mysql: Field_json::val_json).
+ * MySQL's text of the binary document in `source[start, end)`: what `SELECT document` gives. Numbers keep every
+ * digit. An empty value stands for the JSON null (mysql: Field_json::val_json).
  *
  * @throws RowsealError RS-MY-050
  */
@@ -67,9 +67,15 @@ export function jsonNodeText(node: JsonNode): string {
 class Document {
   readonly #source: Buffer;
   readonly #start: number;
-  /** The document's bytes as characters: names and texts in ASCII are slices of it, which costs far less than decoding each. */
+  /**
+   * The document's bytes as characters: names and texts in ASCII are slices of it, which costs far less than
+   * decoding each.
+   */
   readonly #characters: string;
-  /** Bytes not yet spent on values, names and text. Parts that share bytes would make a small document an endless one. */
+  /**
+   * Bytes not yet spent on values, names and text. Parts that share bytes would make a small document an endless
+   * one.
+   */
   #left: number;
 
   constructor(source: Buffer, start: number, end: number) {
@@ -143,9 +149,9 @@ class Document {
   }
 
   /**
-   * Count and size; for objects an entry a key (offset, length 2); an entry a value (type, offset or the value itself); then
-   * the keys and values. Offsets count from the start of the container; large ones, like count and size, have four bytes
-   * instead of two.
+   * Count and size; for objects an entry a key (offset, length 2); an entry a value (type, offset or the value
+   * itself); then the keys and values. Offsets count from the start of the container; large ones, like count and
+   * size, have four bytes instead of two.
    */
   #container(
     large: boolean,

@@ -2,9 +2,15 @@ import { TypeCode } from './column-type-code.ts';
 import { DECIMAL_PRECISION_MAX, DECIMAL_SCALE_MAX, decimalBytes, decimalText } from './decimal-cell.ts';
 import { malformed } from './defect.ts';
 
-/** Scalars of JSON documents as MySQL's own text: what `SELECT document` gives, so that the first copy and the stream agree. */
+/**
+ * Scalars of JSON documents as MySQL's own text: what `SELECT document` gives, so that the first copy and the stream
+ * agree.
+ */
 
-/** Digits of the shortest text that reads back; plain up to 15 places before or behind the point (mysql: strings/dtoa.cc, my_gcvt). */
+/**
+ * Digits of the shortest text that reads back; plain up to 15 places before or behind the point (mysql:
+ * strings/dtoa.cc, my_gcvt).
+ */
 export function jsonDouble(value: number): string {
   if (!Number.isFinite(value)) throw malformed('a JSON number that is none');
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
@@ -17,7 +23,10 @@ export function jsonDouble(value: number): string {
   return `${sign}${digits}${'0'.repeat(point - digits.length)}.0`;
 }
 
-/** `JSON.stringify` escapes what MySQL escapes: quote, backslash and what lies below U+0020, with the same short forms. */
+/**
+ * `JSON.stringify` escapes what MySQL escapes: quote, backslash and what lies below U+0020, with the same short
+ * forms.
+ */
 export function jsonString(text: string): string {
   return JSON.stringify(text);
 }
@@ -52,7 +61,10 @@ export function jsonOpaque(source: Buffer, start: number, end: number, type: num
   }
 }
 
-/** Packed: year × 13 + month, day 5 bits, hour 5 (time: 10), minute 6, second 6, microsecond 24 (mysql: sql-common/my_time.cc). */
+/**
+ * Packed: year × 13 + month, day 5 bits, hour 5 (time: 10), minute 6, second 6, microsecond 24 (mysql: sql-
+ * common/my_time.cc).
+ */
 function temporalText(packed: bigint, type: number): string {
   const sign = packed < 0n ? '-' : '';
   if (packed < 0n) packed = -packed;

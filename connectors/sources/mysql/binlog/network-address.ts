@@ -1,6 +1,6 @@
 /**
- * 16 bytes as MariaDB prints INET6: the first longest run of zero groups becomes `::`, also a single one (RFC 5952 would keep
- * that); IPv4 in IPv6 ends in dots.
+ * 16 bytes as MariaDB prints INET6: the first longest run of zero groups becomes `::`, also a single one (RFC 5952
+ * would keep that); IPv4 in IPv6 ends in dots.
  */
 export function inet6Text(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => (bytes[i * 2]! << 8) | bytes[i * 2 + 1]!);

@@ -99,7 +99,10 @@ function fileEvent(header: EventHeader, body: ByteReader, about: PlainContext): 
   }
 }
 
-/** binlog version 2, server version 50, created 4, header length 1, a post-header length an event type, checksum algorithm 1. */
+/**
+ * binlog version 2, server version 50, created 4, header length 1, a post-header length an event type, checksum
+ * algorithm 1.
+ */
 function formatDescription(header: EventHeader, body: ByteReader, about: PlainContext): BinlogEvent {
   if (body.u16() !== 4) throw malformed('a binlog of another version than 4');
   const serverVersion = body.latin1(50).replace(/\0.*$/s, '');

@@ -41,8 +41,8 @@ interface QueryStatus {
 }
 
 /**
- * QUERY_EVENT: thread 4, seconds 4, length of schema 1, error 2, length of status variables 2, these, schema, NUL, statement;
- * MariaDB's compressed form packs the statement.
+ * QUERY_EVENT: thread 4, seconds 4, length of schema 1, error 2, length of status variables 2, these, schema, NUL,
+ * statement; MariaDB's compressed form packs the statement.
  *
  * @throws RowsealError RS-MY-050, RS-MY-056
  */

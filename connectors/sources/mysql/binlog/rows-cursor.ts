@@ -71,8 +71,8 @@ export class RowsCursor {
   }
 
   /**
-   * Begins with the body behind table id and flags: extra data (version 2), number of columns, bits of the columns present in
-   * the image (update: in each of both), rows.
+   * Begins with the body behind table id and flags: extra data (version 2), number of columns, bits of the columns
+   * present in the image (update: in each of both), rows.
    *
    * @throws RowsealError RS-MY-050, RS-MY-056
    */
@@ -185,8 +185,8 @@ export class RowsCursor {
   }
 
   /**
-   * One image: null bits of the columns present, then their cells. `documents` gets, or has, the place of each JSON document
-   * of the before image.
+   * One image: null bits of the columns present, then their cells. `documents` gets, or has, the place of each JSON
+   * document of the before image.
    */
   #image(
     { map, reader }: BoundTable,

@@ -19,8 +19,8 @@ export interface ColumnShape {
 const COLUMNS_MAX = 4096;
 
 /**
- * TABLE_MAP_EVENT: table id 6, flags 2, schema and table (length, name, NUL), column count, a type a column, metadata,
- * null bits, and the optional metadata that binlog_row_metadata=FULL fills.
+ * TABLE_MAP_EVENT: table id 6, flags 2, schema and table (length, name, NUL), column count, a type a column,
+ * metadata, null bits, and the optional metadata that binlog_row_metadata=FULL fills.
  */
 export class DecodedTableMap implements TableMap {
   readonly tableId: number;
@@ -116,8 +116,8 @@ function columnShapes(reader: ByteReader, width: number, table: string): readonl
 }
 
 /**
- * Type 254 holds the real type in the first byte of its metadata: ENUM and SET with the size of a value in the second,
- * CHAR and BINARY with its length in bytes, of which bits 8 and 9 are turned into bits 4 and 5 of the first
+ * Type 254 holds the real type in the first byte of its metadata: ENUM and SET with the size of a value in the
+ * second, CHAR and BINARY with its length in bytes, of which bits 8 and 9 are turned into bits 4 and 5 of the first
  * (mysql: Field_string::do_save_field_metadata).
  */
 function unfold(code: number, low: number, high: number): { code: number; metadata: number } {

@@ -8,7 +8,9 @@ export interface KnownTable {
   bound: BoundTable | null | undefined;
 }
 
-/** Each ALTER makes a new id, so the ids of a server's life are many; the least recently mapped ones are forgotten. */
+/**
+ * Each ALTER makes a new id, so the ids of a server's life are many; the least recently mapped ones are forgotten.
+ */
 const TABLES_MAX = 8192;
 
 /** Tables by id, in the order of their last map. */

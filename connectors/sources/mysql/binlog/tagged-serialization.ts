@@ -3,7 +3,10 @@ import { malformed } from './defect.ts';
 
 /** Primitive fields of mysql::serialization (mysql: libs/mysql/serialization/variable_length_integers.h). */
 
-/** As many ones at the low end of the first byte as bytes follow it; what remains of the bits, little-endian, is the value. */
+/**
+ * As many ones at the low end of the first byte as bytes follow it; what remains of the bits, little-endian, is the
+ * value.
+ */
 export function readUnsigned(reader: ByteReader): bigint {
   const first = reader.u8();
   let more = 0;

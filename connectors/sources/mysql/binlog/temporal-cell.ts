@@ -31,7 +31,10 @@ export function dateReader({ zeroDates, column }: TemporalColumn): CellReader {
   };
 }
 
-/** DATETIME2: five bytes big-endian (sign 1 bit, year × 13 + month 17, day 5, hour 5, minute 6, second 6), then the fraction. */
+/**
+ * DATETIME2: five bytes big-endian (sign 1 bit, year × 13 + month 17, day 5, hour 5, minute 6, second 6), then the
+ * fraction.
+ */
 export function datetime2Reader(fsp: number, { zeroDates, column }: TemporalColumn): CellReader {
   const fractionBytes = (fsp + 1) >> 1;
   return (source, at, writer) => {

@@ -7,8 +7,8 @@ const FIELD = { end: 0, payloadBytes: 1, compression: 2, unpackedBytes: 3 } as c
 const COMPRESSION = { zstd: 0, none: 255 } as const;
 
 /**
- * The events of a compressed transaction, one after the other, each with its header and without a checksum. Header fields
- * are type, length and value, all length-encoded.
+ * The events of a compressed transaction, one after the other, each with its header and without a checksum. Header
+ * fields are type, length and value, all length-encoded.
  *
  * @throws RowsealError RS-MY-050, RS-MY-056
  */

@@ -3,7 +3,10 @@ import { RowsealError } from '../../../../src/error/rowseal-error.ts';
 import { ByteReader } from './byte-reader.ts';
 import { malformed } from './defect.ts';
 
-/** Unpacking of what a server compressed. The declared size is checked before anything is unpacked, the real one while. */
+/**
+ * Unpacking of what a server compressed. The declared size is checked before anything is unpacked, the real one
+ * while.
+ */
 
 /** @throws RowsealError RS-MY-050, RS-MY-056 */
 export function inflate(data: Buffer, declared: number, limit: number, raw = false): Buffer {
@@ -41,8 +44,8 @@ function unpack(
 }
 
 /**
- * Body of a compressed event of MariaDB (sql/log_event.cc, binlog_buf_uncompress): a byte (first bit set, method 0 in the next
- * three, then a count), the length in so many big-endian bytes, zlib data.
+ * Body of a compressed event of MariaDB (sql/log_event.cc, binlog_buf_uncompress): a byte (first bit set, method 0
+ * in the next three, then a count), the length in so many big-endian bytes, zlib data.
  *
  * @throws RowsealError RS-MY-050, RS-MY-056
  */

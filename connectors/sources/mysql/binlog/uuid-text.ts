@@ -1,7 +1,7 @@
 /**
  * MariaDB keeps a UUID of versions 1 to 5 with its groups in reverse order, so that indexes follow time
- * (sql/sql_type_uuid.h): node, clock, high, middle, low. Others lie as they are written. What tells them apart are the
- * variant bit and the version, each where it lies in the turned order.
+ * (sql/sql_type_uuid.h): node, clock, high, middle, low. Others lie as they are written. What tells them apart are
+ * the variant bit and the version, each where it lies in the turned order.
  */
 export function mariadbUuidText(bytes: Uint8Array): string {
   const turned = (bytes[6]! & 0x80) !== 0 && bytes[8]! > 0 && bytes[8]! < 0x60;

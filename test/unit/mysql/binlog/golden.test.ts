@@ -13,8 +13,8 @@ import type { Golden } from '../../../support/make-binlog-fixtures.ts';
 import { bindAll, readBinlog, tableRows } from '../../../support/read-binlog.ts';
 
 /**
- * Binlogs of real servers (test/support/make-binlog-fixtures.ts), every type at its extremes, against what the same server's
- * SELECT said. `canonical` is the whole list of where our text differs from the server's on purpose.
+ * Binlogs of real servers (test/support/make-binlog-fixtures.ts), every type at its extremes, against what the same
+ * server's SELECT said. `canonical` is the whole list of where our text differs from the server's on purpose.
  */
 const folder = fileURLToPath(new URL('../../../golden/mysql/', import.meta.url));
 const releases = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>

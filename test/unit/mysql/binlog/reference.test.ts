@@ -14,7 +14,9 @@ import {
 import { readBinlog, tableRows } from '../../../support/read-binlog.ts';
 import { referenceRow } from '../../../support/reference-row.ts';
 
-/** The fast decoder and the plain one (test/support/reference-row.ts) on rows that no server needs to have written. */
+/**
+ * The fast decoder and the plain one (test/support/reference-row.ts) on rows that no server needs to have written.
+ */
 
 interface Kind {
   readonly column: Omit<BuiltColumn, 'name'>;

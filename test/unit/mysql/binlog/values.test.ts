@@ -10,7 +10,10 @@ import { writeUnsigned64 } from '../../../../connectors/sources/mysql/binlog/int
 import { inet6Text } from '../../../../connectors/sources/mysql/binlog/network-address.ts';
 import { mariadbUuidText } from '../../../../connectors/sources/mysql/binlog/uuid-text.ts';
 
-/** What PostgreSQL 18 prints, bytes of the number in big-endian hexadecimal first: powers of two and ten, edges, and any. */
+/**
+ * What PostgreSQL 18 prints, bytes of the number in big-endian hexadecimal first: powers of two and ten, edges, and
+ * any.
+ */
 const postgres = JSON.parse(
   readFileSync(new URL('../../../golden/mysql/postgres-floats.jsonl', import.meta.url), 'utf8'),
 ) as Readonly<Record<'float32' | 'float64', readonly (readonly [string, string])[]>>;
