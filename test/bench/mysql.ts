@@ -2,20 +2,20 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Connection } from 'mysql2/promise';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { BinlogDump } from '../../connectors/sources/mysql/binlog-dump.ts';
-import { GtidSet } from '../../src/model/gtid-set.ts';
 import { mysqlProgram, startMysql, type TestMysql } from '../support/mysql.ts';
-import { mysqlOptions } from '../support/mysql-source.ts';
 import { makeProject, type TestProject } from '../support/project.ts';
 import { type Child, child, median, round } from './drain.ts';
 
 /** The whole way from a MySQL binlog into DuckDB, next to what only receives it. Method and figures: docs/benchmarks.md. */
 const run = promisify(execFile);
 const ROWS_PER_TRANSACTION = 1_000;
+const READER = fileURLToPath(new URL('./mysql-reader.ts', import.meta.url));
+const READERS = ['bare', 'decoded', '@vlasky/zongji', '@powersync/mysql-zongji'] as const;
 
 const options = await yargs(hideBin(process.argv))
   .scriptName('npm run bench -- mysql')
@@ -38,19 +38,21 @@ try {
   );
   await client.query('SET SESSION cte_max_recursion_depth = 100000000');
   for (let i = 0; i < options.rounds; i++) projects.push(await project(server, 'never'));
-  const [[{ g }]] = (await client.query('SELECT @@gtid_executed AS g')) as unknown as [[{ g: string }]];
   const [[{ File: file, Position: offset }]] = (await client.query('SHOW BINARY LOG STATUS')) as unknown as [
     [{ File: string; Position: string }],
   ];
   say(`writing ${options.rows.toLocaleString('en')} rows in transactions of ${ROWS_PER_TRANSACTION}`);
   await write(client, options.rows);
   const raw: number[] = [];
-  const bare: number[] = [];
+  const readers = new Map<string, number[]>(READERS.map((reader) => [reader, []]));
   const ours: Child[] = [];
   for (let i = 0; i < options.rounds; i++) {
     say(`round ${i + 1} of ${options.rounds}`);
     raw.push(await drainMysqlbinlog(server, file, Number(offset)));
-    bare.push(await drainBare(server, GtidSet.parse(g)!, options.rows / ROWS_PER_TRANSACTION));
+    for (const [reader, taken] of readers) {
+      const seconds = await drain(reader, server, file, offset);
+      if (seconds !== null) taken.push(seconds);
+    }
     ours.push(await child(projects[i]!, options.rows));
   }
   let copy: Child | null = null;
@@ -60,7 +62,7 @@ try {
     projects.push(fresh);
     copy = await child(fresh, options.rows, 'copy');
   }
-  report(raw, bare, ours, copy);
+  report(raw, readers, ours, copy);
   await client.end();
 } finally {
   await server.stop();
@@ -132,37 +134,42 @@ async function drainMysqlbinlog(mysql: TestMysql, file: string, offset: number):
   return seconds;
 }
 
-/** Our own transport without the decoder: how fast events can be had at all in this process. */
-async function drainBare(mysql: TestMysql, after: GtidSet, transactions: number): Promise<number> {
-  const startedMs = performance.now();
-  const dump = await BinlogDump.open(
-    mysqlOptions(mysql, ['bench'], { receiveBufferBytes: 1 << 20 }),
-    'mysql',
-    { kind: 'gtid-set', set: after },
-    { serverId: 999, uuid: '00000000-0000-4000-8000-000000000999' },
-    async () => {},
-  );
-  let commits = 0;
-  const XID = 16;
-  while (commits < transactions)
-    for (const { buffer, start } of await dump.read()) if (buffer[start + 5] === XID) commits++;
-  const seconds = (performance.now() - startedMs) / 1000;
-  await dump.close();
-  return seconds;
+/** Seconds of one reader in a process of its own; null: the library is not installed here. */
+async function drain(reader: string, mysql: TestMysql, file: string, offset: string): Promise<number | null> {
+  try {
+    const { stdout } = await run(process.execPath, [
+      READER,
+      reader,
+      String(mysql.port),
+      file,
+      offset,
+      String(options.rows),
+    ]);
+    return (JSON.parse(stdout) as { seconds: number }).seconds;
+  } catch (error) {
+    const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+    if (text.includes('ERR_MODULE_NOT_FOUND')) return null;
+    throw error;
+  }
 }
 
 function report(
   raw: readonly number[],
-  bare: readonly number[],
+  readers: ReadonlyMap<string, readonly number[]>,
   ours: readonly Child[],
   copy: Child | null,
 ): void {
   const rate = (seconds: readonly number[]): number => Math.round(options.rows / median(seconds));
+  const rateOrNull = (seconds: readonly number[]): number | null =>
+    seconds.length === 0 ? null : rate(seconds);
   const result = {
     rows: options.rows,
     rounds: options.rounds,
     mysqlbinlog_raw_rows_per_s: rate(raw),
-    bare_stream_rows_per_s: rate(bare),
+    bare_stream_rows_per_s: rate(readers.get('bare')!),
+    decoded_rows_per_s: rate(readers.get('decoded')!),
+    vlasky_zongji_rows_per_s: rateOrNull(readers.get('@vlasky/zongji')!),
+    powersync_zongji_rows_per_s: rateOrNull(readers.get('@powersync/mysql-zongji')!),
     rowseal_rows_per_s: rate(ours.map((one) => one.seconds)),
     cpu_us_per_row: round((median(ours.map((one) => one.cpu_seconds)) / options.rows) * 1e6, 2),
     peak_rss_bytes: Math.max(...ours.map((one) => one.peak_rss_bytes)),
@@ -176,9 +183,15 @@ function report(
   }
   const line = (name: string, value: string): void =>
     void process.stdout.write(`${name.padEnd(46)} ${value}\n`);
-  const per = (value: number): string => `${value.toLocaleString('en')} rows/s`;
+  const per = (value: number | null): string =>
+    value === null
+      ? 'skipped: not installed (mysql-reader.ts says how)'
+      : `${value.toLocaleString('en')} rows/s`;
   line('mysqlbinlog --raw, to files', per(result.mysqlbinlog_raw_rows_per_s));
   line('our stream, decodes nothing', per(result.bare_stream_rows_per_s));
+  line('our stream and decoder, to canonical cells', per(result.decoded_rows_per_s));
+  line('@vlasky/zongji, to objects', per(result.vlasky_zongji_rows_per_s));
+  line('@powersync/mysql-zongji, to objects', per(result.powersync_zongji_rows_per_s));
   line('rowseal: 3 tokens, sealed, fsynced, in DuckDB', per(result.rowseal_rows_per_s));
   line('CPU', `${result.cpu_us_per_row} µs a row (DuckDB's threads counted)`);
   line('peak RSS', `${Math.round(result.peak_rss_bytes / 1e6)} MB`);

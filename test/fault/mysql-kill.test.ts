@@ -85,6 +85,7 @@ describe.each(cases)('$name', ({ release, options }) => {
       await workload.addColumn();
       await workload.step();
       const end = await binlogEnd();
+      let lastStatus = '';
       await until(
         'the warehouse has caught up',
         async () => {
@@ -93,12 +94,15 @@ describe.each(cases)('$name', ({ release, options }) => {
             source: { position: string | null };
             sinks: { behind_groups: number }[];
           } | null;
+          lastStatus = JSON.stringify({ status, end });
           const [file, offset] = (status?.source.position?.split(' ')[0] ?? '').split(':');
           const there = file! > end.file || (file === end.file && Number(offset) >= end.offset);
           return there && status!.sinks.every((sink) => sink.behind_groups === 0);
         },
         90_000,
-      );
+      ).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${lastStatus}\n${process.output.slice(-2_000)}`);
+      });
       expect((await process.terminate()).code).toBe(0);
       await expectWarehouseEqualsSource();
       const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);

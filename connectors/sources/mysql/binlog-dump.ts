@@ -23,6 +23,8 @@ const NET_WRITE_TIMEOUT_S = 31_536_000;
 const NANOSECONDS_PER_MS = 1_000_000n;
 /** Heartbeats missed before the connection counts as dead. */
 const SILENT_HEARTBEATS = 3;
+/** How long a close waits for the server to end its thread, in milliseconds. */
+const KILL_PATIENCE_MS = 3_000;
 /** The first event of a binlog file is behind four magic bytes. */
 export const FILE_HEADER_BYTES = 4;
 
@@ -109,13 +111,15 @@ export class BinlogDump {
     clearInterval(this.#watch);
     const { threadId } = this.#session;
     this.#session.connection.destroy();
-    try {
-      const killer = await Session.open(this.#options);
-      await killer.rows(`KILL ${threadId}`, 'ending the binlog stream').catch(() => []);
-      await killer.close();
-    } catch {
-      // The server is gone, and its threads with it.
-    }
+    // A server that cannot be reached notices by itself, sooner or later.
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, KILL_PATIENCE_MS).unref());
+    await Promise.race([this.#kill(threadId).catch(() => {}), patience]);
+  }
+
+  async #kill(threadId: number): Promise<void> {
+    const killer = await Session.open(this.#options);
+    await killer.rows(`KILL ${threadId}`, 'ending the binlog stream').catch(() => []);
+    await killer.close();
   }
 }
 

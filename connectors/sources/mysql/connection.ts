@@ -77,6 +77,15 @@ function isLoopback(host: string): boolean {
 
 export type Cell = string | null;
 
+/** What the account's or the server's defaults must not decide. */
+const SETUP = [
+  // Modes change how identifiers and padded text are read.
+  "SET SESSION sql_mode = '', time_zone = '+00:00', autocommit = 1",
+  // A weaker level would copy rows that are never committed.
+  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+  'SET SESSION wait_timeout = 31536000',
+];
+
 /** One connection; statements are awaited one after the other. */
 export class Session {
   readonly connection: Connection;
@@ -98,11 +107,10 @@ export class Session {
       throw mysqlError(thrown, 'connecting');
     }
     const session = new Session(connection);
-    // Modes of the account would change how identifiers and padded text are read.
-    await session.rows(
-      "SET SESSION sql_mode = '', time_zone = '+00:00', autocommit = 1",
-      'setting up the session',
-    );
+    const doing = 'setting up the session';
+    for (const statement of SETUP) await session.rows(statement, doing);
+    for (const name of ['max_execution_time', 'max_statement_time'])
+      if ((await session.variable(name)) !== null) await session.rows(`SET SESSION ${name} = 0`, doing);
     return session;
   }
 

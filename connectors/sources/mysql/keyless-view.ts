@@ -61,7 +61,6 @@ export class KeylessView {
     const doing = 'copying a table without a key';
     try {
       await session.rows('SET SESSION net_write_timeout = 31536000', doing);
-      await session.rows('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', doing);
       if (server.flavor === 'mariadb') {
         await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT', doing);
         const status = new Map(

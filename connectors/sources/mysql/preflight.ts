@@ -118,10 +118,16 @@ async function privileges(session: Session, server: Server): Promise<readonly Fi
   const replicates = /ALL PRIVILEGES|REPLICATION SLAVE(?! ADMIN)|REPLICATION REPLICA/.test(everywhere);
   const findings: Finding[] = [];
   const grantee = quoteAccount(account);
+  const roles = grants.some((line) => / TO /.test(line) && !/ ON /.test(line));
   if (replicates) findings.push(ok('replication privilege', account));
   else
     findings.push({
-      ...problem('error', 'RS-MY-003', 'replication privilege', `${account} lacks REPLICATION SLAVE`),
+      ...problem(
+        roles ? 'warning' : 'error',
+        'RS-MY-003',
+        'replication privilege',
+        roles ? `not seen; ${account} may have it from a role` : `${account} lacks REPLICATION SLAVE`,
+      ),
       fix: `GRANT REPLICATION SLAVE ON *.* TO ${grantee};`,
     });
   try {

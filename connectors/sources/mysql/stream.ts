@@ -183,7 +183,7 @@ export class MysqlStream implements TransactionHost {
   }
 
   rewritten(name: TableName): void {
-    if (this.#plan.captured(name) === null) return;
+    if (this.#plan.captured(name) === null || this.#options.snapshot === 'never') return;
     const key = tableKey(name);
     if (this.#chunk !== null && tableKey(this.#chunk.table) === key) this.#chunk = null;
     if (this.#view !== null && tableKey(this.#view.table) === key) this.#dropView();
