@@ -22,6 +22,7 @@ export class PlaceTracker {
   readonly #floor: { readonly place: BinlogPlace; readonly fileBegan: number | null } | null;
   #file: string;
   #offset: number;
+  #begin: number;
   /** When the server began the file, in seconds since 1970; null before its format description came. */
   #fileBegan: number | null;
 
@@ -32,6 +33,7 @@ export class PlaceTracker {
   constructor(start: BinlogPlace, fileBegan: number | null, floor: boolean) {
     this.#file = start.file;
     this.#offset = start.offset;
+    this.#begin = start.offset;
     this.#fileBegan = fileBegan;
     this.#floor = floor ? { place: start, fileBegan } : null;
   }
@@ -39,6 +41,11 @@ export class PlaceTracker {
   get place(): BinlogPlace {
     const place = { file: this.#file, offset: this.#offset };
     return this.#below(place) ? this.#floor!.place : place;
+  }
+
+  /** Where the last event that counts begins. */
+  get begin(): BinlogPlace {
+    return { file: this.#file, offset: this.#begin };
   }
 
   /** Of the file of `place`. */
@@ -65,12 +72,15 @@ export class PlaceTracker {
         break;
     }
     if (FILE_HEADS.has(type) && end <= this.#offset) return;
+    const length = buffer.readUInt32LE(at + 9);
     if (end === 0) {
-      this.#offset += buffer.readUInt32LE(at + 9);
+      this.#begin = this.#offset;
+      this.#offset += length;
       return;
     }
     let offset = this.#offset - (this.#offset % TWO_32) + end;
     if (offset < this.#offset) offset += TWO_32;
+    this.#begin = offset - length;
     this.#offset = offset;
   }
 
@@ -123,15 +133,5 @@ export class Executed {
       this.#set.add(event.gtid);
     else return;
     this.#text = null;
-  }
-
-  has(event: BinlogEvent): boolean {
-    if (event.kind === 'gtid' && this.#set instanceof GtidSet)
-      return this.#set.has(event.uuid, event.tag, event.number);
-    return (
-      event.kind === 'mariadb-gtid' &&
-      this.#set instanceof MariadbGtidPosition &&
-      (this.#set.of(event.gtid.domain)?.sequence ?? -1n) >= event.gtid.sequence
-    );
   }
 }

@@ -62,8 +62,6 @@ export class MysqlStream implements TransactionHost {
   #dump: BinlogDump | null = null;
   #packets: readonly Packet[] = [];
   #packetAt = 0;
-  /** Where the packet at hand begins. */
-  #place: BinlogPlace;
   #chunk: Chunk | null = null;
   #view: KeylessView | null = null;
   /** Views that were no use, one after the other. */
@@ -91,7 +89,6 @@ export class MysqlStream implements TransactionHost {
     this.#start = start;
     this.#executed = new Executed(start.server.flavor, start.gtidSet);
     this.#tracker = new PlaceTracker(start.place, start.fileBegan, start.readUpToPlace);
-    this.#place = start.place;
     this.#idlePlace = start.place;
     this.#decoder = newDecoder(options, start.server);
     this.#again = new BinlogAgain(options, start.server, check);
@@ -165,7 +162,7 @@ export class MysqlStream implements TransactionHost {
   }
 
   place(): BinlogPlace {
-    return this.#place;
+    return this.#tracker.begin;
   }
 
   finished(gtid: BinlogEvent | null): void {
@@ -229,7 +226,6 @@ export class MysqlStream implements TransactionHost {
     const transactions = this.#transactions;
     while (this.#packetAt < this.#packets.length) {
       const packet = this.#packets[this.#packetAt++]!;
-      this.#place = this.#tracker.place;
       this.#tracker.packet(packet);
       const ended = transactions.ended;
       this.#decoder.decode(packet.buffer, packet.start + 1, packet.end);
