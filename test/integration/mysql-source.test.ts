@@ -1,5 +1,5 @@
 import type { Connection } from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createMysqlSource } from '../../connectors/sources/mysql/source.ts';
 import type { RawCell } from '../../src/model/cell.ts';
 import { Op } from '../../src/model/change.ts';
@@ -289,6 +289,42 @@ describe.each(MYSQL_RELEASES.map((release) => [release, noMysql(release)] as con
         expect(reader.largestBatchBytes).toBeLessThan(4 << 20);
         await client.query('SET GLOBAL net_write_timeout = DEFAULT');
         await reader.close();
+      },
+    );
+
+    it.skipIf(missing)(
+      'reads events of many packets, also after a pause, without a word on the console',
+      { timeout: 60_000 },
+      async () => {
+        await client.query(
+          'CREATE TABLE large (id int PRIMARY KEY, v longtext); SET GLOBAL max_allowed_packet = 67108864',
+        );
+        const writer = await server.client('shop');
+        const told = vi.spyOn(console, 'error').mockImplementation(() => {});
+        const reader = mysqlReader(mysqlOptions(server, ['large']));
+        await reader.until('the copy', () => reader.last?.phase === 'stream');
+        const release = Promise.withResolvers<void>();
+        reader.pause(release.promise);
+        const lengths = [17_000_000, 16_777_215, 34_000_000, 10];
+        for (const [id, length] of lengths.entries())
+          await writer.query("INSERT INTO large SELECT ?, REPEAT('x', ?)", [id, length]);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        release.resolve();
+        const held = (of: typeof reader): number[] =>
+          of
+            .rows('shop.large')
+            .sort((a, b) => Number(a[0]) - Number(b[0]))
+            .map((row) => (row[1] as string).length);
+        await reader.until('every row', () => reader.ops[Op.create] === 4);
+        expect(held(reader)).toEqual(lengths);
+        await reader.close();
+        const again = mysqlReader(mysqlOptions(server, ['large']));
+        await again.until('a copy of them', () => again.last?.phase === 'stream', 40_000);
+        expect(held(again)).toEqual(lengths);
+        await again.close();
+        expect(told.mock.calls).toEqual([]);
+        told.mockRestore();
+        await writer.end();
       },
     );
 

@@ -11,12 +11,15 @@ export interface Packet {
 
 /** What the driver hands to a command, and what is used of it: internals, held by test/unit/mysql/driver.test.ts. */
 interface DriverPacket {
+  readonly sequenceId: number;
   readonly buffer: Buffer;
   readonly offset: number;
   readonly end: number;
 }
 
 interface DriverConnection {
+  /** What the next packet must carry. */
+  sequenceId: number;
   addCommand(command: object): void;
   _resetSequenceId(): void;
   writePacket(packet: object): void;
@@ -26,6 +29,8 @@ interface DriverConnection {
 
 /** Header of a packet: Int24 length, Int8 sequence id (protocol documentation, "MySQL Packets"). */
 const HEADER_BYTES = 4;
+/** A packet of this length goes on in the next one. */
+const LARGEST_PACKET_BYTES = 0xff_ffff;
 const ERROR_PACKET = 0xff;
 
 /**
@@ -75,7 +80,11 @@ export class PacketStream {
           this.#driver.writePacket(outgoing(request));
           return false;
         }
-        return packet === undefined ? false : this.#take(packet, isLast);
+        if (packet === undefined) return false;
+        // A packet that was held back while paused has lost how many it was put together of.
+        const parts = 1 + Math.floor((packet.end - packet.offset) / LARGEST_PACKET_BYTES);
+        this.#driver.sequenceId = (packet.sequenceId + parts) & 0xff;
+        return this.#take(packet, isLast);
       },
     });
   }
