@@ -1,6 +1,8 @@
 import type { ColumnType } from '../model/type.ts';
 import { type CompiledMethod, type MaskResult, Mended, UNFIT, Unfit } from './method.ts';
 
+/** As Postgres has it (MAXDIM). */
+const DIMENSIONS_MAX = 6;
 /** Elements of one array text; more are no column that a person wrote. */
 const ELEMENTS_MAX = 1_000_000;
 
@@ -67,16 +69,29 @@ export function mapArray(text: string, map: (element: string) => MaskResult): Ma
   let masked = text.slice(0, start);
   let depth = 0;
   let elements = 0;
+  // What may come next: an element or array; also the end of an empty one; only a comma or an end.
+  let expected: 'value' | 'value or end' | 'comma or end' = 'value';
   for (let at = start; at < text.length; ) {
     const character = text[at]!;
-    if (character === '{' || character === '}' || character === ',') {
-      if (character === '{') depth++;
-      else if (character === '}' && --depth < 0) return UNFIT.malformed;
+    const isEnd = character === '}';
+    if (isEnd || character === ',') {
+      if (expected === 'value' || (expected === 'value or end' && !isEnd)) return UNFIT.malformed;
+      expected = isEnd ? 'comma or end' : 'value';
+      if (isEnd) depth--;
       masked += character;
       at++;
       if (depth === 0) return at === text.length ? masked : UNFIT.malformed;
       continue;
     }
+    if (expected === 'comma or end') return UNFIT.malformed;
+    if (character === '{') {
+      if (++depth > DIMENSIONS_MAX) return UNFIT.deep;
+      expected = 'value or end';
+      masked += character;
+      at++;
+      continue;
+    }
+    expected = 'comma or end';
     if (++elements > ELEMENTS_MAX) return UNFIT.range;
     const { value, end } = character === '"' ? quoted(text, at) : bare(text, at);
     if (end < 0) return UNFIT.malformed;

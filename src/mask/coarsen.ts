@@ -1,7 +1,7 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Column } from '../model/table.ts';
 import type { ColumnType } from '../model/type.ts';
-import { daysOf, formatDate, isInfinite, parseDate } from './calendar.ts';
+import { type CanonicalDate, daysOf, fitsType, formatDate, isInfinite, parseDate } from './calendar.ts';
 import { align, compareDecimal, type Decimal, floorDivide, formatDecimal, parseDecimal } from './decimal.ts';
 import { type CompiledMethod, type MaskResult, TEXT, UNFIT } from './method.ts';
 import type { DateUnit, MethodDocument } from './policy-document.ts';
@@ -47,7 +47,8 @@ function fitted(value: Decimal, inputScale: number, type: ColumnType): MaskResul
     if (units < least || units > most) return UNFIT.range;
   }
   if (type.kind === 'decimal' && type.precision !== null && type.scale !== null) {
-    if (scale > type.scale) return UNFIT.range;
+    // A negative scale (Postgres 15) rounds left of the point, and shows no digits right of it.
+    if (scale > Math.max(0, type.scale)) return UNFIT.range;
     const digits = String(units < 0n ? -units : units).length - scale;
     if (digits > type.precision - type.scale) return UNFIT.range;
   }
@@ -123,7 +124,7 @@ export function compileGeneralize(
       const { unit, oldestYear } = to;
       return {
         ...base,
-        transform: { kind: 'map', map: (value) => startOf(value, unit, oldestYear) },
+        transform: { kind: 'map', map: (value) => startOf(value, kind, unit, oldestYear) },
         type: column.type,
         description: {
           method: 'generalize',
@@ -159,28 +160,39 @@ function rangeOf(value: string, size: Decimal): MaskResult {
   return `[${show(start)},${show(start + step)})`;
 }
 
-function startOf(value: string, unit: DateUnit, oldestYear: number | null): MaskResult {
+function startOf(
+  value: string,
+  kind: 'date' | 'timestamp',
+  unit: DateUnit,
+  oldestYear: number | null,
+): MaskResult {
   const date = parseDate(value);
   if (date === null) return isInfinite(value) ? UNFIT.infinite : UNFIT.malformed;
   const zone = /[+-]\d\d(?::\d\d){0,2}$/.exec(date.time)?.[0] ?? '';
-  const midnight = date.time === '' ? '' : ` 00:00:00${zone}`;
-  if (oldestYear !== null && date.year < oldestYear) return formatDate(daysOf(oldestYear, 1, 1), midnight);
+  const tooOld = oldestYear !== null && date.year < oldestYear;
+  const days = tooOld ? daysOf(oldestYear, 1, 1) : firstDay(date, unit);
+  if (!fitsType(days, kind)) return UNFIT.range;
+  if (date.time === '') return formatDate(days, '');
+  const hour = unit === 'hour' && !tooOld ? date.time.slice(0, 3) : ' 00';
+  return formatDate(days, `${hour}:00:00${zone}`);
+}
+
+function firstDay(date: CanonicalDate, unit: DateUnit): number {
   switch (unit) {
     case 'hour':
-      return formatDate(date.days, `${date.time.slice(0, 3)}:00:00${zone}`);
     case 'day':
-      return formatDate(date.days, midnight);
+      return date.days;
     case 'week':
       // 1970-01-01 was a Thursday; ISO weeks begin on Monday.
-      return formatDate(date.days - ((((date.days + 3) % 7) + 7) % 7), midnight);
+      return date.days - ((((date.days + 3) % 7) + 7) % 7);
     case 'month':
-      return formatDate(daysOf(date.year, date.month, 1), midnight);
+      return daysOf(date.year, date.month, 1);
     case 'quarter':
-      return formatDate(daysOf(date.year, date.month - ((date.month - 1) % 3), 1), midnight);
+      return daysOf(date.year, date.month - ((date.month - 1) % 3), 1);
     case 'year':
-      return formatDate(daysOf(date.year, 1, 1), midnight);
+      return daysOf(date.year, 1, 1);
     case 'decade':
-      return formatDate(daysOf(Math.floor(date.year / 10) * 10, 1, 1), midnight);
+      return daysOf(Math.floor(date.year / 10) * 10, 1, 1);
   }
 }
 

@@ -1,21 +1,21 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { CustomAnswer, CustomFunction, CustomHost } from './custom.ts';
+import { State, THREAD, Word } from './custom-thread.ts';
 
 /** Starting a thread and compiling a module, in milliseconds. */
 const START_MS = 10_000;
 /** A function that hangs on this many values of one call is not asked for the rest of them. */
 const HANGS_MAX = 3;
-const HEAP_MB = 128;
-
-/** Words shared with the thread. */
-const Word = { state: 0, progress: 1 } as const;
-const State = { busy: 0, ready: 1 } as const;
+/** The thread's heap holds the values of one call, and their answers. */
+const CALL_VALUES_MAX = 4096;
+const CALL_CHARACTERS_MAX = 1_048_576;
+const HEAP_MB = 256;
 
 /**
  * Runs user modules, each in a thread of its own, in a context that has the language and nothing else: no imports, no
- * clock, no randomness, no files, no network, no console. A contract, enforced; not a wall against an author who means
- * harm. Calls are synchronous: the thread is waited for, and replaced when it does not answer in time.
+ * clock, no randomness, no files, no network, no console, no typed arrays (their memory is outside the thread's limit). A
+ * contract, enforced; not a wall against an author who means harm. Calls are synchronous: the thread is waited for, and replaced when it does not answer in time.
  */
 export const customWorkers: CustomHost = {
   load: (module, source, exported, timeoutMs) => new WorkerFunction(module, source, exported, timeoutMs),
@@ -39,22 +39,25 @@ class WorkerFunction implements CustomFunction {
   call(values: readonly string[]): readonly CustomAnswer[] {
     const answers: CustomAnswer[] = [];
     let hangs = 0;
+    let hung = -1;
     while (answers.length < values.length) {
-      if (hangs === HANGS_MAX) {
-        while (answers.length < values.length) answers.push({ kind: 'timeout' });
-        break;
+      const from = answers.length;
+      if (from === hung || hangs === 2 * HANGS_MAX || (hangs >= HANGS_MAX && from > hung)) {
+        answers.push({ kind: 'timeout' });
+        continue;
       }
-      const rest = values.slice(answers.length);
-      const outcome = this.#thread.ask(rest, this.#timeoutMs);
+      // Those before one that hung are asked again: their answers went down with the thread.
+      const outcome = this.#thread.ask(
+        values.slice(from, hung > from ? hung : endOfCall(values, from)),
+        this.#timeoutMs,
+      );
       if (outcome.kind === 'answers') {
-        answers.push(...outcome.answers);
+        for (const answer of outcome.answers) answers.push(answer);
         continue;
       }
       hangs++;
+      hung = from + outcome.at;
       this.#thread = this.#start();
-      // Those before the one that hung are asked again: their answers went down with the thread.
-      if (outcome.at > 0) answers.push(...this.call(rest.slice(0, outcome.at)));
-      answers.push({ kind: 'timeout' });
     }
     return answers;
   }
@@ -62,6 +65,15 @@ class WorkerFunction implements CustomFunction {
   #start(): Thread {
     return new Thread(this.#module, this.#source, this.#exported);
   }
+}
+
+/** As many values as one call may carry. */
+function endOfCall(values: readonly string[], from: number): number {
+  let characters = 0;
+  let end = from;
+  while (end < values.length && end - from < CALL_VALUES_MAX && characters < CALL_CHARACTERS_MAX)
+    characters += values[end++]!.length;
+  return end;
 }
 
 type Outcome =
@@ -107,7 +119,7 @@ class Thread {
     for (let seen = 0; ; ) {
       if (this.#wait(timeoutMs)) {
         const message = receiveMessageOnPort(this.#port)?.message as readonly CustomAnswer[] | undefined;
-        if (message !== undefined && message.length === values.length)
+        if (message !== undefined && message.length > 0 && message.length <= values.length)
           return { kind: 'answers', answers: message };
         this.#end();
         return { kind: 'hung', at: 0 };
@@ -130,51 +142,3 @@ class Thread {
     this.#port.close();
   }
 }
-
-/** The thread. Errors of the module are answered without their message, which may quote a value. */
-const THREAD = `
-const { workerData } = require('node:worker_threads');
-const vm = require('node:vm');
-const { port, shared, source, exported } = workerData;
-const answer = (message) => {
-  port.postMessage(message);
-  Atomics.store(shared, 0, 1);
-  Atomics.notify(shared, 0);
-};
-const context = vm.createContext(Object.create(null), { codeGeneration: { strings: false, wasm: false } });
-vm.runInContext(\`
-  for (const name of ['Date', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'WeakRef', 'FinalizationRegistry']) delete globalThis[name];
-  delete Math.random;
-\`, context);
-(async () => {
-  let called;
-  try {
-    const module = new vm.SourceTextModule(source, { context });
-    await module.link(() => { throw new Error('import'); });
-    await module.evaluate({ timeout: 5000 });
-    called = module.namespace[exported];
-  } catch (error) {
-    return answer(error instanceof SyntaxError || error?.name === 'SyntaxError' ? 'it has a syntax error' : error?.message === 'import' ? 'it imports another module; a mask function stands alone' : 'it fails while it is loaded');
-  }
-  if (typeof called !== 'function') return answer('it exports no such function');
-  const one = (value) => {
-    try {
-      const result = called(value);
-      if (typeof result === 'string' || result === null) return { kind: 'value', value: result };
-    } catch {}
-    return { kind: 'failed' };
-  };
-  port.on('message', (values) => {
-    const answers = [];
-    for (let i = 0; i < values.length; i++) {
-      Atomics.store(shared, 1, i);
-      answers.push(one(values[i]));
-    }
-    // Asked twice, a pure function answers the same.
-    const again = values.length === 0 ? null : one(values[0]);
-    if (again !== null && again.kind === 'value' && again.value !== answers[0].value) answers.fill({ kind: 'failed' });
-    answer(answers);
-  });
-  answer('loaded');
-})();
-`;

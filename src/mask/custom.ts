@@ -25,13 +25,15 @@ export function compileCustom(
   options: Extract<MethodDocument, { method: 'custom' }>,
   host: CustomHost,
   type: ColumnType,
+  isKey: boolean,
 ): CompiledMethod {
   const loaded = host.load(options.module, options.source, options.export, options.timeoutMs);
   const output = options.returns === 'text' ? TEXT : type;
   const judge = (answer: CustomAnswer): MaskResult => {
     if (answer.kind !== 'value') return answer.kind === 'timeout' ? UNFIT.timeout : UNFIT.function;
     const { value } = answer;
-    if (value === null) return null;
+    // A null in the key would make one row of many.
+    if (value === null) return isKey ? UNFIT.function : null;
     return value.isWellFormed() && (options.returns === 'text' || fitsType(value, type))
       ? value
       : UNFIT.function;

@@ -5,13 +5,23 @@ import { HmacSha256 } from './hmac.ts';
 import type { KeySpace } from './key-space.ts';
 import { type CompiledMethod, UNFIT } from './method.ts';
 
+/** Whose dates are moved together. */
+export interface DateEntity {
+  /** Of the column that names it. */
+  readonly index: number;
+  readonly column: string;
+  readonly space: KeySpace;
+  /** One text for all spellings that the column's own rule takes for one value. */
+  readonly spell: (value: string) => string;
+}
+
 /**
  * Moves all dates of one entity by one number of days, 1 to `maxDays` either way, that follows from the entity's value
  * under the key: distances between dates of an entity stay, and so do the times of day. Never by zero days.
  */
 export function compileDateShift(
   maxDays: number,
-  entity: { readonly index: number; readonly space: KeySpace; readonly column: string },
+  entity: DateEntity,
   column: Column,
   where: string,
 ): CompiledMethod {
@@ -28,7 +38,7 @@ export function compileDateShift(
       map: (value, by) => {
         const date = parseDate(value);
         if (date === null) return isInfinite(value) ? UNFIT.infinite : UNFIT.malformed;
-        const days = date.days + shiftOf(hmac, by, maxDays);
+        const days = date.days + shiftOf(hmac, entity.spell(by), maxDays);
         return fitsType(days, kind) ? formatDate(days, date.time) : UNFIT.range;
       },
     },

@@ -5,14 +5,18 @@ export interface Decimal {
 }
 
 const FORM = /^(-?)(\d{1,4000})(?:\.(\d{1,4000}))?(?:[eE]([+-]?\d{1,4}))?$/;
+/** A double ends at 1.8e308; seven characters of JSON (1e9999) must not become ten thousand. */
+const EXPONENT_MAX = 400;
 
-/** Text of an integer, decimal or float; null for NaN, infinity and what is no number. */
+/** Text of an integer, decimal or float; null for NaN, infinity, an exponent of four digits and what is no number. */
 export function parseDecimal(text: string): Decimal | null {
   const match = FORM.exec(text);
   if (match === null) return null;
+  const exponent = Number(match[4] ?? 0);
+  if (Math.abs(exponent) > EXPONENT_MAX) return null;
   const fraction = match[3] ?? '';
   const units = BigInt(`${match[2]}${fraction}`);
-  const scale = fraction.length - Number(match[4] ?? 0);
+  const scale = fraction.length - exponent;
   const signed = match[1] === '-' ? -units : units;
   return scale >= 0 ? { units: signed, scale } : { units: signed * 10n ** BigInt(-scale), scale: 0 };
 }

@@ -1,8 +1,9 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
-const INITIAL_CAPACITY = 4096;
+const CAPACITY = 65_536;
+const BYTES_MAX = CAPACITY - BLOCK_BYTES;
 
 /** `binary` is one character a byte (latin1): the cheapest way out of the hash function. */
 type Encoding = 'hex' | 'binary' | 'base64url';
@@ -13,13 +14,13 @@ type Encoding = 'hex' | 'binary' | 'base64url';
  */
 export class HmacSha256 {
   /** ipad, then the message. */
-  #inner: Buffer;
+  readonly #inner: Buffer;
   /** opad, then the inner digest. */
   readonly #outer: Buffer;
 
   constructor(key: Buffer) {
     if (key.length > BLOCK_BYTES) throw new RangeError('key longer than a block');
-    this.#inner = Buffer.alloc(INITIAL_CAPACITY);
+    this.#inner = Buffer.alloc(CAPACITY);
     this.#outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
     for (let i = 0; i < BLOCK_BYTES; i++) {
       const byte = key[i] ?? 0;
@@ -29,7 +30,7 @@ export class HmacSha256 {
   }
 
   digest(message: Uint8Array, encoding: Encoding): string {
-    this.#reserve(message.length);
+    if (message.length > BYTES_MAX) return this.#long(message, encoding);
     this.#inner.set(message, BLOCK_BYTES);
     return this.#finish(message.length, encoding);
   }
@@ -37,21 +38,25 @@ export class HmacSha256 {
   /** MAC of the UTF-8 of a text. */
   text(message: string, encoding: Encoding): string {
     // A UTF-16 unit takes at most three bytes of UTF-8.
-    this.#reserve(message.length * 3);
+    if (message.length * 3 > BYTES_MAX) return this.#long(message, encoding);
     return this.#finish(this.#inner.write(message, BLOCK_BYTES, 'utf8'), encoding);
   }
 
   #finish(messageBytes: number, encoding: Encoding): string {
-    const digest = hash('sha256', this.#inner.subarray(0, BLOCK_BYTES + messageBytes), 'binary');
-    this.#outer.write(digest, BLOCK_BYTES, DIGEST_BYTES, 'latin1');
-    return hash('sha256', this.#outer, encoding);
+    return this.#close(
+      hash('sha256', this.#inner.subarray(0, BLOCK_BYTES + messageBytes), 'binary'),
+      encoding,
+    );
   }
 
-  #reserve(messageBytes: number): void {
-    const needed = BLOCK_BYTES + messageBytes;
-    if (this.#inner.length >= needed) return;
-    const larger = Buffer.alloc(Math.max(needed, this.#inner.length * 2));
-    this.#inner.copy(larger, 0, 0, BLOCK_BYTES);
-    this.#inner = larger;
+  /** In two steps, so that no buffer of the longest message ever seen is kept. */
+  #long(message: string | Uint8Array, encoding: Encoding): string {
+    const inner = createHash('sha256').update(this.#inner.subarray(0, BLOCK_BYTES));
+    return this.#close(inner.update(message).digest('binary'), encoding);
+  }
+
+  #close(digest: string, encoding: Encoding): string {
+    this.#outer.write(digest, BLOCK_BYTES, DIGEST_BYTES, 'latin1');
+    return hash('sha256', this.#outer, encoding);
   }
 }

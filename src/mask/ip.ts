@@ -10,7 +10,7 @@ import { type CompiledMethod, type MaskResult, TEXT, UNFIT } from './method.ts';
  * 2002): two addresses that share k first bits share exactly k after. So networks stay recognisable as networks, and
  * who knows some addresses learns about their neighbours: a trade, not a secret.
  */
-export function compileIp(space: KeySpace, column: Column, where: string): CompiledMethod {
+export function compileIp(space: KeySpace, column: Column, where: string, exact: boolean): CompiledMethod {
   const network = column.sourceType === 'cidr';
   const isAddress = network || column.sourceType === 'inet';
   if (!isAddress && column.type.kind !== 'text')
@@ -24,6 +24,9 @@ export function compileIp(space: KeySpace, column: Column, where: string): Compi
     if (rest.length > 0 || (length !== undefined && !/^\d{1,3}$/.test(length))) return UNFIT.foreign;
     const words = parseIp(address!);
     if (words === null) return UNFIT.foreign;
+    // A text can spell one address in many ways.
+    if (exact && !isAddress && formatIp(words) + (length === undefined ? '' : `/${length}`) !== value)
+      return UNFIT.foreign;
     const bits = words.length * 32;
     const prefix = length === undefined ? bits : Number(length);
     if (prefix > bits) return UNFIT.foreign;

@@ -11,17 +11,22 @@ import { DOMAIN_FLOOR } from './domain-floor.ts';
 import { valueOrNull } from './fpe.ts';
 import type { KeySpace } from './key-space.ts';
 import { type CompiledMethod, type MaskResult, UNFIT } from './method.ts';
+import { unpad } from './normalize.ts';
 import { RankCipher } from './rank-cipher.ts';
 
 /** Lengths of national numbers that the numbering plans of a calling code know. */
 type PossibleLengths = ReadonlyMap<string, ReadonlySet<number>>;
+
+/** Most first digits keep their meaning: so many steps without one that does have a chance below 2^-64. */
+const STEPS_MAX = 422;
 
 /** Digits, the plus, and what people write between. */
 const FORM = /^\+?[\d\s().\-/]{5,40}$/;
 
 /**
  * Phone numbers: calling code, length and punctuation stay, the national number is permuted by FF1 among the numbers of
- * its length that do not begin with 0. Length decides whether a number is possible, so possible numbers stay possible.
+ * its length that do not begin with 0 and, written without a plus, are read as they are written. Length decides whether
+ * a number is possible, so possible numbers stay possible.
  * Written nationally or internationally, one number has one token, given the country.
  */
 export function compilePhone(
@@ -52,7 +57,8 @@ export function compilePhone(
   const apply = (value: string, direction: 'encrypt' | 'decrypt'): MaskResult => {
     const text = value.trim();
     if (!FORM.test(text)) return UNFIT.foreign;
-    const number = text.startsWith('+') ? international(text, lengths) : national(text, country, lengths);
+    const read = text.startsWith('+') ? international : national;
+    const number = read(text, country, lengths);
     if (number === null) return UNFIT.foreign;
     const zeros = /^0*/.exec(number.national)![0].length;
     const significant = number.national.slice(zeros);
@@ -60,14 +66,26 @@ export function compilePhone(
     const size = 9n * 10n ** BigInt(Math.max(0, significant.length - 1));
     if (significant.length === 0 || size < DOMAIN_FLOOR) return UNFIT.short;
     const least = size / 9n;
-    const masked = cipherOf(number.code, zeros, significant.length, size)[direction](
-      BigInt(significant) - least,
-    );
-    if (masked === null) return UNFIT.range;
-    return withLastDigits(value, String(masked + least));
+    const cipher = cipherOf(number.code, zeros, significant.length, size);
+    let rank = BigInt(significant) - least;
+    for (let steps = 0; steps < STEPS_MAX; steps++) {
+      const masked = cipher[direction](rank);
+      if (masked === null) break;
+      rank = masked;
+      const digits = String(masked + least);
+      const written = withLastDigits(text, digits);
+      // Written nationally, other digits can mean another prefix: then the walk goes on, until it is read as written.
+      const again = read === international ? null : national(written, country, lengths);
+      if (
+        read === international ||
+        (again?.code === number.code && again.national === '0'.repeat(zeros) + digits)
+      )
+        return text === value ? written : value.replace(text, () => written);
+    }
+    return UNFIT.range;
   };
   return {
-    transform: { kind: 'map', map: (value) => apply(value, 'encrypt') },
+    transform: { kind: 'map', map: (value) => apply(type.padded ? unpad(value) : value, 'encrypt') },
     type: { kind: 'text', maxLength: type.maxLength, padded: false },
     injective: true,
     reversible: true,
@@ -82,7 +100,7 @@ interface PhoneNumber {
 }
 
 /** Calling codes are prefix-free, of one to three digits (ITU-T E.164). */
-function international(text: string, lengths: PossibleLengths): PhoneNumber | null {
+function international(text: string, _country: string | null, lengths: PossibleLengths): PhoneNumber | null {
   const digits = text.replace(/\D/g, '');
   for (let width = 1; width <= 3; width++) {
     const code = digits.slice(0, width);
@@ -137,5 +155,5 @@ function possibleLengths(): PossibleLengths {
 
 /** A number with a plus, of a length that its calling code knows. */
 export function isPossibleInternational(text: string): boolean {
-  return FORM.test(text) && international(text, possibleLengths()) !== null;
+  return FORM.test(text) && international(text, null, possibleLengths()) !== null;
 }

@@ -7,6 +7,7 @@ import type { ColumnType } from '../model/type.ts';
 import { type ColumnMask, handleColumn } from './column-mask.ts';
 import { compileMethod, type MethodContext } from './compile-method.ts';
 import type { CustomHost } from './custom.ts';
+import type { DateEntity } from './date-shift.ts';
 import type { HmacSha256 } from './hmac.ts';
 import { KeySpace } from './key-space.ts';
 import { KeyTagger } from './key-tagger.ts';
@@ -14,7 +15,8 @@ import type { MaskKeys } from './keys.ts';
 import { makeLeakGuard } from './leak-guard.ts';
 import { TableMasker } from './masker.ts';
 import type { CompiledMethod } from './method.ts';
-import type { ColumnRule, PolicyDocument, Rule } from './policy-document.ts';
+import { normalizeValue, unpad } from './normalize.ts';
+import type { ColumnRule, Normalizer, PolicyDocument, Rule } from './policy-document.ts';
 
 /** How many of the captured columns the policy decides. */
 export interface PolicyCoverage {
@@ -267,12 +269,7 @@ export class CompiledPolicy {
     });
   }
 
-  #entity(
-    by: string,
-    entity: string | null,
-    table: TableSchema,
-    where: string,
-  ): { readonly index: number; readonly space: KeySpace; readonly column: string } {
+  #entity(by: string, entity: string | null, table: TableSchema, where: string): DateEntity {
     const names = table.columns.map((column) => column.name);
     const index = names.indexOf(by);
     if (index < 0) {
@@ -285,14 +282,21 @@ export class CompiledPolicy {
         detail: `${where}: \`${by}\` is neither part of the row key nor of a short type; a source leaves such a column out when it did not change`,
       });
     }
+    const { type } = table.columns[index]!;
     const rule = this.#rule(table, table.columns[index]!);
+    const steps = rule === undefined ? [] : spellingsOf(this.#resolve(rule, where).method);
     const space =
       entity !== null
         ? `entity:${entity}`
         : rule?.kind === 'domain'
           ? `domain:${rule.domain}`
           : this.#ownSpace(`${displayName(table)}.${by}`);
-    return { index, space: this.#space(space), column: by };
+    return {
+      index,
+      space: this.#space(space),
+      column: by,
+      spell: (value) => normalizeValue(type.kind === 'text' && type.padded ? unpad(value) : value, steps),
+    };
   }
 
   #refuseUnknownNames(tables: readonly TableSchema[]): void {
@@ -326,6 +330,12 @@ const ALWAYS_SENT: ReadonlySet<ColumnType['kind']> = new Set([
   'timestamp',
   'enum',
 ]);
+
+/** What the rule of an entity's own column takes for one value, its dates take for one entity. */
+function spellingsOf(rule: Rule): readonly Normalizer[] {
+  if (rule.method === 'token' || rule.method === 'fpe') return rule.normalize;
+  return rule.method === 'email' ? ['trim', 'lower'] : [];
+}
 
 /** What decides the masked value, without what decides about values that cannot be masked. */
 function sameValues(method: CompiledMethod): string {

@@ -1,6 +1,6 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { ColumnType } from '../model/type.ts';
-import { parseDate } from './calendar.ts';
+import { fitsType as fitsCalendar, parseDate } from './calendar.ts';
 import { JsonCursor } from './json-text.ts';
 import type { CompiledMethod } from './method.ts';
 
@@ -58,20 +58,38 @@ export function shapeOf(type: ColumnType): string | null {
   }
 }
 
-/** Whether a text can be read as the type; where the notation is the source's own affair, only plain forms pass. */
+const WHOLE_NUMBER = /^-?(?:0|[1-9]\d{0,19})$/;
+const PLAIN_NUMBER = /^(-?)(0|[1-9]\d{0,999})(?:\.(\d{1,999}))?$/;
+const FLOAT = /^-?(?:0|[1-9]\d{0,399})(?:\.\d{1,400})?(?:e[+-]?\d{1,3})?$/;
+const CLOCK = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$/;
+const ZONE = /[+-]\d\d(?::\d\d){0,2}$/;
+const INTERVAL =
+  /^(?!$)(?:-?\d{1,9} (?:years?|mons?|days?)(?: (?=.)|$)){0,3}(?:-?\d{2,9}:\d\d:\d\d(?:\.\d{1,6})?)?$/;
+
+/** Whether a text is a value of the type in canonical notation, and within its range. */
 export function fitsType(constant: string, type: ColumnType): boolean {
   switch (type.kind) {
     case 'int':
-      return /^-?\d{1,20}$/.test(constant);
+      return WHOLE_NUMBER.test(constant) && fitsBits(BigInt(constant), type);
     case 'decimal':
+      return fitsDigits(constant, type.precision, type.scale);
     case 'float':
-      return /^-?\d+(\.\d+)?$/.test(constant);
+      return FLOAT.test(constant) && Number.isFinite(fround(Number(constant), type.bits));
     case 'boolean':
       return constant === 't' || constant === 'f';
-    case 'date':
-      return parseDate(constant)?.time === '';
-    case 'timestamp':
-      return (parseDate(constant)?.time ?? '') !== '';
+    case 'date': {
+      const date = parseDate(constant);
+      return date?.time === '' && fitsCalendar(date.days, 'date');
+    }
+    case 'timestamp': {
+      const date = parseDate(constant);
+      if (date === null || !fitsCalendar(date.days, 'timestamp')) return false;
+      return date.time.startsWith(' ') && fitsClock(date.time.slice(1), type.withZone);
+    }
+    case 'time':
+      return fitsClock(constant, type.withZone);
+    case 'interval':
+      return INTERVAL.test(constant);
     case 'json':
       return isJson(constant);
     case 'bytes':
@@ -84,9 +102,29 @@ export function fitsType(constant: string, type: ColumnType): boolean {
       return type.maxLength === null || [...constant].length <= type.maxLength;
     case 'other':
       return true;
-    default:
+    case 'array':
       return false;
   }
+}
+
+function fitsBits(number: bigint, type: Extract<ColumnType, { kind: 'int' }>): boolean {
+  return number === (type.unsigned ? BigInt.asUintN(type.bits, number) : BigInt.asIntN(type.bits, number));
+}
+
+function fitsDigits(constant: string, precision: number | null, scale: number | null): boolean {
+  const match = PLAIN_NUMBER.exec(constant);
+  if (match === null) return false;
+  if (precision === null || scale === null) return true;
+  const [, , whole, fraction = ''] = match;
+  return fraction.length <= Math.max(0, scale) && (whole === '0' ? 0 : whole!.length) <= precision - scale;
+}
+
+function fround(number: number, bits: 32 | 64): number {
+  return bits === 32 ? Math.fround(number) : number;
+}
+
+function fitsClock(time: string, withZone: boolean): boolean {
+  return ZONE.test(time) === withZone && CLOCK.test(time.replace(ZONE, ''));
 }
 
 function isJson(text: string): boolean {

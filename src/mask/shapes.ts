@@ -4,6 +4,7 @@ import type { ColumnType } from '../model/type.ts';
 import { compileFpe, valueOrNull } from './fpe.ts';
 import type { KeySpace } from './key-space.ts';
 import { type CompiledMethod, type MaskResult, TEXT, UNFIT } from './method.ts';
+import { unpad } from './normalize.ts';
 import type { MethodDocument } from './policy-document.ts';
 import { RankCipher } from './rank-cipher.ts';
 
@@ -33,7 +34,7 @@ export function compilePan(
     },
     space,
     // A column too narrow for a card number is refused by its number of digits, not by its width.
-    TEXT,
+    { kind: 'text', maxLength: null, padded: type.kind === 'text' && type.padded },
     where,
   );
   return {
@@ -50,7 +51,7 @@ export function compilePan(
   };
 }
 
-const SSN = /^(\d{3})([- ]?)(\d{2})\2(\d{4})$/;
+const SSN = /^(\s*)(\d{3})([- ]?)(\d{2})\3(\d{4})(\s*)$/;
 /** Areas 001-665 and 667-899, groups 01-99, serials 0001-9999 (SSA, POMS RM 10201.035). */
 const SSN_SIZE = 898n * 99n * 9999n;
 
@@ -58,9 +59,9 @@ export function compileSsn(space: KeySpace, type: ColumnType, where: string): Co
   requireText('us_ssn', type, where);
   const cipher = new RankCipher(space.secret('fpe', 32), SSN_SIZE, Buffer.from('us_ssn'));
   const apply = (value: string, direction: Direction): MaskResult => {
-    const match = SSN.exec(value.trim());
+    const match = SSN.exec(value);
     if (match === null) return UNFIT.foreign;
-    const [area, group, serial] = [Number(match[1]), Number(match[3]), Number(match[4])];
+    const [area, group, serial] = [Number(match[2]), Number(match[4]), Number(match[5])];
     if (area === 0 || area === 666 || area > 899 || group === 0 || serial === 0) return UNFIT.foreign;
     const rank = ((area > 666 ? area - 2 : area - 1) * 99 + group - 1) * 9999 + serial - 1;
     const masked = cipher[direction](BigInt(rank));
@@ -69,8 +70,8 @@ export function compileSsn(space: KeySpace, type: ColumnType, where: string): Co
     const a = Math.floor(number / (99 * 9999)) + 1;
     const g = (Math.floor(number / 9999) % 99) + 1;
     const digits = (part: number, width: number): string => String(part).padStart(width, '0');
-    const between = match[2]!;
-    return `${digits(a >= 666 ? a + 1 : a, 3)}${between}${digits(g, 2)}${between}${digits((number % 9999) + 1, 4)}`;
+    const [, before, , between, , , after] = match;
+    return `${before}${digits(a >= 666 ? a + 1 : a, 3)}${between}${digits(g, 2)}${between}${digits((number % 9999) + 1, 4)}${after}`;
   };
   return shaped('us_ssn', space, type, apply);
 }
@@ -91,7 +92,12 @@ interface BbanForm {
  * IBANs (ISO 13616): country and length stay, the account part is permuted within the classes of characters that the
  * country's registry entry gives each place, the check digits are made anew. National check digits do not stay right.
  */
-export function compileIban(space: KeySpace, type: ColumnType, where: string): CompiledMethod {
+export function compileIban(
+  space: KeySpace,
+  type: ColumnType,
+  where: string,
+  exact: boolean,
+): CompiledMethod {
   requireText('iban', type, where);
   const forms = new Map<string, BbanForm | null>();
   const formOf = (country: string): BbanForm | null => {
@@ -104,6 +110,7 @@ export function compileIban(space: KeySpace, type: ColumnType, where: string): C
   };
   const apply = (value: string, direction: Direction): MaskResult => {
     const iban = value.replaceAll(' ', '').toUpperCase();
+    if (exact && value !== value.toUpperCase()) return UNFIT.foreign;
     if (!/^[A-Z]{2}\d{2}[A-Z0-9]{10,30}$/.test(iban)) return UNFIT.foreign;
     const country = iban.slice(0, 2);
     const form = formOf(country);
@@ -164,8 +171,15 @@ function spacedLike(original: string, compact: string): string {
 
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/;
 
+const UUID_CHARACTERS = 36;
+
 /** An HMAC in the form of a UUID of version 8 (RFC 9562 §5.8): 122 bits, irreversible. */
-export function compileUuid(space: KeySpace, type: ColumnType, where: string): CompiledMethod {
+export function compileUuid(
+  space: KeySpace,
+  type: ColumnType,
+  where: string,
+  exact: boolean,
+): CompiledMethod {
   if (type.kind !== 'uuid') requireText('uuid', type, where);
   const hmac = space.hmac();
   return {
@@ -174,6 +188,7 @@ export function compileUuid(space: KeySpace, type: ColumnType, where: string): C
       map: (value) => {
         const lower = value.trim().toLowerCase();
         if (!UUID.test(lower)) return UNFIT.foreign;
+        if (exact && (value !== lower || value.length !== UUID_CHARACTERS)) return UNFIT.foreign;
         const hex = hmac.text(`uuid\0${lower.replaceAll('-', '')}`, 'hex');
         const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 3];
         return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
@@ -189,17 +204,23 @@ export function compileUuid(space: KeySpace, type: ColumnType, where: string): C
 const LOCAL_DIGITS = 24;
 const HOST_DIGITS = 12;
 const HOSTS_REMEMBERED = 4096;
+/** Labels of letters, digits and dashes, the last one of letters (RFC 1123 §2.1, RFC 5890 for other scripts). */
+const HOST =
+  /^(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?\.){1,16}(?:[\p{L}\p{M}]{2,63}|xn--[a-z\d-]{2,59})$/u;
 
 /**
  * An address of the same form: the part before the @ becomes 96 bits of HMAC over the whole address, the part after
  * it stays, is replaced, or becomes a token under the reserved domain `example` (RFC 2606). Case and outer spaces do not
  * matter.
+ *
+ * @param exact for keys: only one spelling of an address, so that two rows cannot become one
  */
 export function compileEmail(
   host: 'token' | 'keep' | { readonly replace: string },
   space: KeySpace,
   type: ColumnType,
   where: string,
+  exact: boolean,
 ): CompiledMethod {
   requireText('email', type, where);
   const hmac = space.hmac();
@@ -220,9 +241,12 @@ export function compileEmail(
       kind: 'map',
       map: (value) => {
         const address = value.trim().toLowerCase();
+        if (exact && address !== value) return UNFIT.foreign;
         const at = address.lastIndexOf('@');
         if (at < 1 || at > 64 || at === address.length - 1 || address.length > 320) return UNFIT.foreign;
         if (/[\s\0]/.test(address) || !address.isWellFormed()) return UNFIT.foreign;
+        // What is kept must be a host, not whatever somebody wrote after an @.
+        if (host === 'keep' && !HOST.test(address.slice(at + 1))) return UNFIT.foreign;
         return `${hmac.text(`email\0${address}`, 'hex').slice(0, LOCAL_DIGITS)}@${hostOf(address.slice(at + 1))}`;
       },
     },
@@ -239,8 +263,9 @@ function shaped(
   type: ColumnType,
   apply: (value: string, direction: Direction) => MaskResult,
 ): CompiledMethod {
+  const padded = type.kind === 'text' && type.padded;
   return {
-    transform: { kind: 'map', map: (value) => apply(value, 'encrypt') },
+    transform: { kind: 'map', map: (value) => apply(padded ? unpad(value) : value, 'encrypt') },
     type: textOf(type),
     injective: true,
     reversible: true,

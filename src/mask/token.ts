@@ -5,20 +5,24 @@ import { type CompiledMethod, type MaskResult, TEXT, UNFIT } from './method.ts';
 import { normalizeValue, unpad } from './normalize.ts';
 import type { MethodDocument, Normalizer, TokenAlphabet } from './policy-document.ts';
 
-/** Characters and bits a character; digits and alphanumeric are drawn from the whole digest, base by base. */
-const alphabets: Readonly<Record<TokenAlphabet, { readonly characters: string; readonly bits: number }>> = {
-  base64url: { characters: '', bits: 6 },
-  hex: { characters: '', bits: 4 },
-  base32: { characters: 'abcdefghijklmnopqrstuvwxyz234567', bits: 5 },
+/**
+ * Characters, bits a character, and the most characters that a digest of 256 bits fills. What is drawn from it base by
+ * base leaves 64 bits over, so that the bias is below 2^-64.
+ */
+const alphabets: Readonly<
+  Record<TokenAlphabet, { readonly characters: string; readonly bits: number; readonly most: number }>
+> = {
+  base64url: { characters: '', bits: 6, most: 43 },
+  hex: { characters: '', bits: 4, most: 64 },
+  base32: { characters: 'abcdefghijklmnopqrstuvwxyz234567', bits: 5, most: 38 },
   alphanumeric: {
     characters: '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz',
     bits: Math.log2(62),
+    most: 32,
   },
-  digits: { characters: '0123456789', bits: Math.log2(10) },
+  digits: { characters: '0123456789', bits: Math.log2(10), most: 57 },
 };
 
-/** A digest has 256 bits; what is drawn base by base leaves 64 of them over, so that the bias is below 2^-64. */
-const DRAWN_BITS_MAX = 192;
 const DEFAULT_BITS = 128;
 /** Below this a token of a key column is not safe from collisions: 2^32 values would meet one. */
 const KEY_BITS_MIN = 64;
@@ -42,8 +46,9 @@ export function compileToken(
   const { normalize, prefix, alphabet = 'base64url' } = options;
   const length = options.length ?? Math.ceil(DEFAULT_BITS / alphabets[alphabet].bits);
   const bits = Math.floor(length * alphabets[alphabet].bits);
-  const most = alphabet === 'base64url' || alphabet === 'hex' ? 256 : DRAWN_BITS_MAX;
-  if (bits > most + 6) throw unsuitable(where, `${length} characters need ${bits} bits, there are ${most}`);
+  const { most } = alphabets[alphabet];
+  if (length > most)
+    throw unsuitable(where, `a digest fills ${most} characters of ${alphabet}, not ${length}`);
   if (bits < BITS_MIN)
     throw unsuitable(where, `${length} characters carry ${bits} bits; ${BITS_MIN} is the least`);
   if (isKey && bits < KEY_BITS_MIN) {
@@ -103,12 +108,19 @@ function drawing(alphabet: TokenAlphabet, length: number): (digest: string) => s
   };
 }
 
+const FALLBACK_PREFIX = 'tok_';
+export const FALLBACK_CHARACTERS = FALLBACK_PREFIX.length + 22;
+
 /** The token that stands for a value which a format-preserving method cannot take (`short: hash`, `foreign: hash`). */
 export function fallbackToken(space: KeySpace): (value: string) => string {
   const hmac = space.hmac();
-  // JSON writes a lone surrogate as an escape, so that different values stay different.
-  return (value) =>
-    `tok_${hmac.text(value.isWellFormed() ? value : JSON.stringify(value), 'base64url').slice(0, 22)}`;
+  return (value) => {
+    // No UTF-8 begins with 0xff: what has lone surrogates is apart from every text that has none.
+    const digest = value.isWellFormed()
+      ? hmac.text(value, 'base64url')
+      : hmac.digest(Buffer.concat([Uint8Array.of(0xff), Buffer.from(value, 'utf16le')]), 'base64url');
+    return FALLBACK_PREFIX + digest.slice(0, 22);
+  };
 }
 
 function unsuitable(where: string, why: string): RowsealError {
