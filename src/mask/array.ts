@@ -16,6 +16,7 @@ export function elementWise(
     type: { kind: 'array', element: element.type.kind === 'array' ? type.element : element.type },
     injective: element.injective,
     reversible: element.reversible,
+    hidden: elementsOf,
     description: { ...element.description, each: true },
   };
   const { reverse } = element;
@@ -102,6 +103,16 @@ export function mapArray(text: string, map: (element: string) => MaskResult): Ma
     at = end;
   }
   return UNFIT.malformed;
+}
+
+/** The elements of an array text, as far as it is one. */
+function elementsOf(text: string): readonly string[] {
+  const elements: string[] = [];
+  mapArray(text, (element) => {
+    elements.push(element);
+    return null;
+  });
+  return elements;
 }
 
 interface Element {

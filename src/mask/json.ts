@@ -50,6 +50,7 @@ export function compileJson(
         }
       },
     },
+    hidden: (value) => hiddenIn(value, root),
     type,
     injective: false,
     reversible: false,
@@ -191,6 +192,41 @@ class JsonWalk {
       return encoded(result.value, asNumber);
     }
     return encoded(result, asNumber);
+  }
+}
+
+/** Strings and numbers at places that are denied or masked, in a document; none where it is not well-formed. */
+function hiddenIn(text: string, root: Node): readonly string[] {
+  const cursor = new JsonCursor(text);
+  const found: string[] = [];
+  // null: everything below is hidden.
+  const walk = (node: Node | null, depth: number): void => {
+    if (node?.rule?.text.transform.kind === 'keep') {
+      cursor.skip(depth);
+      return;
+    }
+    const open = node?.rule === null ? node : null;
+    switch (cursor.next()) {
+      case 'object':
+        cursor.members(depth, (name) => walk(open?.members.get(name) ?? open?.anyMember ?? null, depth + 1));
+        break;
+      case 'array':
+        cursor.elements(depth, () => walk(open?.element ?? null, depth + 1));
+        break;
+      case 'string':
+        found.push(cursor.string());
+        break;
+      default:
+        found.push(cursor.scalar());
+    }
+  };
+  try {
+    walk(root, 0);
+    cursor.end();
+    return found;
+  } catch (defect) {
+    if (defect instanceof JsonDefect) return [];
+    throw defect;
   }
 }
 

@@ -113,15 +113,27 @@ const cases: readonly Case[] = [
     value: (i) => digits(i, 16),
     limit: 8,
   },
-  { name: 'phone, with a plus', rule: { method: 'phone', country: null }, value: (i) => `+4930${digits(i, 8)}` },
-  { name: 'phone, national', rule: { method: 'phone', country: 'US' }, value: (i) => `(202) 555-${digits(i, 4)}` },
+  {
+    name: 'phone, with a plus',
+    rule: { method: 'phone', country: null },
+    value: (i) => `+4930${digits(i, 8)}`,
+  },
+  {
+    name: 'phone, national',
+    rule: { method: 'phone', country: 'US' },
+    value: (i) => `(202) 555-${digits(i, 4)}`,
+  },
   { name: 'email', rule: { method: 'email', host: 'token' }, value: email, limit: 2 },
   {
     name: 'iban',
     rule: { method: 'iban' },
     value: () => 'DE89370400440532013000',
   },
-  { name: 'us_ssn', rule: { method: 'us_ssn' }, value: (i) => `123-45-${String(1 + (i % 9999)).padStart(4, '0')}` },
+  {
+    name: 'us_ssn',
+    rule: { method: 'us_ssn' },
+    value: (i) => `123-45-${String(1 + (i % 9999)).padStart(4, '0')}`,
+  },
   {
     name: 'uuid',
     rule: { method: 'uuid' },
@@ -334,7 +346,12 @@ export function guardCosts(rounds: number): readonly GuardCost[] {
     ...names.map((name) => [name, TEXT, 'text'] as const),
   ]);
   const token: Rule = { method: 'token', normalize: [], prefix: 'tok_' };
-  const rules: Record<string, Rule> = { id: { method: 'keep' }, full_name: token, email: token, phone: token };
+  const rules: Record<string, Rule> = {
+    id: { method: 'keep' },
+    full_name: token,
+    email: token,
+    phone: token,
+  };
   for (const name of names) rules[name] = { method: 'keep' };
   const without = masker(table, rules);
   const every = masker(table, rules, { oneIn: 1, action: 'alert', except: new Set() });

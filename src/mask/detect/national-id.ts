@@ -14,7 +14,7 @@ type Writing = 'digits' | 'lettered';
 /**
  * In text only where the way of writing, or the check digits, leave little to chance.
  *
- * @param lead what all ways of writing begin with: most words and numbers are passed over at once
+ * @param lead the characters that all ways of writing begin with
  */
 function finderOf(writing: Writing, needs: number, lead: string): TextFinder {
   const written = nationalIdSchemes.flatMap((scheme) => {
@@ -25,7 +25,7 @@ function finderOf(writing: Writing, needs: number, lead: string): TextFinder {
   return patternFinder(
     'national_id',
     needs,
-    new RegExp(`(?=[\\dA-Z])(?<!\\w)(?=${lead})(?<!\\.|[\\dA-Za-z]-)(?:${sources})(?!\\w|[.-]\\d)`, 'g'),
+    new RegExp(`${lead}(?<!\\w.)(?<!\\..|[\\dA-Za-z]-.)(?<=(?=(?<found>${sources})(?!\\w|[.-]\\d)).)`, 'g'),
     whole((match) => {
       const bare = bareOf(match);
       return written.some(
@@ -36,8 +36,8 @@ function finderOf(writing: Writing, needs: number, lead: string): TextFinder {
 }
 
 export const nationalIdFinders: readonly TextFinder[] = [
-  finderOf('digits', Hint.nineTogether, '\\d{1,8}[ ./+-]\\d|\\d{15}'),
-  finderOf('lettered', Hint.capital | Hint.sixDigits, '[A-Z]{1,6}-? ?\\d|[A-Z]{3} [A-Z]{3}|\\d[\\d .-]{5}'),
+  finderOf('digits', Hint.grouped, '\\d'),
+  finderOf('lettered', Hint.lettered, '[\\dA-Z]'),
 ];
 
 /** Without what people write between; a plus in front is part of a phone number, one between a century (Nordic). */

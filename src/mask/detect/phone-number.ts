@@ -32,7 +32,7 @@ function isTrunk(value: string): boolean {
 
 export const phoneFinder = patternFinder(
   'phone',
-  Hint.sevenTogether,
+  Hint.grouped,
   /(?<![\w+.]|[\dA-Za-z][-/])(?:\+\d(?:[ .()/-]{0,2}\d){6,14}|(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}|\(0\d{1,5}\) ?\d{2,8}(?:[ -]\d{2,4}){0,3}|0\d{1,4}([ .-])\d{2,4}(?:\1\d{2,4}){1,4})(?![\w]|[.,-]\d| \d)/g,
   whole((match) => isPhone(match)),
 );

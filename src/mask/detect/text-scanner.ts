@@ -70,9 +70,8 @@ export class TextScanner {
     this.#finders = finders.filter((finder) => wanted.has(finder.class));
   }
 
-  /** The class of something found, the most telling first; null: nothing. */
-  has(text: string): TextClass | null {
-    const hints = hintsOf(text);
+  /** The class of something found, the most telling first; null: nothing. @param hints of the text, where known */
+  has(text: string, hints: number = hintsOf(text)): TextClass | null {
     if (hints === 0) return null;
     for (const finder of this.#finders) {
       if ((finder.needs & hints) === finder.needs && finder.next(text, 0) !== null)
