@@ -366,8 +366,18 @@ export function guardCosts(rounds: number): readonly GuardCost[] {
         ...make(i),
       ]).flat(),
     );
-    const bare = cost(rounds, ROWS, () => without.mask(run));
-    const guarded = cost(rounds, ROWS, () => every.mask(run));
+    // In turns, and many, so that other work on the machine strikes both alike.
+    let [bare, guarded] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < rounds; i++) {
+      bare = Math.min(
+        bare,
+        cost(3, ROWS, () => without.mask(run)),
+      );
+      guarded = Math.min(
+        guarded,
+        cost(3, ROWS, () => every.mask(run)),
+      );
+    }
     if (every.takeLeaks().length > 0) throw new Error(`${texts}: a leak is met where there is none`);
     return { texts, microseconds: guarded - bare };
   });
