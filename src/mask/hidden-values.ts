@@ -24,15 +24,17 @@ export interface HiddenColumn {
   readonly method: CompiledMethod;
 }
 
+/** Kept from row to row and filled anew, so that looking costs no allocation. */
 interface HiddenValue {
-  /** Lower case. */
-  readonly text: string;
-  readonly hints: number;
-  readonly numeric: boolean;
+  raw: string;
+  /** Made when first needed. */
+  lower: string | null;
+  hints: number;
+  numeric: boolean;
   /** Column that it comes from. */
-  readonly index: number;
+  index: number;
   /** Part of a document, whose column may keep other parts. */
-  readonly part: boolean;
+  part: boolean;
 }
 
 /** Columns whose raw values are worth looking for. */
@@ -47,6 +49,7 @@ export function isTelling(kind: TypeKind): boolean {
 export class HiddenValues {
   readonly #columns: readonly HiddenColumn[];
   readonly #values: HiddenValue[] = [];
+  #count = 0;
 
   constructor(columns: readonly HiddenColumn[]) {
     this.#columns = columns;
@@ -54,7 +57,7 @@ export class HiddenValues {
 
   /** Takes the image that begins at `at`, in place of the one before. */
   read(cells: readonly RawCell[], at: number): void {
-    this.#values.length = 0;
+    this.#count = 0;
     for (const { index, kind, method } of this.#columns) {
       const raw = cells[at + index];
       if (typeof raw !== 'string' || raw.length < HIDDEN_CHARACTERS_MIN) continue;
@@ -69,17 +72,28 @@ export class HiddenValues {
   /** Whether a text of the column shows one of them. @param hints of the text; -1: not known */
   areIn(text: string, hints: number, column: number): boolean {
     let lower: string | null = null;
-    for (const value of this.#values) {
-      if ((value.hints & ~hints) !== 0 || value.text.length > text.length) continue;
-      if (value.index === column && !value.part) continue;
+    for (let i = 0; i < this.#count; i++) {
+      const value = this.#values[i]!;
+      if ((value.hints & ~hints) !== 0 || (value.index === column && !value.part)) continue;
       lower ??= text.toLowerCase();
-      if (value.numeric ? hasNumber(lower, value.text) : lower.includes(value.text)) return true;
+      value.lower ??= value.raw.toLowerCase();
+      if (value.numeric ? hasNumber(lower, value.lower) : lower.includes(value.lower)) return true;
     }
     return false;
   }
 
-  #add(text: string, index: number, numeric: boolean, part: boolean): void {
-    this.#values.push({ text: text.toLowerCase(), hints: hintsOf(text) & INHERITED, numeric, index, part });
+  #add(raw: string, index: number, numeric: boolean, part: boolean): void {
+    const hints = hintsOf(raw) & INHERITED;
+    const value = this.#values[this.#count++];
+    if (value === undefined) this.#values.push({ raw, lower: null, hints, numeric, index, part });
+    else {
+      value.raw = raw;
+      value.lower = null;
+      value.hints = hints;
+      value.numeric = numeric;
+      value.index = index;
+      value.part = part;
+    }
   }
 }
 

@@ -41,7 +41,7 @@ function finderOf(writing: Writing, needs: number, first: string, lead: string):
 
 export const nationalIdFinders: readonly TextFinder[] = [
   finderOf('digits', Hint.grouped, '\\d', '\\d{1,8}[ ./+-]\\d|\\d{15}'),
-  finderOf('lettered', Hint.lettered, '[\\dA-Z]', '[\\dA-Z]{2}|[XYZ]-'),
+  finderOf('lettered', Hint.lettered, '[\\dA-Z]', '[\\dA-Z]{2}|[XYZ]-|\\d[ .]'),
 ];
 
 /** Without what people write between; a plus in front is part of a phone number, one between a century (Nordic). */

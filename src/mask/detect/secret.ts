@@ -1,4 +1,4 @@
-import { Hint, patternFinder, type TextFinder } from './text-finder.ts';
+import { Hint, MIXED, patternFinder, type TextFinder } from './text-finder.ts';
 
 /** Forms of secrets that their issuers document. Repetitions are bounded, and what ends one cannot begin it. */
 const forms: readonly RegExp[] = [
@@ -34,10 +34,10 @@ export function isSecret(value: string): boolean {
 
 const tokenFinder = patternFinder(
   'secret',
-  Hint.longWord,
+  Hint.mixedWord,
   new RegExp(`(?<![\\w-])(?=[$AESaeghnprsx{])(?:${FORMS})(?!\\w)`, 'g'),
   // Lower-case words alone are placeholders of documentation.
-  (match, start) => (/[\dA-Z]/.test(match) ? start + match.length : -1),
+  (match, start) => (MIXED.test(match) ? start + match.length : -1),
 );
 
 /** From the header to the end line; a key that was cut off, as far as a key can reach. */

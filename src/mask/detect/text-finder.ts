@@ -20,8 +20,8 @@ export interface TextFinder {
 export const Hint = {
   at: 1,
   capital: 2,
-  /** Sixteen or more characters without a space. */
-  longWord: 4,
+  /** Sixteen or more characters without a space, and somewhere what {@link MIXED} matches. */
+  mixedWord: 4,
   digit: 8,
   /** In the whole text, as the next. */
   sixDigits: 16,
@@ -62,9 +62,12 @@ export function hintsOf(text: string): number {
   let together = 0;
   let most = 0;
   let lastDigit = -4;
+  let lastCapital = -2;
+  let capitals = 0;
   let hasGap = false;
   let afterCapital = false;
   let afterPlus = false;
+  let isMixed = false;
   let dots = 0;
   let colons = 0;
   let dashes = 0;
@@ -74,31 +77,36 @@ export function hintsOf(text: string): number {
     beyond |= code;
     // Only from the dash (0x2d) to Z (0x5a).
     if ((code - 0x2d) >>> 0 > 0x2d) continue;
-    if (code > 0x40) {
-      hints |= Hint.capital;
-      const gap = i - lastDigit - 1;
-      if (gap === 0 || (gap === 1 && (text.charCodeAt(i - 1) === 0x2d || together === 2))) {
-        if (together >= 6 || (together === 2 && afterCapital)) hints |= Hint.lettered;
-      }
-    } else if (code >= 0x30 && code <= 0x39) {
-      digits++;
-      const gap = i - lastDigit - 1;
-      if (gap === 0) together++;
-      else if (gap <= 2 && joins(text.charCodeAt(i - 1)) && (gap === 1 || joins(text.charCodeAt(i - 2)))) {
-        together++;
+    if (code <= 0x39 && code >= 0x30) {
+      const start = i;
+      while (isDigit(text.charCodeAt(i + 1))) i++;
+      digits += i - start + 1;
+      const before = text.charCodeAt(start - 1);
+      const gap = start - lastDigit - 1;
+      if (gap <= 2 && joins(before) && (gap === 1 || joins(text.charCodeAt(start - 2)))) {
+        together += i - start + 1;
         hasGap = true;
       } else {
-        together = 1;
+        together = i - start + 1;
         hasGap = false;
-        const before = text.charCodeAt(i - 1);
         afterPlus = before === 0x2b;
-        afterCapital = isCapital(before) || (before === 0x20 && isCapital(text.charCodeAt(i - 2)));
+        afterCapital = isCapital(before) || (before === 0x20 && isCapital(text.charCodeAt(start - 2)));
       }
       lastDigit = i;
+      if (before > 0x40 || text.charCodeAt(i + 1) > 0x40) isMixed = true;
       if (together < 6) continue;
       if (afterCapital) hints |= Hint.lettered;
       if (together > most) most = together;
       if (together >= 15 || (hasGap && together >= 9) || (afterPlus && together >= 7)) hints |= Hint.grouped;
+    } else if (code > 0x40) {
+      hints |= Hint.capital;
+      const gap = i - lastDigit - 1;
+      if (gap === 0 || (gap === 1 && (together === 2 || text.charCodeAt(i - 1) === 0x2d))) {
+        if (together >= 6 || (together === 2 && afterCapital)) hints |= Hint.lettered;
+      }
+      capitals = i - lastCapital === 1 ? capitals + 1 : 1;
+      lastCapital = i;
+      if (capitals === 8 || (capitals === 1 && text.charCodeAt(i - 1) > 0x5a)) isMixed = true;
     } else if (code === 0x2e) dots++;
     else if (code === 0x2d) dashes++;
     else if (code === 0x3a) colons++;
@@ -106,7 +114,7 @@ export function hintsOf(text: string): number {
   }
   // Letters outside ASCII: any of them may be a capital.
   if (beyond > 0x7f) hints |= Hint.capital;
-  if (hasLongWord(text)) hints |= Hint.longWord;
+  if (isMixed && hasLongWord(text)) hints |= Hint.mixedWord;
   if (digits > 0) hints |= digits >= 6 ? Hint.digit | Hint.sixDigits : Hint.digit;
   if (most >= 7) hints |= Hint.sevenTogether;
   if (most >= 9) hints |= Hint.nineTogether;
@@ -115,6 +123,13 @@ export function hintsOf(text: string): number {
   if (colons >= 3) hints |= Hint.threeColons;
   if (colons >= 5 || dashes >= 5) hints |= Hint.fivePairs;
   return hints;
+}
+
+/** Letters beside digits, a capital after a small letter, or eight capitals: what words seldom have, and keys do. */
+export const MIXED = /[A-Za-z_]\d|\d[A-Za-z_]|[a-z_][A-Z]|[A-Z]{8}/;
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 function isCapital(code: number): boolean {
