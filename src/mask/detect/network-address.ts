@@ -41,5 +41,6 @@ export const macFinder = patternFinder(
   'mac',
   Hint.fivePairs,
   /(?<![\w:-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?![\w:-])/g,
-  (match, start) => start + match.length,
+  // Small letters alone (ff:ff:ff:ff:ff:ff) are no device.
+  (match, start) => (/[\dA-F]/.test(match) ? start + match.length : -1),
 );

@@ -6,7 +6,8 @@ import { Hint, patternFinder, whole } from './text-finder.ts';
 const NORTH_AMERICAN = /^(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]?\d{4}$/;
 /** 020 7946 0123, 06 12 34 56 78, 030/1234567: a trunk prefix 0, and groups. */
 const TRUNK = /^(?:\(0\d{1,5}\) ?|0\d{1,4}[ ./-])\d{2,8}(?:[ .-]\d{2,4}){0,4}$/;
-const DATE = /^(?:\d{1,2}[./ -]\d{1,2}[./ -]\d{2,4})/;
+/** With a year of four digits, or of two at the end: 06 12 34 56 78 goes on. */
+const DATE = /^\d{1,2}([./ -])\d{1,2}\1(?:(?:19|20)\d\d(?!\d)|\d\d$)/;
 
 /**
  * A phone number by its form alone: with a plus and of a possible length; or in a national notation that nothing else

@@ -176,7 +176,8 @@ export function patternFinder(
         const start = match.index;
         const end = endOf(match.groups?.['found'] ?? match[0], start, text);
         if (end > start) return { start, end, class: found };
-        pattern.lastIndex = start + 1;
+        // By code points: from the middle of a pair a pattern with the flag `u` would step back, and never get on.
+        pattern.lastIndex = start + (text.codePointAt(start)! > 0xffff ? 2 : 1);
       }
       return null;
     },
