@@ -239,7 +239,12 @@ export class CompiledPolicy {
       space: this.#space(space),
       host: this.#host,
       entity: (by, entity) => this.#entity(by, entity, table, where),
-      inner: (path, type) => this.#inner(path.rule, type, `${where}${path.path.slice(1)}`),
+      inner: (path, type) => {
+        const place = `${where}${path.path.slice(1)}`;
+        // A domain is one token space wherever it stands, so its places are the domain's, not the column's.
+        const own = rule.kind === 'domain' ? `place:${rule.domain}:${path.path}` : this.#ownSpace(place);
+        return this.#inner(path.rule, type, place, own);
+      },
     };
     return handleColumn(
       column.name,
@@ -252,8 +257,10 @@ export class CompiledPolicy {
   }
 
   /** A rule inside a document. Its place has a token space of its own, unless it names a domain. */
-  #inner(rule: ColumnRule, type: ColumnType, where: string): CompiledMethod {
-    const { method, space } = this.#resolve(rule, where);
+  #inner(rule: ColumnRule, type: ColumnType, where: string, own: string): CompiledMethod {
+    const resolved = this.#resolve(rule, where);
+    const { method } = resolved;
+    const space = rule.kind === 'domain' ? resolved.space : own;
     const column: Column = { name: where, type, sourceType: type.kind, id: null };
     return compileMethod(method, column, {
       where,
