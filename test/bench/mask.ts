@@ -10,6 +10,7 @@ import type { ColumnRule, LeakGuardDocument, Rule } from '../../src/mask/policy-
 import { Image, Op, type RowRun } from '../../src/model/change.ts';
 import type { Column, TableSchema } from '../../src/model/table.ts';
 import type { ColumnType } from '../../src/model/type.ts';
+import { custom, fpe } from '../support/policies.ts';
 
 /**
  * Cost of the mask, one core: CPU time of this process (not the clock: the machine may be shared), least of several
@@ -35,18 +36,6 @@ const TEXT: ColumnType = { kind: 'text', maxLength: null, padded: false };
 const INT: ColumnType = { kind: 'int', bits: 64, unsigned: false };
 const KEYS = MaskKeys.parse(generateMaskKeyFile(), 1);
 const ROWS = 2_000;
-
-const fpe: Rule = {
-  method: 'fpe',
-  alphabet: 'digits',
-  keepFirst: 0,
-  keepLast: 0,
-  separators: null,
-  checkDigit: 'none',
-  normalize: [],
-  min: null,
-  max: null,
-};
 
 interface Case {
   readonly name: string;
@@ -209,15 +198,10 @@ const cases: readonly Case[] = [
   },
   {
     name: 'custom, in runs of 2,000',
-    rule: {
-      method: 'custom',
-      module: 'bench',
-      source: 'export const mask = (value) => value.slice(0, 2) + "…"',
-      export: 'mask',
+    rule: custom('export const mask = (value) => value.slice(0, 2) + "…"', {
       returns: 'text',
       timeoutMs: 1000,
-      injective: false,
-    },
+    }),
     value: email,
   },
 ];

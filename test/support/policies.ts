@@ -14,6 +14,33 @@ export const token = method({ method: 'token', normalize: [], prefix: 'tok_' });
 export const redact = method({ method: 'redact', with: 'null' });
 export const drop = method({ method: 'drop' });
 
+/** FF1 on digits, nothing kept. */
+export const fpe: Extract<Rule, { method: 'fpe' }> = {
+  method: 'fpe',
+  alphabet: 'digits',
+  keepFirst: 0,
+  keepLast: 0,
+  separators: null,
+  checkDigit: 'none',
+  normalize: [],
+  min: null,
+  max: null,
+};
+
+/** A function of a module, as the configuration names it. */
+export function custom(source: string, more: Partial<Extract<Rule, { method: 'custom' }>> = {}): Rule {
+  return {
+    method: 'custom',
+    module: 'mask.mjs',
+    source,
+    export: 'mask',
+    returns: 'same',
+    timeoutMs: 200,
+    injective: false,
+    ...more,
+  };
+}
+
 export function policy(
   columns: Readonly<Record<string, ColumnRule>>,
   more: Partial<PolicyDocument> = {},

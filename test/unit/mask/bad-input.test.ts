@@ -5,35 +5,15 @@ import type { ColumnRule, Rule } from '../../../src/mask/policy-document.ts';
 import { Image, Op } from '../../../src/model/change.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
 import { type ColumnUnderTest, maskedColumn } from '../../support/mask-column.ts';
-import { keep, method, policy, schema, token } from '../../support/policies.ts';
+import { custom, fpe, keep, method, policy, schema, token } from '../../support/policies.ts';
 
 /** Line by line what may be wrong with a value, for every method: redacted or halted, counted, and never the raw value. */
 
 const TEXT: ColumnType = { kind: 'text', maxLength: null, padded: false };
 const INT: ColumnType = { kind: 'int', bits: 32, unsigned: false };
 const DECIMAL: ColumnType = { kind: 'decimal', precision: 10, scale: 2 };
-const fpe: Rule = {
-  method: 'fpe',
-  alphabet: 'digits',
-  keepFirst: 0,
-  keepLast: 0,
-  separators: null,
-  checkDigit: 'none',
-  normalize: [],
-  min: null,
-  max: null,
-};
 const pan: Rule = { method: 'pan', keepFirst: 0, keepLast: 4, minDigits: 13, maxDigits: 19 };
 const shift: Rule = { method: 'date_shift', maxDays: 30, by: 'owner', entity: null };
-const upper = (source: string): Rule => ({
-  method: 'custom',
-  module: 'mask.mjs',
-  source,
-  export: 'mask',
-  returns: 'same',
-  timeoutMs: 200,
-  injective: false,
-});
 
 interface Case {
   readonly name: string;
@@ -192,7 +172,7 @@ describe('twenty megabytes', () => {
     expect(String(columnOf(formed.find(({ name }) => name === 'array')!)(array)).split(',')).toHaveLength(
       2_501,
     );
-    const column = maskedColumn(method(upper('export const mask = (v) => v.toUpperCase()')), TEXT, {
+    const column = maskedColumn(method(custom('export const mask = (v) => v.toUpperCase()')), TEXT, {
       host: customWorkers,
     });
     expect(String(column('x'.repeat(20_000_000)))).toBe('X'.repeat(20_000_000));
@@ -270,7 +250,7 @@ describe('what is special', () => {
     ['returns what is no value of the column', 'export const mask = () => "99999999999"', 'function'],
     ['hangs', 'export function mask() { for (;;); }', 'timeout'],
   ])('a function that %s', (_what, source, reason) => {
-    const column = maskedColumn(method(upper(source)), INT, { host: customWorkers });
+    const column = maskedColumn(method(custom(source)), INT, { host: customWorkers });
     expect(column('123456')).toBeNull();
     expect(column.unfit()).toEqual([{ column: 'value', reason, count: 1 }]);
   });
@@ -320,7 +300,7 @@ describe('a key column', () => {
   });
   it('is not null when a function answers null', () => {
     const column = keyed({
-      ...upper('export const mask = (v) => v === "x" ? null : v + "!"'),
+      ...custom('export const mask = (v) => v === "x" ? null : v + "!"'),
       injective: true,
     } as Rule);
     expect(column('a')).toBe('a!');

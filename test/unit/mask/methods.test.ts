@@ -7,7 +7,7 @@ import { UNCHANGED } from '../../../src/model/cell.ts';
 import { Image, Op } from '../../../src/model/change.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
 import { maskedColumn } from '../../support/mask-column.ts';
-import { domain, keep, method, policy, redact, schema, token } from '../../support/policies.ts';
+import { custom, domain, keep, method, policy, redact, schema, token } from '../../support/policies.ts';
 
 const int = (bits: 16 | 32 | 64 = 32): ColumnType => ({ kind: 'int', bits, unsigned: false });
 const DATE: ColumnType = { kind: 'date' };
@@ -367,19 +367,8 @@ describe('scan', () => {
 });
 
 describe('custom', () => {
-  const custom = (source: string, more: object = {}): ColumnRule =>
-    method({
-      method: 'custom',
-      module: 'mask.mjs',
-      source,
-      export: 'mask',
-      returns: 'same',
-      timeoutMs: 200,
-      injective: false,
-      ...more,
-    } as Rule);
   const column = (source: string, type: ColumnType = TEXT, more: object = {}) =>
-    maskedColumn(custom(source, more), type, { host: customWorkers });
+    maskedColumn(method(custom(source, more)), type, { host: customWorkers });
 
   it('maps values', () => {
     expect(column('export const mask = (v) => v.toUpperCase()')('abc')).toBe('ABC');
@@ -411,7 +400,10 @@ describe('custom', () => {
   );
   it('answers for the others of a run when it hangs on one, and is replaced', () => {
     const rules = policy(
-      { id: keep, value: custom('export function mask(v) { if (v === "bad") for (;;); return v + "!" }') },
+      {
+        id: keep,
+        value: method(custom('export function mask(v) { if (v === "bad") for (;;); return v + "!" }')),
+      },
       {},
       undefined,
       customWorkers,

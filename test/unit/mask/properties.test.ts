@@ -13,23 +13,12 @@ import { type RawCell, UNCHANGED } from '../../../src/model/cell.ts';
 import { Image, Op } from '../../../src/model/change.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
 import { maskedColumn } from '../../support/mask-column.ts';
-import { domain, keep, method, policy, schema, TEST_KEYS } from '../../support/policies.ts';
+import { custom, domain, fpe, keep, method, policy, schema, TEST_KEYS } from '../../support/policies.ts';
 
 /** What holds for every method and every value, as the documentation promises it. */
 
 const TEXT: ColumnType = { kind: 'text', maxLength: null, padded: false };
 const INT: ColumnType = { kind: 'int', bits: 32, unsigned: false };
-const fpe: Rule = {
-  method: 'fpe',
-  alphabet: 'digits',
-  keepFirst: 0,
-  keepLast: 0,
-  separators: null,
-  checkDigit: 'none',
-  normalize: [],
-  min: null,
-  max: null,
-};
 
 interface Subject {
   readonly rule: Rule;
@@ -185,15 +174,7 @@ const subjects: Readonly<Record<string, Subject>> = {
     values: fc.array(fc.stringMatching(/^[a-z0-9]{1,9}$/)).map((list) => `{${list.join(',')}}`),
   },
   custom: {
-    rule: {
-      method: 'custom',
-      module: 'm',
-      source: 'export const mask = (v) => v.length + "!"',
-      export: 'mask',
-      returns: 'text',
-      timeoutMs: 5000,
-      injective: false,
-    },
+    rule: custom('export const mask = (v) => v.length + "!"', { returns: 'text', timeoutMs: 5000 }),
     type: TEXT,
     values: words,
   },

@@ -5,20 +5,9 @@ import { describe, expect, it } from 'vitest';
 import type { Rule } from '../../../src/mask/policy-document.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
 import { maskedColumn } from '../../support/mask-column.ts';
-import { method } from '../../support/policies.ts';
+import { fpe as digits, method } from '../../support/policies.ts';
 
-const fpe = (more: Partial<Extract<Rule, { method: 'fpe' }>> = {}): Rule => ({
-  method: 'fpe',
-  alphabet: 'digits',
-  keepFirst: 0,
-  keepLast: 0,
-  separators: null,
-  checkDigit: 'none',
-  normalize: [],
-  min: null,
-  max: null,
-  ...more,
-});
+const fpe = (more: Partial<typeof digits> = {}): Rule => ({ ...digits, ...more });
 const pan: Rule = { method: 'pan', keepFirst: 0, keepLast: 4, minDigits: 13, maxDigits: 19 };
 const text = (maxLength: number): ColumnType => ({ kind: 'text', maxLength, padded: false });
 
