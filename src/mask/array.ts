@@ -17,6 +17,7 @@ export function elementWise(
     injective: element.injective,
     reversible: element.reversible,
     hidden: elementsOf,
+    showsParts: element.showsParts ?? false,
     description: { ...element.description, each: true },
   };
   const { reverse } = element;

@@ -72,6 +72,7 @@ export function compileFreeText(
       },
     },
     type: TEXT,
+    showsParts: true,
     injective: false,
     reversible: false,
     description: {

@@ -51,6 +51,7 @@ export function compileJson(
       },
     },
     hidden: (value) => hiddenIn(value, root),
+    showsParts: true,
     type,
     injective: false,
     reversible: false,

@@ -43,8 +43,8 @@ export function makeLeakGuard(
     const textual =
       type.kind === 'text' || type.kind === 'json' || type.kind === 'array' || type.kind === 'other';
     if (kind === 'keep' && textual && !document.except.has(mask.where)) kept.push(i);
-    // What a document's policy lets through can hold what another column hides.
-    else if (type.kind === 'json' && kind === 'map' && !document.except.has(mask.where)) kept.push(i);
+    // What a document's policy lets through, or what a scan did not recognise, can hold what another column hides.
+    else if (mask.method.showsParts === true && !document.except.has(mask.where)) kept.push(i);
     if (kind !== 'keep' && isTelling(type.kind))
       hidden.push({ index: i, kind: type.kind, method: mask.method });
   });
@@ -116,7 +116,9 @@ export class LeakGuard {
 
   #leakIn(cell: string, column: number): LeakKind | null {
     const { kind } = this.#table.columns[column]!.type;
-    const text = kind === 'json' || kind === 'array' ? unescaped(cell) : cell;
+    // A document may stand in a text column; its hidden parts tell.
+    const isWritten = kind === 'json' || kind === 'array' || this.#masks[column]!.method.hidden !== undefined;
+    const text = isWritten ? unescaped(cell) : cell;
     const hints = hintsOf(text);
     if (this.#hidden.areIn(text, hints, column)) return 'masked_value';
     // What a document's own policy made is not looked at again: tokens and shapes may resemble anything.

@@ -94,6 +94,8 @@ export interface CompiledMethod {
    * of a document. For the leak guard.
    */
   readonly hidden?: (value: string) => readonly string[];
+  /** Parts of a value pass as they are: kept places of a document, text in which nothing was recognised. */
+  readonly showsParts?: boolean;
   /** What the policy record says of it: method, domain, options; never a key. */
   readonly description: Readonly<Record<string, unknown>>;
 }

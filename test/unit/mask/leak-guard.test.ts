@@ -133,6 +133,28 @@ describe('a hidden value of the row in a kept column', () => {
   });
 });
 
+describe('a hidden value of the row where only parts are hidden', () => {
+  const scan = method({ method: 'scan', classes: ['email'], patterns: [], replace: 'label' });
+  it('in a text that was scanned, and in an array of them', () => {
+    for (const [type, text] of [
+      [TEXT, 'Quincy Xyl, q@example.com'],
+      [{ kind: 'array', element: TEXT } as ColumnType, '{"Quincy Xyl",b}'],
+    ] as const) {
+      const guard = guarded({ id, hidden: [TEXT, token], note: [type, scan] });
+      guard.mask(['1', 'Quincy Xyl', text]);
+      expect(guard.leaks()).toEqual([{ column: 'note', kind: 'masked_value', count: 1 }]);
+      guard.mask(['1', 'Quincy Xyl', type === TEXT ? 'nothing' : '{nothing}']);
+      expect(guard.leaks()).toEqual([]);
+    }
+  });
+  it('in a document that stands in a text column', () => {
+    const rule = method({ method: 'json', otherwise: 'redact', paths: [{ path: '$.note', rule: keep }] });
+    const guard = guarded({ id, hidden: [TEXT, token], doc: [TEXT, rule] });
+    guard.mask(['1', 'Quincy "Q" Xyl', '{"note": "Quincy \\"Q\\" Xyl"}']);
+    expect(guard.leaks()).toEqual([{ column: 'doc', kind: 'masked_value', count: 1 }]);
+  });
+});
+
 describe('personal data in a kept column', () => {
   it.each([
     ['email', 'write to ann@example.com'],
