@@ -11,6 +11,8 @@ import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
 import { keysCommand } from './commands/keys.ts';
+import { maskCommand } from './commands/mask.ts';
+import { previewCommand } from './commands/preview.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
@@ -23,9 +25,11 @@ async function main(argv: readonly string[]): Promise<void> {
     .usage('$0 <command>\n\nReplicate a production database with every change masked, sealed and provable.')
     .command(demoCommand)
     .command(checkCommand)
+    .command(previewCommand)
     .command(runCommand)
     .command(statusCommand)
     .command(auditCommand)
+    .command(maskCommand)
     .command(keysCommand)
     .command(explainCommand)
     .completion('completion', 'Print a completion script for bash or zsh')
@@ -54,19 +58,30 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** Every long option of every command, for hints. */
 const OPTION_NAMES = [
+  'accept',
   'config',
   'dir',
   'exit-on-halt',
   'from',
+  'git',
   'head',
   'help',
   'json',
   'keep',
   'key',
   'limit',
+  'markdown',
+  'no-weaker',
+  'offline',
   'origin',
+  'overwrite',
+  'reveal',
   'rows',
+  'sample',
+  'source',
   'table',
+  'test-key',
+  'update',
   'version',
 ];
 

@@ -4,6 +4,7 @@ import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
+import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
 import type { CodeEntry } from './define.ts';
 
@@ -11,6 +12,7 @@ const all = {
   ...configCodes,
   ...postgresCodes,
   ...maskCodes,
+  ...policyToolCodes,
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,

@@ -24,6 +24,15 @@ export interface PolicyCoverage {
   readonly undecided: readonly string[];
 }
 
+export interface PolicyDecision {
+  readonly rule: Rule;
+  readonly domain: string | null;
+  /** Name of the token space: columns of one space have equal tokens for equal values under one rule. */
+  readonly space: string;
+  /** It is the rule of the column that this one references. */
+  readonly inherited: boolean;
+}
+
 const REDACT: Rule = { method: 'redact', with: 'null' };
 
 /** Deny by default: what the policy does not decide stops the start, and is redacted while running (law 2). */
@@ -138,6 +147,16 @@ export class CompiledPolicy {
       makeLeakGuard(this.#document.leakGuard, table, masks),
       undecided,
     );
+  }
+
+  /** What the policy decides for a column, for reports; null: nothing. */
+  decision(table: TableSchema, column: Column): PolicyDecision | null {
+    const rule = this.#rule(table, column);
+    if (rule === undefined) return null;
+    const where = `${displayName(table)}.${column.name}`;
+    const { method, space } = this.#resolve(rule, where);
+    const own = this.#document.tables.get(displayName(table))?.has(column.name) === true;
+    return { rule: method, domain: rule.kind === 'domain' ? rule.domain : null, space, inherited: !own };
   }
 
   /** The compiled method of a domain or column, for detokenizing and tests; the column gives the type. */

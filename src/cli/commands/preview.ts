@@ -1,0 +1,330 @@
+import type { CommandModule } from 'yargs';
+import { loadConfig, loadMaskKeys, refuseDangerousEnvironment } from '../../config/load.ts';
+import { Exit } from '../../error/exit.ts';
+import { errorJson } from '../../error/render.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
+import { customWorkers } from '../../mask/custom-worker.ts';
+import { classOfColumnName } from '../../mask/detect/column-name.ts';
+import { dataClasses } from '../../mask/detect/data-class.ts';
+import { describeRule } from '../../mask/disclosure-text.ts';
+import { CompiledPolicy, type PolicyDecision } from '../../mask/policy.ts';
+import type { PolicyDocument } from '../../mask/policy-document.ts';
+import { type TriedCell, tryRow } from '../../mask/trial.ts';
+import { valueShape } from '../../mask/value-shape.ts';
+import { DROPPED, type RawCell, UNCHANGED } from '../../model/cell.ts';
+import { type Column, displayName, type TableSchema } from '../../model/table.ts';
+import { type Terminal, terminal } from '../context.ts';
+import { count, cut, lengthOf, oneLine, outputWidth, pad, wrapped } from '../layout.ts';
+import { chooseTables } from '../table-choice.ts';
+import { makeSource } from '../wire.ts';
+
+interface PreviewArguments {
+  readonly tables: readonly string[] | undefined;
+  readonly table: readonly string[];
+  readonly rows: number;
+  readonly config: string;
+  readonly reveal: boolean;
+  readonly json: boolean;
+}
+
+const ROWS_MAX = 1000;
+
+export const previewCommand: CommandModule<object, PreviewArguments> = {
+  command: 'preview [tables..]',
+  describe: 'Mask a few rows of each table as a run would, and show shape and result side by side',
+  builder: (yargs) =>
+    yargs
+      .positional('tables', {
+        type: 'string',
+        array: true,
+        describe: 'schema.table (default: all of the configuration)',
+      })
+      .option('table', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [],
+        describe: 'The same as an option; may be repeated',
+      })
+      .option('rows', { type: 'number', default: 3, describe: `Rows of each table, at most ${ROWS_MAX}` })
+      .option('config', { type: 'string', default: 'rowseal.yaml', describe: 'Configuration file' })
+      .option('reveal', {
+        type: 'boolean',
+        default: false,
+        describe: 'Show raw values too; on a terminal only',
+      })
+      .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
+      .example('$0 preview public.customers --rows 5', 'raw values are shown as shapes: Aaaa Aaaaa')
+      .epilogue(
+        'Reads rows, writes nothing. Masked values are those of a run: same policy, same key. Exit code 1 when a run would not start, or would halt at one of these rows.',
+      ),
+  handler: async (argv) => {
+    refuseDangerousEnvironment(process.env);
+    const t = terminal(argv.json);
+    if (argv.reveal && !t.interactive) throw new RowsealError('RS-MASK-031');
+    if (!Number.isInteger(argv.rows) || argv.rows < 1 || argv.rows > ROWS_MAX)
+      throw new RowsealError('RS-CLI-001', { detail: `--rows takes a whole number from 1 to ${ROWS_MAX}` });
+    const config = loadConfig(argv.config, process.env);
+    const document = config.mask.policy;
+    const policy = new CompiledPolicy(
+      everyRowGuarded(document),
+      loadMaskKeys(config, process.env),
+      customWorkers,
+    );
+    const source = (await makeSource(config))();
+    const previews: TablePreview[] = [];
+    try {
+      const tables = await source.tables();
+      policy.coverage(tables);
+      for (const table of chooseTables(tables, [...(argv.tables ?? []), ...argv.table])) {
+        const { cells } = await source.sample(table, argv.rows);
+        const preview = previewTable(policy, document, table, cells);
+        printTable(t, preview, argv.reveal);
+        previews.push(preview);
+      }
+    } finally {
+      await source.close();
+    }
+    const summary = summarize(previews);
+    printSummary(t, summary, document);
+    t.result({ tables: previews.map(tableJson), ...summary });
+    process.exitCode = summary.blocked.length === 0 && summary.halts.length === 0 ? Exit.ok : Exit.failure;
+  },
+};
+
+/** A preview has few rows: the guard looks at each. Where the policy has none, it only tells. */
+function everyRowGuarded(document: PolicyDocument): PolicyDocument {
+  const { oneIn, action } = document.leakGuard;
+  return {
+    ...document,
+    leakGuard: { ...document.leakGuard, oneIn: 1, action: oneIn === null ? 'alert' : action },
+  };
+}
+
+interface TablePreview {
+  readonly table: TableSchema;
+  readonly rows: number;
+  readonly columns: readonly ColumnPreview[];
+  readonly problem: RowsealError | null;
+}
+
+interface ColumnPreview {
+  readonly column: Column;
+  readonly isKey: boolean;
+  readonly decision: PolicyDecision | null;
+  /** What a run does without a decision. */
+  readonly undecided: 'halt' | 'redact' | null;
+  readonly dataClass: string | null;
+  readonly cells: readonly { readonly raw: RawCell; readonly tried: TriedCell | null }[];
+}
+
+function previewTable(
+  policy: CompiledPolicy,
+  document: PolicyDocument,
+  table: TableSchema,
+  cells: readonly RawCell[],
+): TablePreview {
+  const width = table.columns.length;
+  const rows = Array.from({ length: width === 0 ? 0 : cells.length / width }, (_, row) =>
+    cells.slice(row * width, (row + 1) * width),
+  );
+  let problem: RowsealError | null = null;
+  let tried: (readonly TriedCell[])[] = [];
+  try {
+    const masker = policy.compileMasker(table, 'running');
+    tried = rows.map((row) => tryRow(masker, table, row));
+  } catch (thrown) {
+    if (!(thrown instanceof RowsealError)) throw thrown;
+    problem = thrown;
+  }
+  return {
+    table,
+    rows: rows.length,
+    problem,
+    columns: table.columns.map((column, index) => {
+      const decision = policy.decision(table, column);
+      const found = classOfColumnName(displayName(table), column);
+      return {
+        column,
+        isKey: table.key.includes(index),
+        decision,
+        undecided: decision === null ? document.undecided : null,
+        dataClass: found?.class ?? null,
+        cells: rows.map((row, i) => ({ raw: row[index]!, tried: tried[i]?.[index] ?? null })),
+      };
+    }),
+  };
+}
+
+function printTable(t: Terminal, preview: TablePreview, reveal: boolean): void {
+  const { table, columns, problem } = preview;
+  const key = table.key.map((index) => table.columns[index]!.name).join(', ');
+  const facts = [count(preview.rows, 'row'), key === '' ? 'no key' : `key ${key}`];
+  t.out(`${t.paint('bold', displayName(table))}  ${t.paint('gray', facts.join(' · '))}`);
+  if (problem !== null) {
+    const width = outputWidth();
+    t.out(`  ${t.paint('red', problem.code)} ${wrapped(problem.message, width, 3 + problem.code.length)}`);
+    t.out(`  ${t.paint('green', 'fix:')} ${wrapped(problem.fix, width, 7)}`);
+  } else if (preview.rows === 0) t.out(`  ${t.paint('gray', 'the table is empty')}`);
+  const names = Math.min(24, Math.max(...columns.map(({ column }) => column.name.length)));
+  for (const column of columns) printColumn(t, column, names, reveal);
+  t.out('');
+}
+
+function printColumn(t: Terminal, preview: ColumnPreview, names: number, reveal: boolean): void {
+  const { column, decision, dataClass, isKey } = preview;
+  const facts = [
+    ...(isKey ? ['key'] : []),
+    ...(dataClass === null ? [] : [dataClasses[dataClass as keyof typeof dataClasses].title]),
+  ];
+  const rule = decision === null ? t.paint('yellow', undecidedText(preview)) : ruleText(decision);
+  t.out(
+    `  ${t.paint('bold', pad(column.name, names))}  ${rule}${facts.length === 0 ? '' : `  ${t.paint('gray', facts.join(' · '))}`}`,
+  );
+  const width = outputWidth();
+  const raws = preview.cells.map(({ raw }) => rawText(raw, column, reveal));
+  const indent = 4;
+  const room = width - indent - 5;
+  const left = Math.min(Math.max(4, ...raws.map(lengthOf)), Math.floor(room / 2));
+  preview.cells.forEach(({ tried }, i) => {
+    if (tried === null) return;
+    const result = maskedText(tried, reveal);
+    const shown = cut(result.text, room - left - result.note.length);
+    const note = result.note === '' ? '' : t.paint('yellow', result.note);
+    t.out(
+      `${' '.repeat(indent)}${t.paint('gray', pad(cut(raws[i]!, left), left))}  ${t.paint('gray', '→')}  ${t.paint(result.style, shown)}${note}`,
+    );
+  });
+}
+
+function ruleText({ rule, domain, inherited }: PolicyDecision): string {
+  const parts = [describeRule(rule), ...(domain === null ? [] : [`domain ${domain}`])];
+  return [...parts, ...(inherited ? ['as the column it references'] : [])].join(' · ');
+}
+
+function undecidedText({ undecided, isKey }: ColumnPreview): string {
+  if (undecided === 'halt' || isKey) return 'undecided: a run does not start; added while running: redacted';
+  return 'undecided: redacted';
+}
+
+function rawText(raw: RawCell, { type }: Column, reveal: boolean): string {
+  if (raw === null || typeof raw !== 'string') return 'null';
+  if (raw === '') return '(empty)';
+  return reveal ? oneLine(raw) : valueShape(raw, type);
+}
+
+function maskedText(
+  tried: TriedCell,
+  reveal: boolean,
+): { readonly text: string; readonly note: string; readonly style: 'cyan' | 'gray' | 'red' } {
+  if (tried.kind === 'halt')
+    return { text: `halts: ${tried.code} (${tried.reason})`, note: '', style: 'red' };
+  const { cell, unfit, leaks } = tried;
+  const note = [
+    ...(unfit.length === 0 ? [] : [`  does not fit: ${unfit.join(', ')}`]),
+    ...(leaks.length === 0 ? [] : [`  leak: ${leaks.join(', ')}`]),
+  ].join('');
+  // The guard only told: a run would let it pass, a preview need not.
+  if (leaks.length > 0 && typeof cell === 'string' && !reveal)
+    return { text: '(withheld)', note, style: 'red' };
+  if (cell === DROPPED) return { text: 'dropped', note, style: 'gray' };
+  if (cell === null || cell === UNCHANGED) return { text: 'null', note, style: 'gray' };
+  return { text: cell === '' ? '(empty)' : oneLine(cell), note, style: 'cyan' };
+}
+
+interface PreviewSummary {
+  /** What keeps a run from starting. */
+  readonly blocked: readonly string[];
+  readonly undecided: readonly string[];
+  readonly halts: readonly { readonly column: string; readonly code: string; readonly rows: number }[];
+  readonly unfit: readonly { readonly column: string; readonly reason: string; readonly rows: number }[];
+  readonly leaks: readonly { readonly column: string; readonly kind: string; readonly rows: number }[];
+}
+
+function summarize(previews: readonly TablePreview[]): PreviewSummary {
+  const columns = previews.flatMap(({ table, columns: list }) =>
+    list.map((column) => ({ ...column, where: `${displayName(table)}.${column.column.name}` })),
+  );
+  const tally = <T>(
+    words: (tried: TriedCell) => readonly string[],
+    make: (where: string, word: string, rows: number) => T,
+  ): T[] =>
+    columns.flatMap(({ where, cells }) => {
+      const counts = new Map<string, number>();
+      for (const { tried } of cells)
+        for (const word of tried === null ? [] : words(tried)) counts.set(word, (counts.get(word) ?? 0) + 1);
+      return [...counts].map(([word, rows]) => make(where, word, rows));
+    });
+  return {
+    blocked: [
+      ...previews.filter(({ problem }) => problem !== null).map(({ table }) => displayName(table)),
+      ...columns.filter(({ undecided }) => undecided === 'halt').map(({ where }) => where),
+    ],
+    undecided: columns.filter(({ decision }) => decision === null).map(({ where }) => where),
+    halts: tally(
+      (tried) => (tried.kind === 'halt' ? [tried.code] : []),
+      (column, code, rows) => ({ column, code, rows }),
+    ),
+    unfit: tally(
+      (tried) => (tried.kind === 'cell' ? tried.unfit : tried.code === 'RS-MASK-010' ? [tried.reason] : []),
+      (column, reason, rows) => ({ column, reason, rows }),
+    ),
+    leaks: tally(
+      (tried) => (tried.kind === 'cell' ? tried.leaks : []),
+      (column, kind, rows) => ({ column, kind, rows }),
+    ),
+  };
+}
+
+function printSummary(t: Terminal, summary: PreviewSummary, document: PolicyDocument): void {
+  const width = outputWidth();
+  const line = (mark: string, style: 'red' | 'yellow' | 'green', text: string): void =>
+    t.out(`${t.paint(style, mark)} ${wrapped(text, width, 2)}`);
+  if (summary.blocked.length > 0) line('✘', 'red', `a run would not start: ${summary.blocked.join(', ')}`);
+  for (const { column, code, rows } of summary.halts)
+    line('✘', 'red', `a run would halt at ${count(rows, 'of these value')}: ${column} (${code})`);
+  for (const { column, reason, rows } of summary.unfit)
+    line('⚠', 'yellow', `${column}: ${count(rows, 'value')} the method cannot take (${reason})`);
+  for (const { column, kind, rows } of summary.leaks)
+    line(
+      '⚠',
+      'yellow',
+      `${column}: the leak guard met ${kind === 'masked_value' ? 'the raw value of a masked column' : kind} in ${count(rows, 'row')}`,
+    );
+  if (document.leakGuard.oneIn === null)
+    line('–', 'yellow', 'the policy has no leak guard: it was on for this preview only');
+  if (summary.blocked.length + summary.halts.length + summary.unfit.length + summary.leaks.length === 0)
+    line('✔', 'green', 'every value was masked as the policy says');
+}
+
+/** Shapes and masked values; never a raw one, unless the policy keeps it. */
+function tableJson({ table, rows, columns, problem }: TablePreview): unknown {
+  return {
+    table: displayName(table),
+    rows,
+    ...(problem === null ? {} : errorJson(problem)),
+    columns: columns.map(({ column, isKey, decision, undecided, dataClass, cells }) => ({
+      column: column.name,
+      type: column.sourceType,
+      key: isKey,
+      rule: decision === null ? null : describeRule(decision.rule),
+      domain: decision?.domain ?? null,
+      undecided,
+      data_class: dataClass,
+      cells: cells.map(({ raw, tried }) => ({ shape: rawText(raw, column, false), ...cellJson(tried) })),
+    })),
+  };
+}
+
+function cellJson(tried: TriedCell | null): Readonly<Record<string, unknown>> {
+  if (tried === null) return {};
+  if (tried.kind === 'halt') return { halts: tried.code, reason: tried.reason };
+  const { cell, unfit, leaks } = tried;
+  return {
+    ...(cell === DROPPED
+      ? { dropped: true }
+      : { masked: cell === UNCHANGED || leaks.length > 0 ? null : cell }),
+    ...(unfit.length === 0 ? {} : { unfit }),
+    ...(leaks.length === 0 ? {} : { leaks }),
+  };
+}
