@@ -13,14 +13,22 @@ export function oneLine(text: string): string {
     );
 }
 
+/** Characters that take two columns (East Asian wide and fullwidth, emoji); marks take none. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/gu;
+
+/** Columns of a terminal that a text takes. */
 export function lengthOf(text: string): number {
-  return [...text].length;
+  const marks = text.match(/[\p{Mn}\u200b-\u200d]/gu)?.length ?? 0;
+  return [...text].length + (text.match(WIDE)?.length ?? 0) - marks;
 }
 
 /** Cut in the middle of nothing: the end is replaced by `…`. */
 export function cut(text: string, width: number): string {
-  const characters = [...text];
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
+  if (lengthOf(text) <= width) return text;
+  const characters = [...text].slice(0, Math.max(0, width - 1));
+  while (characters.length > 0 && lengthOf(characters.join('')) > width - 1) characters.pop();
+  return `${characters.join('')}…`;
 }
 
 /** Longer texts stay as they are. */

@@ -95,4 +95,10 @@ function hint(message: string, argv: readonly string[]): string {
   return `${text}; a similar option exists: --${closest(unknown, OPTION_NAMES)}`;
 }
 
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? Exit.ok);
+  throw error;
+});
+
 await main(hideBin(process.argv));

@@ -79,8 +79,18 @@ function visit(
     visit(`${path}${memberStep(name)}`, memberOf(old, name), memberOf(changed, name), places);
   if ((old?.anyMember ?? null) !== null || (changed?.anyMember ?? null) !== null)
     visit(`${path}.*`, memberOf(old, null), memberOf(changed, null), places);
-  if ((old?.element ?? null) !== null || (changed?.element ?? null) !== null)
+  if (tellsOfElements(old, changed) || tellsOfElements(changed, old))
     visit(`${path}[*]`, elementOf(old), elementOf(changed), places);
+}
+
+/**
+ * Rules for elements; or a constant for each of them where the other has rules for members only, and so shows as much of
+ * the place itself, but nothing of a list.
+ */
+function tellsOfElements(node: DocumentNode | null, other: DocumentNode | null): boolean {
+  if (node === null) return false;
+  if (node.disclosure === null) return node.element !== null;
+  return other !== null && other.disclosure === null && shownAt(node).kind === 'presence';
 }
 
 function shownAt(node: DocumentNode | null): Disclosure {

@@ -59,11 +59,10 @@ function contentPhrases(content: Content): readonly string[] {
     case 'none':
       return [];
     case 'characters': {
-      const parts = [
-        ...(content.first === 0 ? [] : [`first ${content.first}`]),
-        ...(content.last === 0 ? [] : [`last ${content.last}`]),
+      return [
+        ...(content.first === 0 ? [] : [ends('first', content.first)]),
+        ...(content.last === 0 ? [] : [ends('last', content.last)]),
       ];
-      return [`the ${parts.join(' and ')} character${content.first + content.last === 1 ? '' : 's'}`];
     }
     case 'width':
       return [`the number to within ${content.width}, and its order`];
@@ -91,7 +90,11 @@ function contentPhrases(content: Content): readonly string[] {
   }
 }
 
-/** By place; what all places show alike is said once. */
+function ends(which: 'first' | 'last', characters: number): string {
+  return characters === 1 ? `the ${which} character` : `the ${which} ${characters} characters`;
+}
+
+/** By place, in one phrase each. */
 function documentPhrases(document: Extract<Disclosure, { kind: 'document' }>): readonly string[] {
   const empty = { disclosure: null, members: new Map(), anyMember: null, element: null };
   const places = placesOf(empty, document.root).filter((place) => place.new.kind !== 'nothing');

@@ -1,6 +1,6 @@
 import { type Disclosure, type DomainRules, disclosureOf } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
-import { describeRule, phrasesOf } from './disclosure-text.ts';
+import { describeRule, HAS_VALUE, phrasesOf } from './disclosure-text.ts';
 import { type Join, joinsOf } from './joins.ts';
 import type { ColumnRule, PolicyDocument, Rule } from './policy-document.ts';
 import { compareDisclosures, compareHandling, type Ordering } from './visibility.ts';
@@ -166,33 +166,30 @@ function difference(
   // Places of documents are told one by one.
   if (before.kind === 'document' && after.kind === 'document') return { shows: [], hides: [] };
   // Who reads the value reads all that could be said of it.
-  if (after.kind === 'value' && before.kind !== 'value') return { shows: phrasesOf(after), hides: [] };
-  if (before.kind === 'value' && after.kind !== 'value') return { shows: [], hides: phrasesOf(before) };
-  const [was, is] = [phrasesOf(before), phrasesOf(after)];
-  const shows = is.filter((phrase) => !was.includes(phrase));
-  const hides = was.filter((phrase) => !is.includes(phrase));
-  if (before.kind !== 'derived' || after.kind !== 'derived' || before.equalityBits === 0)
-    return { shows, hides };
-  const bits = after.equalityBits - before.equalityBits;
-  const finer = after.equalityBits > 0 && bits > 0;
-  const coarser = after.equalityBits > 0 && bits < 0;
-  const merged = after.merged.difference(before.merged);
-  const apart = before.merged.difference(after.merged);
-  return {
-    shows: [
-      ...shows,
-      ...(finer ? ['equal values with fewer chance collisions'] : []),
-      ...(after.equalityBits > 0 && apart.size > 0
-        ? [`which spellings differ (no longer ${[...apart].join(', ')})`]
-        : []),
-    ],
-    hides: [
-      ...hides,
-      ...(coarser ? ['equal values: more chance collisions'] : []),
-      ...(after.equalityBits > 0 && merged.size > 0 ? [`spellings (${[...merged].join(', ')})`] : []),
-    ],
-  };
+  if (after.kind === 'value') return { shows: before.kind === 'value' ? [] : phrasesOf(after), hides: [] };
+  if (before.kind === 'value') return { shows: [], hides: phrasesOf(before) };
+  return { shows: whatIsNew(before, after), hides: whatIsNew(after, before) };
 }
+
+/** What the second shows and the first does not. */
+function whatIsNew(before: Disclosure, after: Disclosure): readonly string[] {
+  const was = phrasesOf(before);
+  const all = phrasesOf(after).filter((phrase) => !was.includes(phrase));
+  const fresh = all.length > 1 ? all.filter((phrase) => phrase !== HAS_VALUE) : all;
+  if (after.kind !== 'derived') return fresh;
+  const returns = (shown: Disclosure): boolean => shown.kind === 'derived' && shown.traces.has('way_back');
+  const facts = returns(after) && !returns(before) ? [...fresh, 'the value, to who has the key'] : [...fresh];
+  if (before.kind !== 'derived' || before.equalityBits === 0 || after.equalityBits === 0) return facts;
+  const spellings = [...before.merged.difference(after.merged)];
+  if (spellings.length > 0) facts.push(`spellings that were made one (${spellings.join(', ')})`);
+  // Above that collisions are no more than a figure; but where nothing else differs, the figure is the reason.
+  const telling = before.equalityBits < TELLING_BITS || facts.length === 0;
+  if (after.equalityBits > before.equalityBits && telling)
+    facts.push('equal values more surely (longer tokens)');
+  return facts;
+}
+
+const TELLING_BITS = 64;
 
 function notesOn(old: Decision | null, changed: Decision | null, captured: boolean): readonly string[] {
   if (changed === null)
@@ -203,10 +200,10 @@ function notesOn(old: Decision | null, changed: Decision | null, captured: boole
   const notes: string[] = [];
   if (old.domain !== changed.domain && keyed(old.rule) && keyed(changed.rule)) {
     notes.push(
-      `${old.domain === null ? 'its own tokens' : `domain ${old.domain}`} → ${changed.domain === null ? 'its own tokens' : `domain ${changed.domain}`}: every token changes`,
+      `${old.domain === null ? 'its own tokens' : `domain ${old.domain}`} → ${changed.domain === null ? 'its own tokens' : `domain ${changed.domain}`}: every masked value changes`,
     );
   } else if (keyed(old.rule) && keyed(changed.rule) && form(old.rule) !== form(changed.rule)) {
-    notes.push('every token changes');
+    notes.push('every masked value changes');
   }
   if (JSON.stringify(old.rule.onNull) !== JSON.stringify(changed.rule.onNull))
     notes.push('what a null becomes changes');

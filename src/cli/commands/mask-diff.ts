@@ -159,13 +159,17 @@ function print(t: Terminal, diff: PolicyDiff, old: string, changed: string, weak
 }
 
 function note(setting: string): string {
-  return setting === 'key.epoch' ? '  (every token changes)' : '';
+  return setting === 'key.epoch' ? '  (every masked value changes)' : '';
 }
 
 const LABEL = 12;
 
 function printColumn(t: Terminal, change: ColumnChange): void {
-  t.out(`  ${t.paint('bold', change.column)}  ${decisions(change)}`);
+  const width = outputWidth();
+  const oneLine = change.column.length + decisions(change).length + 4 <= width;
+  t.out(
+    `  ${t.paint('bold', change.column)}${oneLine ? '  ' : '\n    '}${wrapped(decisions(change), width, 4)}`,
+  );
   printFacts(t, change, 4);
   for (const path of change.paths) {
     const mark = SECTIONS.find(({ effect }) => effect === path.effect)!;
@@ -187,7 +191,7 @@ function printFact(t: Terminal, label: string, text: string, indent: number): vo
 }
 
 function decisions({ old, new: changed }: ColumnChange): string {
-  return `${old ?? 'undecided'} → ${changed ?? 'undecided'}`;
+  return old === changed ? (old ?? '') : `${old ?? 'undecided'} → ${changed ?? 'undecided'}`;
 }
 
 function summary(diff: PolicyDiff, weakerOnly: boolean): string {

@@ -167,19 +167,27 @@ function printTable(t: Terminal, preview: TablePreview, reveal: boolean): void {
     t.out(`  ${t.paint('green', 'fix:')} ${wrapped(problem.fix, width, 7)}`);
   } else if (preview.rows === 0) t.out(`  ${t.paint('gray', 'the table is empty')}`);
   const names = Math.min(24, Math.max(...columns.map(({ column }) => column.name.length)));
-  for (const column of columns) printColumn(t, column, names, reveal);
+  const rules = Math.min(40, Math.max(...columns.map((column) => headline(column).length)));
+  for (const column of columns) printColumn(t, column, names, rules, reveal);
   t.out('');
 }
 
-function printColumn(t: Terminal, preview: ColumnPreview, names: number, reveal: boolean): void {
+function printColumn(
+  t: Terminal,
+  preview: ColumnPreview,
+  names: number,
+  rules: number,
+  reveal: boolean,
+): void {
   const { column, decision, dataClass, isKey } = preview;
   const facts = [
     ...(isKey ? ['key'] : []),
     ...(dataClass === null ? [] : [dataClasses[dataClass as keyof typeof dataClasses].title]),
   ];
-  const rule = decision === null ? t.paint('yellow', undecidedText(preview)) : ruleText(decision);
+  const rule = t.paint(decision === null ? 'yellow' : 'bold', headline(preview));
+  const gap = ' '.repeat(Math.max(0, rules - headline(preview).length) + 2);
   t.out(
-    `  ${t.paint('bold', pad(column.name, names))}  ${rule}${facts.length === 0 ? '' : `  ${t.paint('gray', facts.join(' · '))}`}`,
+    `  ${t.paint('bold', pad(column.name, names))}  ${rule}${facts.length === 0 ? '' : gap + t.paint('gray', facts.join(' · '))}`,
   );
   const width = outputWidth();
   const raws = preview.cells.map(({ raw }) => rawText(raw, column, reveal));
@@ -202,9 +210,12 @@ function ruleText({ rule, domain, inherited }: PolicyDecision): string {
   return [...parts, ...(inherited ? ['as the column it references'] : [])].join(' · ');
 }
 
+function headline(preview: ColumnPreview): string {
+  return preview.decision === null ? undecidedText(preview) : ruleText(preview.decision);
+}
+
 function undecidedText({ undecided, isKey }: ColumnPreview): string {
-  if (undecided === 'halt' || isKey) return 'undecided: a run does not start; added while running: redacted';
-  return 'undecided: redacted';
+  return undecided === 'halt' || isKey ? 'undecided: a run does not start' : 'undecided: redacted';
 }
 
 function rawText(raw: RawCell, { type }: Column, reveal: boolean): string {
@@ -234,7 +245,7 @@ function maskedText(
 
 interface PreviewSummary {
   /** What keeps a run from starting. */
-  readonly blocked: readonly string[];
+  readonly blocked: readonly { readonly what: string; readonly code: string }[];
   readonly undecided: readonly string[];
   readonly halts: readonly { readonly column: string; readonly code: string; readonly rows: number }[];
   readonly unfit: readonly { readonly column: string; readonly reason: string; readonly rows: number }[];
@@ -257,8 +268,12 @@ function summarize(previews: readonly TablePreview[]): PreviewSummary {
     });
   return {
     blocked: [
-      ...previews.filter(({ problem }) => problem !== null).map(({ table }) => displayName(table)),
-      ...columns.filter(({ undecided }) => undecided === 'halt').map(({ where }) => where),
+      ...previews.flatMap(({ table, problem }) =>
+        problem === null ? [] : [{ what: displayName(table), code: problem.code }],
+      ),
+      ...columns
+        .filter(({ undecided }) => undecided === 'halt')
+        .map(({ where }) => ({ what: where, code: 'RS-MASK-001' })),
     ],
     undecided: columns.filter(({ decision }) => decision === null).map(({ where }) => where),
     halts: tally(
@@ -280,7 +295,12 @@ function printSummary(t: Terminal, summary: PreviewSummary, document: PolicyDocu
   const width = outputWidth();
   const line = (mark: string, style: 'red' | 'yellow' | 'green', text: string): void =>
     t.out(`${t.paint(style, mark)} ${wrapped(text, width, 2)}`);
-  if (summary.blocked.length > 0) line('✘', 'red', `a run would not start: ${summary.blocked.join(', ')}`);
+  if (summary.blocked.length > 0)
+    line(
+      '✘',
+      'red',
+      `a run would not start: ${summary.blocked.map(({ what, code }) => `${what} (${code})`).join(', ')}`,
+    );
   for (const { column, code, rows } of summary.halts)
     line('✘', 'red', `a run would halt at ${count(rows, 'of these value')}: ${column} (${code})`);
   for (const { column, reason, rows } of summary.unfit)
