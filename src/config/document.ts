@@ -141,11 +141,19 @@ function shapeOf(node: unknown): Readonly<Record<string, unknown>> | null {
   return Object.assign({}, ...def.options.map((option) => shapeOf(unwrap(option)) ?? {}));
 }
 
+/** The schema of a member; of a union, of the first alternative that has one. */
 function descend(node: unknown, name: string): unknown {
   const shape = shapeOf(node);
-  if (shape !== null) return Object.hasOwn(shape, name) ? shape[name] : undefined;
+  if (shape !== null && Object.hasOwn(shape, name)) return shape[name];
   if (typeof node !== 'object' || node === null || !('_zod' in node)) return undefined;
-  return (node as { _zod: { def: { valueType?: unknown } } })._zod.def.valueType;
+  const { def } = (
+    node as { _zod: { def: { valueType?: unknown; element?: unknown; options?: readonly unknown[] } } }
+  )._zod;
+  return (
+    def.valueType ??
+    def.element ??
+    def.options?.map((option) => descend(unwrap(option), name)).find((found) => found !== undefined)
+  );
 }
 
 function positionIn(
