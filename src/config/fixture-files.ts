@@ -70,10 +70,8 @@ export function updateFixtures(result: FileResult, overwrite: boolean): number {
       for (const update of updates.filter(({ kind }) => kind === 'open' || overwrite)) {
         const expect = ['tables', table, 'cases', number - 1, 'expect'];
         if (!isMap(document.getIn(expect, true))) document.setIn(expect, document.createNode({}));
-        document.setIn(
-          [...expect, ...placeOf(document.getIn([...expect, update.column], true), update)],
-          content(update),
-        );
+        const place = placeOf(document.getIn([...expect, update.column], true), update);
+        document.setIn([...expect, ...place], document.createNode(update.expectation, { flow: true }));
         written++;
       }
     }
@@ -88,8 +86,4 @@ function placeOf(node: unknown, { column, expectation }: Update): string[] {
   const besideOthers =
     isMap(node) && !isScalar(node) && (typeof expectation === 'string' || expectation === null);
   return besideOthers ? [column, 'value'] : [column];
-}
-
-function content({ expectation }: Update): unknown {
-  return expectation;
 }

@@ -4,7 +4,7 @@ import { loadConfig, loadMaskKeys, refuseDangerousEnvironment } from '../../conf
 import { loadPolicyFile, type PolicyFile } from '../../config/policy-file.ts';
 import { Exit } from '../../error/exit.ts';
 import { errorJson } from '../../error/render.ts';
-import type { RowsealError } from '../../error/rowseal-error.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
 import { customWorkers } from '../../mask/custom-worker.ts';
 import type { FixtureFile } from '../../mask/fixture.ts';
 import {
@@ -144,10 +144,7 @@ class Keys {
       this.#test ??= publishedTestKeys();
       return this.#test;
     }
-    this.#configured ??= loadMaskKeys(
-      { mask: { key: this.#config.key, policy: this.#config.policy } },
-      process.env,
-    );
+    this.#configured ??= configuredKeys(this.#config);
     return this.#configured;
   }
 
@@ -167,6 +164,20 @@ class Keys {
           : { epoch: this.#configured.epoch, fingerprint: this.#configured.fingerprint },
       test: this.#test !== null,
     };
+  }
+}
+
+/** Where the key is not at hand, as in CI, there is another way. */
+function configuredKeys({ key, policy }: PolicyFile): MaskKeys {
+  try {
+    return loadMaskKeys({ mask: { key, policy } }, process.env);
+  } catch (thrown) {
+    if (!(thrown instanceof RowsealError)) throw thrown;
+    throw new RowsealError(thrown.code, {
+      ...(thrown.detail === null ? {} : { detail: thrown.detail }),
+      ...(thrown.place === null ? {} : { place: thrown.place }),
+      fix: `${thrown.fix}; or test without it: rowseal mask test --test-key`,
+    });
   }
 }
 
