@@ -1,4 +1,3 @@
-import { dataClasses } from './detect/data-class.ts';
 import { TEXT_CLASSES } from './detect/text-scanner.ts';
 import type { Content, DerivedDisclosure, Disclosure, Trace } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
@@ -78,11 +77,11 @@ function contentPhrases(content: Content): readonly string[] {
       return [`the date to within ${content.days} days`];
     case 'text': {
       const missing = TEXT_CLASSES.filter((name) => !content.classes.includes(name));
-      const left = missing.slice(0, 3).map((name) => dataClasses[name].title);
-      const more = missing.length > left.length ? `, ${missing.length - left.length} more` : '';
       return [
         'all text that is not recognised',
-        ...(missing.length === 0 ? [] : [`${left.join(', ')}${more} in it`]),
+        ...(missing.length === 0
+          ? []
+          : [`${missing.length} ${missing.length === 1 ? 'class' : 'classes'} of data in it`]),
       ];
     }
     case 'host':

@@ -144,7 +144,9 @@ function judgeCase(
     const input = raw[i]!;
     const failed = (expectation?.checks ?? []).filter((check) => {
       const text = check.kind === 'value' ? { ...check, value: asText(check.value, type) } : check;
-      return !holds(text, cell, input, (reference) => cellAt(reference, entry, table, tables));
+      return !holds(text, cell, input, expectation!.place, (reference) =>
+        cellAt(reference, entry, table, tables),
+      );
     });
     const rewrite = failed.some(({ kind }) => kind === 'open') ? 'open' : 'differs';
     if (failed.some(({ kind }) => kind === 'open' || kind === 'value'))
@@ -170,6 +172,7 @@ function holds(
   check: Check,
   tried: TriedCell,
   input: string | null,
+  place: FixturePlace,
   lookUp: (reference: CellReference) => TriedCell | null,
 ): boolean {
   if (check.kind === 'halts') return tried.kind === 'halt' && tried.code === check.code;
@@ -192,7 +195,7 @@ function holds(
       return typeof cell === 'string' && other?.kind === 'cell' && other.cell === cell;
     }
     case 'matches':
-      return typeof cell === 'string' && compiled(check.pattern).matcher(cell).find();
+      return typeof cell === 'string' && compiled(check.pattern, place).matcher(cell).find();
     case 'differs':
       return cell !== input;
     case 'kept':
@@ -210,12 +213,15 @@ function folded(text: string): string {
   return text.trim().toLowerCase();
 }
 
-function compiled(pattern: string): RE2JS {
+function compiled(pattern: string, { file, line, path }: FixturePlace): RE2JS {
   try {
     return RE2JS.compile(pattern);
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
-    throw new RowsealError('RS-MASK-009', { detail: `a fixture's pattern \`${pattern}\`` });
+    throw new RowsealError('RS-MASK-009', {
+      detail: `a fixture's pattern \`${pattern}\``,
+      place: { file, line, path },
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-import { type Disclosure, type DomainRules, disclosureOf } from './disclosure.ts';
+import { type DataClass, dataClasses } from './detect/data-class.ts';
+import { type Content, type Disclosure, type DomainRules, disclosureOf } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
 import { describeRule, HAS_VALUE, phrasesOf } from './disclosure-text.ts';
 import { type Join, joinsOf } from './joins.ts';
@@ -174,11 +175,13 @@ function difference(
 /** What the second shows and the first does not. */
 function whatIsNew(before: Disclosure, after: Disclosure): readonly string[] {
   const was = phrasesOf(before);
-  const all = phrasesOf(after).filter((phrase) => !was.includes(phrase));
+  const all = phrasesOf(after).filter((phrase) => !was.includes(phrase) && !isCountOf(phrase, before));
   const fresh = all.length > 1 ? all.filter((phrase) => phrase !== HAS_VALUE) : all;
-  if (after.kind !== 'derived') return fresh;
+  if (after.kind !== 'derived')
+    return before.kind === 'nothing' && after.kind === 'column' ? ['that there is such a column'] : fresh;
   const returns = (shown: Disclosure): boolean => shown.kind === 'derived' && shown.traces.has('way_back');
   const facts = returns(after) && !returns(before) ? [...fresh, 'the value, to who has the key'] : [...fresh];
+  if (before.kind === 'derived') facts.push(...contentNews(before.content, after.content));
   if (before.kind !== 'derived' || before.equalityBits === 0 || after.equalityBits === 0) return facts;
   const spellings = [...before.merged.difference(after.merged)];
   if (spellings.length > 0) facts.push(`spellings that were made one (${spellings.join(', ')})`);
@@ -187,6 +190,35 @@ function whatIsNew(before: Disclosure, after: Disclosure): readonly string[] {
   if (after.equalityBits > before.equalityBits && telling)
     facts.push('equal values more surely (longer tokens)');
   return facts;
+}
+
+/** A number of classes, where the classes themselves are told. */
+function isCountOf(phrase: string, before: Disclosure): boolean {
+  return before.kind === 'derived' && before.content.family === 'text' && phrase.endsWith('of data in it');
+}
+
+/** What the phrase for a content does not spell. */
+function contentNews(before: Content, after: Content): readonly string[] {
+  if (before.family === 'text' && after.family === 'text') {
+    const [classes, patterns] = [new Set(after.classes), new Set(after.patterns)];
+    return [
+      ...before.classes
+        .filter((name) => !classes.has(name))
+        .map((name) => (Object.hasOwn(dataClasses, name) ? dataClasses[name as DataClass].title : name)),
+      ...before.patterns
+        .filter((pattern) => !patterns.has(pattern))
+        .map((pattern) => `matches of \`${pattern}\``),
+    ];
+  }
+  if (before.family === 'bounds' && after.family === 'bounds') {
+    const known = new Set(before.bounds);
+    return after.bounds
+      .filter((bound) => !known.has(bound))
+      .map((bound) => `which side of ${bound} it is on`);
+  }
+  if (before.family === 'moved' && after.family === 'moved' && before.by !== after.by)
+    return [`distances between dates of one \`${after.by}\``];
+  return [];
 }
 
 const TELLING_BITS = 64;
@@ -205,6 +237,12 @@ function notesOn(old: Decision | null, changed: Decision | null, captured: boole
   } else if (keyed(old.rule) && keyed(changed.rule) && form(old.rule) !== form(changed.rule)) {
     notes.push('every masked value changes');
   }
+  if (
+    old.rule.method === 'custom' &&
+    changed.rule.method === 'custom' &&
+    form(old.rule) !== form(changed.rule)
+  )
+    notes.push('another function, or another text of it: read what it does');
   if (JSON.stringify(old.rule.onNull) !== JSON.stringify(changed.rule.onNull))
     notes.push('what a null becomes changes');
   return notes;

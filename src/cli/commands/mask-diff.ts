@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { policyAtRevision } from '../../config/git-revision.ts';
@@ -105,7 +104,7 @@ function sides(argv: MaskDiffArguments): readonly [PolicyFile, PolicyFile] {
 function policyIn(path: string): PolicyFile {
   const base = dirname(resolve(path));
   return parsePolicyText(readText(path, 'RS-CFG-001'), path, (module) =>
-    readFileSync(resolve(base, module), 'utf8'),
+    readText(resolve(base, module), 'RS-CFG-008'),
   );
 }
 
@@ -151,12 +150,17 @@ function print(t: Terminal, diff: PolicyDiff, old: string, changed: string, weak
       t.out(`  ${t.paint('bold', setting)}  ${before} → ${after}${note(setting)}`);
   }
   if (diff.joins.length > 0) t.out(`\n${t.paint('cyan', '⋈ joins')}`);
-  for (const { kind, domain, columns } of diff.joins)
+  for (const { kind, domain, columns } of diff.joins.slice(0, JOINS_MAX))
     t.out(
       `  ${t.paint(kind === 'gained' ? 'red' : 'green', kind === 'gained' ? '+' : '-')} ${columns.join(' = ')}  ${t.paint('gray', `domain ${domain}, ${kind}`)}`,
     );
+  if (diff.joins.length > JOINS_MAX)
+    t.out(`  ${t.paint('gray', `and ${diff.joins.length - JOINS_MAX} more (--json has them all)`)}`);
   t.out(`\n${summary(diff, weakerOnly)}`);
 }
+
+/** A domain of many columns makes many pairs. */
+const JOINS_MAX = 20;
 
 function note(setting: string): string {
   return setting === 'key.epoch' ? '  (every masked value changes)' : '';

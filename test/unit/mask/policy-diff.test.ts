@@ -90,7 +90,7 @@ describe('a difference of policies', () => {
         const said = change.shows.length + change.hides.length + change.paths.length + change.notes.length;
         expect(said, JSON.stringify([a, b])).toBeGreaterThan(0);
       }),
-      { numRuns: 1000 },
+      { numRuns: 4000 },
     );
   });
 
