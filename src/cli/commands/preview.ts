@@ -1,21 +1,27 @@
 import type { CommandModule } from 'yargs';
 import { loadConfig, loadMaskKeys, refuseDangerousEnvironment } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
-import { errorJson } from '../../error/render.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { customWorkers } from '../../mask/custom-worker.ts';
-import { classOfColumnName } from '../../mask/detect/column-name.ts';
 import { dataClasses } from '../../mask/detect/data-class.ts';
 import { describeRule } from '../../mask/disclosure-text.ts';
 import { CompiledPolicy, type PolicyDecision } from '../../mask/policy.ts';
 import type { PolicyDocument } from '../../mask/policy-document.ts';
-import { type TriedCell, tryRow } from '../../mask/trial.ts';
-import { valueShape } from '../../mask/value-shape.ts';
-import { DROPPED, type RawCell, UNCHANGED } from '../../model/cell.ts';
-import { type Column, displayName, type TableSchema } from '../../model/table.ts';
+import type { TriedCell } from '../../mask/trial.ts';
+import { DROPPED, UNCHANGED } from '../../model/cell.ts';
+import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count, cut, lengthOf, oneLine, outputWidth, pad, wrapped } from '../layout.ts';
 import { chooseTables } from '../table-choice.ts';
+import {
+  type ColumnPreview,
+  type PreviewSummary,
+  previewTable,
+  rawText,
+  summarizePreviews,
+  type TablePreview,
+  tablePreviewJson,
+} from '../table-preview.ts';
 import { makeSource } from '../wire.ts';
 
 interface PreviewArguments {
@@ -85,9 +91,9 @@ export const previewCommand: CommandModule<object, PreviewArguments> = {
     } finally {
       await source.close();
     }
-    const summary = summarize(previews);
+    const summary = summarizePreviews(previews);
     printSummary(t, summary, document);
-    t.result({ tables: previews.map(tableJson), ...summary });
+    t.result({ tables: previews.map(tablePreviewJson), ...summary });
     process.exitCode = summary.blocked.length === 0 && summary.halts.length === 0 ? Exit.ok : Exit.failure;
   },
 };
@@ -98,61 +104,6 @@ function everyRowGuarded(document: PolicyDocument): PolicyDocument {
   return {
     ...document,
     leakGuard: { ...document.leakGuard, oneIn: 1, action: oneIn === null ? 'alert' : action },
-  };
-}
-
-interface TablePreview {
-  readonly table: TableSchema;
-  readonly rows: number;
-  readonly columns: readonly ColumnPreview[];
-  readonly problem: RowsealError | null;
-}
-
-interface ColumnPreview {
-  readonly column: Column;
-  readonly isKey: boolean;
-  readonly decision: PolicyDecision | null;
-  /** What a run does without a decision. */
-  readonly undecided: 'halt' | 'redact' | null;
-  readonly dataClass: string | null;
-  readonly cells: readonly { readonly raw: RawCell; readonly tried: TriedCell | null }[];
-}
-
-function previewTable(
-  policy: CompiledPolicy,
-  document: PolicyDocument,
-  table: TableSchema,
-  cells: readonly RawCell[],
-): TablePreview {
-  const width = table.columns.length;
-  const rows = Array.from({ length: width === 0 ? 0 : cells.length / width }, (_, row) =>
-    cells.slice(row * width, (row + 1) * width),
-  );
-  let problem: RowsealError | null = null;
-  let tried: (readonly TriedCell[])[] = [];
-  try {
-    const masker = policy.compileMasker(table, 'running');
-    tried = rows.map((row) => tryRow(masker, table, row));
-  } catch (thrown) {
-    if (!(thrown instanceof RowsealError)) throw thrown;
-    problem = thrown;
-  }
-  return {
-    table,
-    rows: rows.length,
-    problem,
-    columns: table.columns.map((column, index) => {
-      const decision = policy.decision(table, column);
-      const found = classOfColumnName(displayName(table), column);
-      return {
-        column,
-        isKey: table.key.includes(index),
-        decision,
-        undecided: decision === null ? document.undecided : null,
-        dataClass: found?.class ?? null,
-        cells: rows.map((row, i) => ({ raw: row[index]!, tried: tried[i]?.[index] ?? null })),
-      };
-    }),
   };
 }
 
@@ -180,10 +131,7 @@ function printColumn(
   reveal: boolean,
 ): void {
   const { column, decision, dataClass, isKey } = preview;
-  const facts = [
-    ...(isKey ? ['key'] : []),
-    ...(dataClass === null ? [] : [dataClasses[dataClass as keyof typeof dataClasses].title]),
-  ];
+  const facts = [...(isKey ? ['key'] : []), ...(dataClass === null ? [] : [dataClasses[dataClass].title])];
   const rule = t.paint(decision === null ? 'yellow' : 'bold', headline(preview));
   const gap = ' '.repeat(Math.max(0, rules - headline(preview).length) + 2);
   t.out(
@@ -218,12 +166,6 @@ function undecidedText({ undecided, isKey }: ColumnPreview): string {
   return undecided === 'halt' || isKey ? 'undecided: a run does not start' : 'undecided: redacted';
 }
 
-function rawText(raw: RawCell, { type }: Column, reveal: boolean): string {
-  if (raw === null || typeof raw !== 'string') return 'null';
-  if (raw === '') return '(empty)';
-  return reveal ? oneLine(raw) : valueShape(raw, type);
-}
-
 function maskedText(
   tried: TriedCell,
   reveal: boolean,
@@ -241,54 +183,6 @@ function maskedText(
   if (cell === DROPPED) return { text: 'dropped', note, style: 'gray' };
   if (cell === null || cell === UNCHANGED) return { text: 'null', note, style: 'gray' };
   return { text: cell === '' ? '(empty)' : oneLine(cell), note, style: 'cyan' };
-}
-
-interface PreviewSummary {
-  /** What keeps a run from starting. */
-  readonly blocked: readonly { readonly what: string; readonly code: string }[];
-  readonly undecided: readonly string[];
-  readonly halts: readonly { readonly column: string; readonly code: string; readonly rows: number }[];
-  readonly unfit: readonly { readonly column: string; readonly reason: string; readonly rows: number }[];
-  readonly leaks: readonly { readonly column: string; readonly kind: string; readonly rows: number }[];
-}
-
-function summarize(previews: readonly TablePreview[]): PreviewSummary {
-  const columns = previews.flatMap(({ table, columns: list }) =>
-    list.map((column) => ({ ...column, where: `${displayName(table)}.${column.column.name}` })),
-  );
-  const tally = <T>(
-    words: (tried: TriedCell) => readonly string[],
-    make: (where: string, word: string, rows: number) => T,
-  ): T[] =>
-    columns.flatMap(({ where, cells }) => {
-      const counts = new Map<string, number>();
-      for (const { tried } of cells)
-        for (const word of tried === null ? [] : words(tried)) counts.set(word, (counts.get(word) ?? 0) + 1);
-      return [...counts].map(([word, rows]) => make(where, word, rows));
-    });
-  return {
-    blocked: [
-      ...previews.flatMap(({ table, problem }) =>
-        problem === null ? [] : [{ what: displayName(table), code: problem.code }],
-      ),
-      ...columns
-        .filter(({ undecided }) => undecided === 'halt')
-        .map(({ where }) => ({ what: where, code: 'RS-MASK-001' })),
-    ],
-    undecided: columns.filter(({ decision }) => decision === null).map(({ where }) => where),
-    halts: tally(
-      (tried) => (tried.kind === 'halt' ? [tried.code] : []),
-      (column, code, rows) => ({ column, code, rows }),
-    ),
-    unfit: tally(
-      (tried) => (tried.kind === 'cell' ? tried.unfit : tried.code === 'RS-MASK-010' ? [tried.reason] : []),
-      (column, reason, rows) => ({ column, reason, rows }),
-    ),
-    leaks: tally(
-      (tried) => (tried.kind === 'cell' ? tried.leaks : []),
-      (column, kind, rows) => ({ column, kind, rows }),
-    ),
-  };
 }
 
 function printSummary(t: Terminal, summary: PreviewSummary, document: PolicyDocument): void {
@@ -315,36 +209,4 @@ function printSummary(t: Terminal, summary: PreviewSummary, document: PolicyDocu
     line('–', 'yellow', 'the policy has no leak guard: it was on for this preview only');
   if (summary.blocked.length + summary.halts.length + summary.unfit.length + summary.leaks.length === 0)
     line('✔', 'green', 'every value was masked as the policy says');
-}
-
-/** Shapes and masked values; never a raw one, unless the policy keeps it. */
-function tableJson({ table, rows, columns, problem }: TablePreview): unknown {
-  return {
-    table: displayName(table),
-    rows,
-    ...(problem === null ? {} : errorJson(problem)),
-    columns: columns.map(({ column, isKey, decision, undecided, dataClass, cells }) => ({
-      column: column.name,
-      type: column.sourceType,
-      key: isKey,
-      rule: decision === null ? null : describeRule(decision.rule),
-      domain: decision?.domain ?? null,
-      undecided,
-      data_class: dataClass,
-      cells: cells.map(({ raw, tried }) => ({ shape: rawText(raw, column, false), ...cellJson(tried) })),
-    })),
-  };
-}
-
-function cellJson(tried: TriedCell | null): Readonly<Record<string, unknown>> {
-  if (tried === null) return {};
-  if (tried.kind === 'halt') return { halts: tried.code, reason: tried.reason };
-  const { cell, unfit, leaks } = tried;
-  return {
-    ...(cell === DROPPED
-      ? { dropped: true }
-      : { masked: cell === UNCHANGED || leaks.length > 0 ? null : cell }),
-    ...(unfit.length === 0 ? {} : { unfit }),
-    ...(leaks.length === 0 ? {} : { leaks }),
-  };
 }

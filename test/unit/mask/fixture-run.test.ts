@@ -59,9 +59,9 @@ describe('fixtures', () => {
     ['{ mail: null, other: null }', '{ mail: { same_as: other } }', 'the same as other', /^null$/],
     ['{ mail: secretive }', '{ mail: { kept: true } }', 'the input itself', /^"tok_/],
     ['{ mail: secretive }', '{ mail: secretive }', 'the input itself', /^"tok_/],
-    ['{ id: 4711 }', '{ id: { differs: true } }', 'anything but the input', /^the input itself$/],
+    ['{ id: 98127634987612 }', '{ id: { differs: true } }', 'anything but the input', /^the input itself$/],
     [
-      '{ id: 4711 }',
+      '{ id: 98127634987612 }',
       '{ id: { not_contains_input: true } }',
       'a value without the input in it',
       /^the input itself$/,
@@ -88,7 +88,7 @@ describe('fixtures', () => {
     }
     expect(failures.length).toBeGreaterThan(0);
     // The input is named by its place.
-    expect(JSON.stringify(failures)).not.toMatch(/secretive|4711/);
+    expect(JSON.stringify(failures)).not.toMatch(/secretive|98127634987612/);
   });
 
   it('a row that halts fails, though nobody looked at the column', () => {

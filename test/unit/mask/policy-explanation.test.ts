@@ -12,6 +12,7 @@ import {
 import { likelyType, syntheticValues } from '../../../src/mask/synthetic-values.ts';
 import { publishedTestKeys } from '../../../src/mask/test-key.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
+import { fpe } from '../../support/fpe-rule.ts';
 import { maskedColumn } from '../../support/mask-column.ts';
 import { domain, keep, method, redact, schema, token } from '../../support/policies.ts';
 
@@ -43,39 +44,9 @@ const explained = (
 const rules: readonly Rule[] = [
   { method: 'token', normalize: [], prefix: 'tok_' },
   { method: 'reversible' },
-  {
-    method: 'fpe',
-    alphabet: 'digits',
-    keepFirst: 0,
-    keepLast: 0,
-    separators: null,
-    checkDigit: 'none',
-    normalize: [],
-    min: null,
-    max: null,
-  },
-  {
-    method: 'fpe',
-    alphabet: 'upper',
-    keepFirst: 0,
-    keepLast: 0,
-    separators: null,
-    checkDigit: 'none',
-    normalize: [],
-    min: null,
-    max: null,
-  },
-  {
-    method: 'fpe',
-    alphabet: 'digits',
-    keepFirst: 0,
-    keepLast: 0,
-    separators: null,
-    checkDigit: 'none',
-    normalize: [],
-    min: '0',
-    max: '9999999',
-  },
+  fpe(),
+  fpe({ alphabet: 'upper' }),
+  fpe({ min: '0', max: '9999999' }),
   { method: 'pan', keepFirst: 0, keepLast: 4, minDigits: 13, maxDigits: 19 },
   { method: 'phone', country: null },
   { method: 'email', host: 'token' },

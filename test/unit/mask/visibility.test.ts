@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { disclosureOf } from '../../../src/mask/disclosure.ts';
 import type { Rule } from '../../../src/mask/policy-document.ts';
 import { compareDisclosures, compareHandling, type Ordering, product } from '../../../src/mask/visibility.ts';
+import { fpe } from '../../support/fpe-rule.ts';
 import { maskedColumn } from '../../support/mask-column.ts';
 import { method } from '../../support/policies.ts';
 import { jsonRules, plainRules, rules } from '../../support/rule-arbitrary.ts';
@@ -23,18 +24,6 @@ const none: Rule = { method: 'redact', with: 'null' };
 const shape: Rule = { method: 'redact', with: 'shape' };
 const token: Rule = { method: 'token', normalize: [], prefix: 'tok_' };
 const reversible: Rule = { method: 'reversible' };
-const fpe = (more: Partial<Extract<Rule, { method: 'fpe' }>> = {}): Rule => ({
-  method: 'fpe',
-  alphabet: 'digits',
-  keepFirst: 0,
-  keepLast: 0,
-  separators: null,
-  checkDigit: 'none',
-  normalize: [],
-  min: null,
-  max: null,
-  ...more,
-});
 const partial = (keepFirst: number, keepLast: number): Rule => ({
   method: 'partial',
   keepFirst,
