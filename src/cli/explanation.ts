@@ -62,7 +62,7 @@ function printColumn(
   const { decision, data } = column;
   const cost = report.costs.get(`${table}.${column.name}`) ?? null;
   const head = decision === null ? undecidedText(report.document, column) : ruleText(decision);
-  const right = cost === null ? '' : cost === 0 ? '0 µs' : `${cost.toFixed(cost < 10 ? 1 : 0)} µs`;
+  const right = cost === null ? '' : `${costText(cost)} µs`;
   const room = width - 2 - names - 2 - right.length - 1;
   t.out(
     `  ${t.paint('bold', pad(column.name, names))}  ${decision === null ? t.paint('yellow', pad(head, room)) : pad(head, room)} ${t.paint('gray', right)}`.trimEnd(),
@@ -85,6 +85,11 @@ function printColumn(
   if (traits !== '') fact('way back', traits);
   const handling = handlingOf(decision.rule, column.isKey);
   if (handling !== null) fact('else', handling);
+}
+
+function costText(us: number): string {
+  if (us === 0) return '0';
+  return us < 0.05 ? '< 0.1' : us.toFixed(us < 10 ? 1 : 0);
 }
 
 function ruleText({ says, domain, inherited }: NonNullable<ColumnExplanation['decision']>): string {
@@ -162,7 +167,11 @@ function printSummary(t: Terminal, report: ExplanationReport): void {
   t.out(
     t.paint(
       'gray',
-      `key epoch ${keyEpoch} · ${guard} · undecided: ${report.document.undecided} · what does not fit its method: redacted, unless said`,
+      wrapped(
+        `key epoch ${keyEpoch} · ${guard} · undecided: ${report.document.undecided} · what does not fit its method: redacted, unless said`,
+        outputWidth(),
+        0,
+      ),
     ),
   );
   const concerns = report.tables.flatMap((table) =>
@@ -198,7 +207,7 @@ export function explanationMarkdown(report: ExplanationReport): string {
           decision === null ? '' : decision.learns.join('; '),
           decision === null ? '' : decision.reversible ? 'with the key' : 'none',
           decision === null ? '' : listed(decision.joins),
-          cost === null ? '' : cost.toFixed(1),
+          cost === null ? '' : costText(cost),
         ]);
       }),
     );

@@ -118,7 +118,7 @@ export function summarizePreviews(previews: readonly TablePreview[]): PreviewSum
 export function rawText(raw: RawCell, { type }: Column, reveal: boolean): string {
   if (raw === null || typeof raw !== 'string') return 'null';
   if (raw === '') return '(empty)';
-  return reveal ? oneLine(raw) : valueShape(raw, type);
+  return reveal ? oneLine(raw.slice(0, 1000)) : valueShape(raw, type);
 }
 
 /** Shapes and masked values; never a raw one, unless the policy keeps it. */

@@ -1,11 +1,11 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import { type Column, displayName, type TableSchema } from '../model/table.ts';
-import type { ColumnType } from '../model/type.ts';
+import type { ColumnType, TypeKind } from '../model/type.ts';
 import type { ColumnMask } from './column-mask.ts';
 import { classOfColumnName } from './detect/column-name.ts';
 import { type DataClass, dataClasses } from './detect/data-class.ts';
 import { classOfValues } from './detect/value-class.ts';
-import { disclosureOf } from './disclosure.ts';
+import { type Disclosure, disclosureOf, type Trace } from './disclosure.ts';
 import { describeRule, HAS_VALUE, phrasesOf } from './disclosure-text.ts';
 import { membersOf } from './joins.ts';
 import type { CompiledPolicy, PolicyDecision } from './policy.ts';
@@ -113,7 +113,7 @@ export function explainPolicy(
         name: column.name,
         type: live ? column.sourceType : null,
         isKey: table.key.includes(index),
-        decision: decision === null ? null : explain(decision, where, document, spaces),
+        decision: decision === null ? null : explain(decision, where, document, spaces, live ? column : null),
         data: dataOf(table, column, samples.get(where) ?? [], live),
         problem: compiled.problems.get(column.name) ?? null,
         mask: compiled.masks?.[index] ?? null,
@@ -134,11 +134,12 @@ function explain(
   where: string,
   document: PolicyDocument,
   spaces: ReadonlyMap<string, readonly string[]>,
+  column: Column | null,
 ): DecisionExplanation {
   const { rule, domain, inherited } = decision;
   const disclosure = disclosureOf(rule, document.domains);
   const members = spaces.get(spaceKey(decision)) ?? [];
-  const learnt = phrasesOf(disclosure);
+  const learnt = phrasesOf(ofType(disclosure, column?.type.kind ?? null));
   return {
     rule,
     says: describeRule(rule),
@@ -153,6 +154,14 @@ function explain(
     learns: learnt.length > 1 ? learnt.filter((phrase) => phrase !== HAS_VALUE) : learnt,
     joins: members.filter((place) => place !== where),
   };
+}
+
+/** Without what values of the type do not have. */
+function ofType(disclosure: Disclosure, kind: TypeKind | null): Disclosure {
+  if (disclosure.kind !== 'derived' || (kind !== 'int' && kind !== 'date')) return disclosure;
+  const has = (trace: Trace): boolean =>
+    kind === 'int' ? trace !== 'length' && !trace.startsWith('stays:') : trace !== 'time_of_day';
+  return { ...disclosure, traces: new Set([...disclosure.traces].filter(has)) };
 }
 
 const FORMAT_KEPT: ReadonlySet<Rule['method']> = new Set([
@@ -259,6 +268,7 @@ function dataOf(
     title,
     sensitivity,
     by: byValues === null ? 'name' : 'values',
-    confidence: found.confidence,
+    confidence:
+      byName?.class === found.class ? Math.max(byName.confidence, found.confidence) : found.confidence,
   };
 }

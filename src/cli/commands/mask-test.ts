@@ -19,7 +19,7 @@ import { CompiledPolicy } from '../../mask/policy.ts';
 import { publishedTestKeys } from '../../mask/test-key.ts';
 import type { TableSchema } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
-import { count, oneLine, pad } from '../layout.ts';
+import { count, cut, oneLine, pad } from '../layout.ts';
 import { makeSource } from '../wire.ts';
 
 interface MaskTestArguments {
@@ -225,10 +225,13 @@ function printCase(t: Terminal, entry: CaseResult): void {
   for (const failure of entry.failures) printFailure(t, failure);
 }
 
+/** The JSON has all of it. */
+const SHOWN_MAX = 300;
+
 function printFailure(t: Terminal, failure: Failure): void {
   t.out(`        ${failure.column}`);
-  t.out(`          ${t.paint('green', 'expected')}  ${oneLine(failure.expected)}`);
-  t.out(`          ${t.paint('red', 'actual')}    ${oneLine(failure.actual)}`);
+  t.out(`          ${t.paint('green', 'expected')}  ${cut(oneLine(failure.expected), SHOWN_MAX)}`);
+  t.out(`          ${t.paint('red', 'actual')}    ${cut(oneLine(failure.actual), SHOWN_MAX)}`);
   const at = failure.input ?? failure.place;
   t.out(
     `          ${t.paint('gray', `input     ${failure.input === null ? 'none: null' : `${at.path}, line ${at.line}`}`)}`,

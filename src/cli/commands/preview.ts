@@ -34,6 +34,8 @@ interface PreviewArguments {
 }
 
 const ROWS_MAX = 1000;
+/** No line of a terminal is longer. */
+const SHOWN_MAX = 1000;
 
 export const previewCommand: CommandModule<object, PreviewArguments> = {
   command: 'preview [tables..]',
@@ -182,7 +184,7 @@ function maskedText(
     return { text: '(withheld)', note, style: 'red' };
   if (cell === DROPPED) return { text: 'dropped', note, style: 'gray' };
   if (cell === null || cell === UNCHANGED) return { text: 'null', note, style: 'gray' };
-  return { text: cell === '' ? '(empty)' : oneLine(cell), note, style: 'cyan' };
+  return { text: cell === '' ? '(empty)' : oneLine(cell.slice(0, SHOWN_MAX)), note, style: 'cyan' };
 }
 
 function printSummary(t: Terminal, summary: PreviewSummary, document: PolicyDocument): void {
