@@ -258,6 +258,7 @@ export function explanationJson(report: ExplanationReport): unknown {
           on_error: decision === null ? null : (decision.rule.onError ?? (column.isKey ? 'halt' : 'redact')),
           short: decision?.rule.short ?? null,
           foreign: decision?.rule.foreign ?? null,
+          on_null: decision === null ? null : decision.rule.onNull === undefined ? 'null' : 'constant',
           cost_us: report.costs.get(`${table}.${column.name}`) ?? null,
           problem:
             column.problem === null ? null : { code: column.problem.code, message: column.problem.message },
