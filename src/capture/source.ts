@@ -26,7 +26,8 @@ export interface Source {
   /**
    * Streams whole transactions in commit order, strictly after `after`. `null`: nothing is sealed yet, so create what
    * is needed (publication, slot) and take a snapshot consistent with the stream. A position of phase `snapshot`
-   * restarts the copy. Not pulling is the backpressure: memory here stays bounded whatever the transaction size,
+   * restarts the copy; one that names tables in `copying` has these copied again, each with what the stream holds up to
+   * there sealed first, before it goes on. Not pulling is the backpressure: memory here stays bounded whatever the transaction size,
    * and the connection is kept alive by the source itself.
    *
    * @throws RowsealError of kind `source-lost` when the stream cannot continue exactly at `after` (law 6).

@@ -13,6 +13,7 @@ import { explainCommand } from './commands/explain.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
 import { previewCommand } from './commands/preview.ts';
+import { resnapshotCommand } from './commands/resnapshot.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
@@ -30,6 +31,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(statusCommand)
     .command(auditCommand)
     .command(maskCommand)
+    .command(resnapshotCommand)
     .command(keysCommand)
     .command(explainCommand)
     .completion('completion', 'Print a completion script for bash or zsh')
@@ -59,8 +61,14 @@ async function main(argv: readonly string[]): Promise<void> {
 /** Every long option of every command, for hints. */
 const OPTION_NAMES = [
   'accept',
+  'access',
+  'actor',
+  'changed',
+  'column',
   'config',
   'dir',
+  'domain',
+  'epoch',
   'exit-on-halt',
   'from',
   'git',
@@ -75,6 +83,8 @@ const OPTION_NAMES = [
   'offline',
   'origin',
   'overwrite',
+  'path',
+  'reason',
   'reveal',
   'rows',
   'sample',
@@ -83,6 +93,7 @@ const OPTION_NAMES = [
   'test-key',
   'update',
   'version',
+  'yes',
 ];
 
 /** yargs suggests commands but not options: the nearest known option is named here. */

@@ -27,7 +27,12 @@ export interface RowsealConfig {
     readonly snapshot: 'initial' | 'never';
     readonly idleIntervalMs: number;
   };
-  readonly mask: { readonly key: MaskKeySource; readonly policy: PolicyDocument };
+  readonly mask: {
+    readonly key: MaskKeySource;
+    /** Secrets of earlier epochs, where they are others than `key`. */
+    readonly previousKeys: ReadonlyMap<number, MaskKeySource>;
+    readonly policy: PolicyDocument;
+  };
   readonly audit: {
     readonly directory: string;
     readonly keyFile: string;
@@ -73,7 +78,8 @@ export function loadConfig(path: string, env: Readonly<Record<string, string | u
 }
 
 /**
- * The keys of an epoch, by default the configured one. A command gets no shell; what it prints on stderr is not shown,
+ * The keys of an epoch, by default the configured one; of an earlier one those that `previous` names, else those that
+ * the present secret gives under that epoch. A command gets no shell; what it prints on stderr is not shown,
  * because it may quote what it handles.
  *
  * @throws RowsealError RS-CFG-004, -005, -006, -009, RS-MASK-006, -033
@@ -83,7 +89,7 @@ export function loadMaskKeys(
   env: Readonly<Record<string, string | undefined>>,
   epoch: number = config.mask.policy.keyEpoch,
 ): MaskKeys {
-  const { key } = config.mask;
+  const key = config.mask.previousKeys.get(epoch) ?? config.mask.key;
   switch (key.kind) {
     case 'file':
       return parsed(readKeyFile(key.file), epoch);
@@ -92,7 +98,7 @@ export function loadMaskKeys(
       if (value === undefined) {
         throw new RowsealError('RS-CFG-004', {
           detail: `environment variable ${key.name}`,
-          place: { file: 'configuration', path: 'mask.key.env' },
+          place: { file: 'configuration', path: 'mask.key' },
         });
       }
       return parsed(value, epoch);
@@ -121,10 +127,9 @@ function outputOf(command: readonly string[], timeoutMs: number): string {
   throw new RowsealError('RS-CFG-009', { detail: `${program} (${why})` });
 }
 
-export function keySource(
-  key: ConfigDocument['mask']['key'],
-  absolute: (name: string) => string,
-): MaskKeySource {
+type KeyConfig = Omit<ConfigDocument['mask']['key'], 'previous'>;
+
+export function keySource(key: KeyConfig, absolute: (name: string) => string): MaskKeySource {
   if (key.env !== undefined) return { kind: 'env', name: key.env };
   if (key.command !== undefined) return { kind: 'command', command: key.command, timeoutMs: key.timeout_ms };
   return { kind: 'file', file: absolute(key.file ?? '') };
@@ -192,6 +197,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
     },
     mask: {
       key: keySource(config.mask.key, absolute),
+      previousKeys: new Map(config.mask.key.previous.map((key) => [key.epoch, keySource(key, absolute)])),
       policy: policyDocument(config.mask, (path) => readText(absolute(path), 'RS-CFG-008')),
     },
     audit: {

@@ -3,6 +3,7 @@ import { placesOf } from './disclosure-document.ts';
 import { newsBetween } from './disclosure-news.ts';
 import { describeRule } from './disclosure-text.ts';
 import { type Join, joinsOf } from './joins.ts';
+import { isKeyed } from './keyed.ts';
 import type { ColumnRule, PolicyDocument, Rule } from './policy-document.ts';
 import { compareDisclosures, compareHandling, type Ordering } from './visibility.ts';
 
@@ -129,7 +130,7 @@ function diffColumn(
       : disclosureOf(changed.rule, newDomains);
   const shown = compareDisclosures(after, before);
   const handled = old === null || changed === null ? 'equal' : compareHandling(changed.rule, old.rule);
-  const notes = notesOn(old, changed, captured);
+  const notes = notesOn(old, changed, [oldDomains, newDomains], captured);
   const same = shown === 'equal' && handled === 'equal' && old !== null && changed !== null;
   if (same && notes.length === 0 && JSON.stringify(old) === JSON.stringify(changed)) return null;
   const unproven = changed === null && captured && before.kind !== 'value';
@@ -160,24 +161,32 @@ function describeDecision({ rule, domain }: Decision): string {
   return domain === null ? describeRule(rule) : `${describeRule(rule)} · domain ${domain}`;
 }
 
-function notesOn(old: Decision | null, changed: Decision | null, captured: boolean): readonly string[] {
+function notesOn(
+  old: Decision | null,
+  changed: Decision | null,
+  [oldDomains, newDomains]: readonly [DomainRules, DomainRules],
+  captured: boolean,
+): readonly string[] {
   if (changed === null)
     return captured
       ? ['without a rule: undecided, or, as a foreign key, masked as the column it references']
       : ['the table is no longer captured'];
   if (old === null) return ['newly decided'];
   const notes: string[] = [];
-  if (old.domain !== changed.domain && keyed(old.rule) && keyed(changed.rule)) {
+  const keyed = isKeyed(old.rule, oldDomains) && isKeyed(changed.rule, newDomains);
+  if (old.domain !== changed.domain && keyed) {
     notes.push(
       `${old.domain === null ? 'its own tokens' : `domain ${old.domain}`} → ${changed.domain === null ? 'its own tokens' : `domain ${changed.domain}`}: every masked value changes`,
     );
-  } else if (keyed(old.rule) && keyed(changed.rule) && form(old.rule) !== form(changed.rule)) {
-    notes.push('every masked value changes');
+  } else if (keyed && form(old.rule, oldDomains) !== form(changed.rule, newDomains)) {
+    notes.push(
+      changed.rule.method === 'json' ? 'masked values in the document change' : 'every masked value changes',
+    );
   }
   if (
     old.rule.method === 'custom' &&
     changed.rule.method === 'custom' &&
-    form(old.rule) !== form(changed.rule)
+    form(old.rule, oldDomains) !== form(changed.rule, newDomains)
   )
     notes.push('another function, or another text of it: read what it does');
   if (JSON.stringify(old.rule.onNull) !== JSON.stringify(changed.rule.onNull))
@@ -185,27 +194,14 @@ function notesOn(old: Decision | null, changed: Decision | null, captured: boole
   return notes;
 }
 
-const KEYLESS: ReadonlySet<Rule['method']> = new Set([
-  'keep',
-  'drop',
-  'redact',
-  'partial',
-  'bucket',
-  'round',
-  'generalize',
-  'custom',
-  'json',
-  'scan',
-]);
-
-function keyed({ method }: Rule): boolean {
-  return !KEYLESS.has(method);
-}
-
-/** A rule without what it does with values that it cannot take. */
-function form(rule: Rule): string {
+/** A rule without what it does with values that it cannot take, and with the rules of the domains that it names. */
+function form(rule: Rule, domains: DomainRules): string {
   const { onError, short, foreign, onNull, ...rest } = rule;
-  return JSON.stringify(rest);
+  const named =
+    rule.method === 'json'
+      ? rule.paths.map(({ rule: inner }) => (inner.kind === 'domain' ? domains.get(inner.domain) : null))
+      : [];
+  return JSON.stringify([rest, named]);
 }
 
 function handlingNote(old: Rule, changed: Rule): string {

@@ -10,6 +10,7 @@ import type { CustomHost } from './custom.ts';
 import type { HmacSha256 } from './hmac.ts';
 import { KeySpace } from './key-space.ts';
 import { KeyTagger } from './key-tagger.ts';
+import { isKeyedRule } from './keyed.ts';
 import type { MaskKeys } from './keys.ts';
 import { makeLeakGuard } from './leak-guard.ts';
 import { TableMasker } from './masker.ts';
@@ -157,6 +158,14 @@ export class CompiledPolicy {
     const { method, space } = this.#resolve(rule, where);
     const own = this.#document.tables.get(displayName(table))?.has(column.name) === true;
     return { rule: method, domain: rule.kind === 'domain' ? rule.domain : null, space, inherited: !own };
+  }
+
+  /** Whether masked values of the table depend on the mask key. */
+  usesKey(table: TableSchema): boolean {
+    return table.columns.some((column) => {
+      const rule = this.#rule(table, column);
+      return rule !== undefined && isKeyedRule(rule, this.#document.domains);
+    });
   }
 
   /** The compiled method of a domain or column, for detokenizing and tests; the column gives the type. */

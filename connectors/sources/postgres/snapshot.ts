@@ -29,27 +29,38 @@ export async function importSnapshot(client: Client, snapshotName: string): Prom
   }
 }
 
+/** What the records of a copy say, and where the stream goes on after its parts. */
+export interface CopyPositions {
+  /** The snapshot's consistent point. */
+  readonly read: PostgresPosition;
+  /** Resume point after a piece of the table. */
+  readonly during: PostgresPosition;
+  /** Resume point after its end. */
+  readonly after: PostgresPosition;
+}
+
 /** Copies one table as transactions of `read` rows, between a begin and an end mark. */
 export async function* copyTable(
   client: Client,
   table: TableSchema,
-  position: PostgresPosition,
+  positions: CopyPositions,
   bufferBytes: number,
   progress: SnapshotProgress,
   signal: AbortSignal,
 ): AsyncGenerator<ChangeBatch> {
   const transaction: ChangeEvent = {
     kind: 'begin',
-    transaction: { id: 'snapshot', position, commitTimeUs: BigInt(Date.now()) * 1000n },
+    transaction: { id: 'snapshot', position: positions.read, commitTimeUs: BigInt(Date.now()) * 1000n },
   };
-  const commit: ChangeEvent = { kind: 'commit', position };
+  const commit: ChangeEvent = { kind: 'commit', position: positions.during };
   yield { events: [transaction, { kind: 'snapshot', table, phase: 'begin' }, commit], bytes: 0 };
   for await (const run of copyRows(client, table, '', bufferBytes, signal)) {
     progress.rows += run.count;
     yield { events: [transaction, { kind: 'rows', run }, commit], bytes: run.bytes };
   }
-  if (!signal.aborted)
-    yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, commit], bytes: 0 };
+  if (signal.aborted) return;
+  const end: ChangeEvent = { kind: 'commit', position: positions.after };
+  yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, end], bytes: 0 };
 }
 
 /**

@@ -170,7 +170,7 @@ class Keys {
 /** Where the key is not at hand, as in CI, there is another way. */
 function configuredKeys({ key, policy }: PolicyFile): MaskKeys {
   try {
-    return loadMaskKeys({ mask: { key, policy } }, process.env);
+    return loadMaskKeys({ mask: { key, previousKeys: new Map(), policy } }, process.env);
   } catch (thrown) {
     if (!(thrown instanceof RowsealError)) throw thrown;
     throw new RowsealError(thrown.code, {

@@ -205,6 +205,16 @@ describe('a difference of policies', () => {
     ]);
   });
 
+  it('tells that tokens inside a document change with their domain', () => {
+    const json = method({ method: 'json', paths: [{ path: '$.a', rule: domain('d') }], otherwise: 'redact' });
+    const of = (prefix: string): PolicySide =>
+      side({ j: json }, { domains: new Map([['d', { method: 'token', normalize: [], prefix }]]) });
+    expect(diffPolicies(of('a_'), of('a_')).columns).toEqual([]);
+    expect(diffPolicies(of('a_'), of('b_')).columns).toMatchObject([
+      { effect: 'equally_visible', notes: ['masked values in the document change'] },
+    ]);
+  });
+
   it('tells settings', () => {
     const diff = diffPolicies(
       side({}, { leakGuard: { oneIn: 1, action: 'halt', except: new Set(['a.b.c']) } }),
