@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
@@ -7,7 +9,10 @@ import { columnTypeNamed } from '../../src/model/type-name.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, type TestProject } from '../support/project.ts';
+import { ReferenceMask } from '../support/reference-mask.ts';
 import { rowseal } from '../support/rowseal-process.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** Two numbers: one alone would be a chance match. */
 const OTHER_CARD = '4556737586899855';
@@ -102,6 +107,7 @@ describe.skipIf(noPostgres(18))('preview', () => {
     const cell = (report: { tables: { columns: { column: string; cells: { masked: string }[] }[] }[] }) =>
       report.tables[0]!.columns.find(({ column }) => column === 'mail')!.cells[0]!.masked;
     expect(cell(one)).toBe(cell(other));
+    expect(cell(one)).toBe(new ReferenceMask(project.maskKey).token('domain:mail', MARKS[1]));
     noMarks(JSON.stringify(one));
   });
 
@@ -112,6 +118,24 @@ describe.skipIf(noPostgres(18))('preview', () => {
       expect(code).toBe(2);
       noMarks(stdout + stderr);
     }
+  });
+
+  it.skipIf(spawnSync('script', ['--version']).status !== 0)('reveals raw values to a terminal', () => {
+    const command = [
+      process.execPath,
+      MAIN,
+      'preview',
+      'public.people',
+      '--reveal',
+      '--config',
+      project.configFile,
+    ];
+    const { stdout } = spawnSync('script', ['-qec', command.join(' '), '/dev/null'], {
+      encoding: 'utf8',
+      env: { ...process.env, NO_COLOR: '1' },
+    });
+    expect(stdout).toMatch(new RegExp(`${MARKS[0]}1 +→ {2}K\\*{13}`));
+    expect(stdout).toMatch(new RegExp(`${MARKS[2]} +→ {2}\\d{16}`));
   });
 
   it('says what would stop a run: undecided columns, halts, methods that do not fit', async () => {
