@@ -10,8 +10,10 @@ import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { runCommand } from './commands/run.ts';
+import { scanCommand } from './commands/scan.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
 
@@ -22,6 +24,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .scriptName('rowseal')
     .usage('$0 <command>\n\nReplicate a production database with every change masked, sealed and provable.')
     .command(demoCommand)
+    .command(initCommand)
+    .command(scanCommand)
     .command(checkCommand)
     .command(runCommand)
     .command(statusCommand)
@@ -56,17 +60,33 @@ async function main(argv: readonly string[]): Promise<void> {
 const OPTION_NAMES = [
   'config',
   'dir',
+  'dry-run',
+  'exclude',
   'exit-on-halt',
+  'fail-on-finding',
+  'force',
   'from',
   'head',
   'help',
   'json',
   'keep',
   'key',
+  'keys-dir',
   'limit',
+  'min-confidence',
   'origin',
+  'password-file',
+  'pipeline',
+  'preset',
   'rows',
+  'sample',
+  'sample-rows',
+  'sink',
   'table',
+  'tables',
+  'tls-ca-file',
+  'tls-mode',
+  'url',
   'version',
 ];
 

@@ -9,7 +9,7 @@ import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
-export async function makeSource(config: RowsealConfig): Promise<() => Source> {
+export async function makeSource(config: Pick<RowsealConfig, 'source'>): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   const { source } = config;
   return () =>

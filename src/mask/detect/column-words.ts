@@ -301,3 +301,24 @@ export const NEUTRAL: ReadonlySet<string> = new Set(
 
 /** Words for name that say neither whose nor which. */
 export const NAME_WORDS: ReadonlySet<string> = new Set(['name', 'names', 'naam', 'nome', 'nombre', 'nom']);
+
+/** A column of these holds numbers and codes of things. */
+export const NUMBER_WORDS: ReadonlySet<string> = new Set(
+  `version versions build release firmware revision sku ean upc gtin isbn issn barcode order invoice price amount total
+   quantity qty tracking shipment batch lot checksum hash digest etag oid sequence seq part article catalog serial
+   bestellnummer rechnungsnummer artikelnummer commande facture pedido factura ordine fattura bestelling factuur`.split(
+    /\s+/,
+  ),
+);
+
+/** Words for the names of things. */
+export const TITLE_WORDS: ReadonlySet<string> = new Set(
+  `title titel titre titulo titolo label slug headline subject topic brand make marke marque marca keyword colour color
+   unit status state type kind category currency`.split(/\s+/),
+);
+
+/** A column of these holds numbers that stand for something. */
+export const CODE_WORDS: ReadonlySet<string> = new Set(
+  `id no nr num number code key ref reference ident identifier external ext legacy member customer client user person
+   employee patient account subscriber nummer numero kennung`.split(/\s+/),
+);
