@@ -6,10 +6,14 @@ const WIDTH_MAX = 140;
 const NAME_WIDTH_MAX = 38;
 
 /** The report for people: one table after another, the most certain finding of each column first. */
-export function printScan(t: Terminal, report: ScanReport, sampleRows: number): void {
+export function printScan(
+  t: Terminal,
+  report: ScanReport,
+  { sampleRows, hasPolicy }: { readonly sampleRows: number; readonly hasPolicy: boolean },
+): void {
   const width = Math.min(WIDTH_MAX, process.stdout.columns ?? 110);
   for (const table of report.tables) printTable(t, table, width, sampleRows);
-  printSummary(t, report);
+  printSummary(t, report, hasPolicy);
   for (const line of proves(report, sampleRows))
     for (const part of wrapped(line, width)) t.out(t.paint('gray', part));
 }
@@ -18,14 +22,12 @@ function printTable(t: Terminal, table: ReportedTable, width: number, sampleRows
   const clean = table.findings.length === 0 && table.undecided.length === 0;
   const found = clean ? t.paint('gray', 'nothing found') : '';
   t.out(`${t.paint('bold', table.table)}  ${t.paint('gray', sizeOf(table, sampleRows))}  ${found}`.trimEnd());
-  const names = table.findings.map(nameOf);
-  const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(0, ...names.map((name) => name.length)));
-  for (const [index, finding] of table.findings.entries())
-    printFinding(t, finding, names[index]!, nameWidth, width);
+  const layout = layoutOf(table.findings, width);
+  for (const finding of table.findings) printFinding(t, finding, layout);
   for (const name of table.undecided) {
     const column = name.slice(table.table.length + 1);
     if (!table.findings.some((finding) => finding.column === column))
-      t.out(`  ${column.padEnd(nameWidth)}  ${t.paint('yellow', '? undecided')}  no sign of personal data`);
+      t.out(`  ${column.padEnd(layout.name)}  ${t.paint('yellow', '? undecided')}  no sign of personal data`);
   }
   if (!clean) t.out('');
 }
@@ -39,56 +41,110 @@ function sizeOf({ estimatedRows, rows, whole, columns }: ReportedTable, sampleRo
   return `${cells}, ${read(rows)} of ${estimatedRows === null ? 'its' : `about ${read(estimatedRows)}`} rows read`;
 }
 
-const TITLE_WIDTH = 27;
+/** Evidence stands beside the finding where that many characters are left, else below it. */
+const BESIDE_MIN = 44;
 
-function printFinding(
-  t: Terminal,
-  finding: ReportedFinding,
-  name: string,
-  nameWidth: number,
-  width: number,
-): void {
+interface Layout {
+  readonly name: number;
+  readonly title: number;
+  readonly standing: number;
+  readonly total: number;
+}
+
+function layoutOf(findings: readonly ReportedFinding[], total: number): Layout {
+  const most = (lengths: readonly number[]): number => Math.max(0, ...lengths);
+  return {
+    name: Math.min(NAME_WIDTH_MAX, most(findings.map((finding) => nameOf(finding).length))),
+    title: most(findings.map((finding) => dataClasses[finding.class].title.length)),
+    standing: most(findings.map((finding) => standingOf(finding).text.length)),
+    total,
+  };
+}
+
+function printFinding(t: Terminal, finding: ReportedFinding, layout: Layout): void {
+  const name = nameOf(finding);
+  const shown = name.length > layout.name ? `${name.slice(0, layout.name - 1)}…` : name.padEnd(layout.name);
   const { title } = dataClasses[finding.class];
-  const shown = name.length > nameWidth ? `${name.slice(0, nameWidth - 1)}…` : name.padEnd(nameWidth);
-  t.out(
-    `  ${shown}  ${title.padEnd(TITLE_WIDTH)} ${finding.confidence.toFixed(2)}  ${standingOf(t, finding)}`.trimEnd(),
-  );
-  const indent = ' '.repeat(nameWidth + 4);
-  for (const line of wrapped(finding.evidence.join('; '), width - indent.length))
-    t.out(indent + t.paint('gray', line));
+  const { text, style } = standingOf(finding);
+  const standing = layout.standing === 0 ? '' : `  ${t.paint(style, text.padEnd(layout.standing))}`;
+  const head = `  ${shown}  ${title.padEnd(layout.title)}  ${finding.confidence.toFixed(2)}${standing}`;
+  const used = layout.name + layout.title + 10 + (layout.standing === 0 ? 0 : layout.standing + 2);
+  const evidence = finding.evidence.join('; ');
+  if (layout.total - used - 2 >= BESIDE_MIN) {
+    const [first = '', ...rest] = wrapped(evidence, layout.total - used - 2);
+    t.out(`${head}  ${t.paint('gray', first)}`);
+    for (const line of rest) t.out(`${' '.repeat(used + 2)}${t.paint('gray', line)}`);
+    return;
+  }
+  t.out(head.trimEnd());
+  for (const line of wrapped(evidence, layout.total - 6)) t.out(`      ${t.paint('gray', line)}`);
 }
 
 function nameOf({ column, path }: ReportedFinding): string {
   return path === null ? column : `${column} ${path}`;
 }
 
-function standingOf(t: Terminal, { standing, method, open }: ReportedFinding): string {
+function standingOf({ standing, method, open }: ReportedFinding): {
+  readonly text: string;
+  readonly style: 'green' | 'gray' | 'red' | 'yellow';
+} {
   switch (standing) {
     case null:
-      return '';
+      return { text: '', style: 'gray' };
     case 'masked':
-      return t.paint('green', `✔ ${method === 'left out' ? 'left out' : `masked: ${method}`}`);
+      return { text: `✔ ${method}`, style: 'green' };
     case 'accepted':
-      return t.paint('gray', '– kept, accepted');
+      return { text: '– accepted', style: 'gray' };
     case 'kept':
-      return open ? t.paint('red', '✘ KEPT') : t.paint('yellow', '⚠ kept');
+      return open ? { text: '✘ KEPT', style: 'red' } : { text: '⚠ kept', style: 'yellow' };
     case 'undecided':
-      return open ? t.paint('red', '? UNDECIDED') : t.paint('yellow', '? undecided');
+      return open ? { text: '? UNDECIDED', style: 'red' } : { text: '? undecided', style: 'yellow' };
   }
 }
 
-function printSummary(t: Terminal, report: ScanReport): void {
-  const { tables, columns, personal, masked, open, accepted, undecided } = report;
-  const many = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`;
-  const hasPolicy = tables.some(({ findings }) => findings.some(({ standing }) => standing !== null));
-  const parts = hasPolicy ? [`${masked} masked`, `${open} open`, `${accepted} accepted`] : [];
+function printSummary(t: Terminal, report: ScanReport, hasPolicy: boolean): void {
+  const { tables, columns, personal, masked, kept, accepted, undecidedPersonal, undecided } = report;
+  const parts = [
+    `${masked} masked`,
+    ...(accepted === 0 ? [] : [`${accepted} accepted`]),
+    `${kept} kept`,
+    ...(undecidedPersonal === 0 ? [] : [`${undecidedPersonal} undecided`]),
+  ];
   t.out(
-    `${t.paint('bold', `${personal} of ${many(columns, 'column', 'columns')}`)} in ${many(tables.length, 'table', 'tables')} look${personal === 1 ? 's' : ''} personal${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`,
+    `${t.paint('bold', `${personal} of ${many(columns, 'column', 'columns')}`)} in ${many(tables.length, 'table', 'tables')} look${personal === 1 ? 's' : ''} personal${hasPolicy ? `: ${parts.join(', ')}` : ''}`,
   );
-  if (undecided.length > 0)
+  if (hasPolicy) printOpen(t, report);
+  if (undecided.length > 0) {
     t.out(
-      `${t.paint('yellow', many(undecided.length, 'column is', 'columns are'))} not decided by the policy: ${undecided.join(', ')}`,
+      `${t.paint('red', '✘')} ${many(undecided.length, 'column has', 'columns have')} no decision: ${undecided.join(', ')}`,
     );
+    t.out(
+      `    ${t.paint('green', 'fix:')} add a rule for each under mask.tables; until then they are redacted, and the next start stops`,
+    );
+  }
+}
+
+/** Once more, at the end, where eyes land: what is personal and kept. */
+function printOpen(t: Terminal, { open }: ScanReport): void {
+  const kept = open.filter(({ standing }) => standing === 'kept');
+  if (kept.length === 0) return;
+  for (const finding of kept) {
+    const { title } = dataClasses[finding.class];
+    const what =
+      finding.contains.length > 0
+        ? `${title} with ${finding.contains.map((found) => dataClasses[found].title).join(', ')}`
+        : title;
+    t.out(
+      `${t.paint('red', '✘')} ${finding.table}.${nameOf(finding)} is kept: ${what} (${finding.confidence.toFixed(2)})`,
+    );
+  }
+  t.out(
+    `    ${t.paint('green', 'fix:')} mask them, or, where they may be kept, name the columns under mask.leak_guard.except`,
+  );
+}
+
+function many(count: number, one: string, more: string): string {
+  return `${count} ${count === 1 ? one : more}`;
 }
 
 /** What a sample proves and what it does not: with none in n rows, fewer than 3 in n have it (at 95%). */

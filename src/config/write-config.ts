@@ -1,4 +1,9 @@
-import type { PolicyProposal, ProposedRule, ProposedTable } from '../mask/policy-proposal.ts';
+import {
+  NOTHING_PERSONAL,
+  type PolicyProposal,
+  type ProposedRule,
+  type ProposedTable,
+} from '../mask/policy-proposal.ts';
 import { displayName } from '../model/table.ts';
 import { inline, methodConfig, type RuleConfig, ruleConfig } from './write-rule.ts';
 
@@ -72,17 +77,14 @@ function asMapping(config: RuleConfig): RuleConfig {
 const HEADINGS = {
   key: 'keys',
   personal: 'personal data, or what may be',
-  other: 'no sign of personal data',
+  other: NOTHING_PERSONAL,
 } as const;
 
 function table({ scanned, columns }: ProposedTable): readonly string[] {
   const { table: schema, estimatedRows, rows } = scanned;
-  const size = estimatedRows === null ? '' : `about ${estimatedRows.toLocaleString('en')} rows, `;
-  const lines = [
-    '',
-    `    # ${size}${rows.toLocaleString('en')} sampled`,
-    `    ${inline(displayName(schema))}:`,
-  ];
+  const about = estimatedRows === null ? '' : `about ${estimatedRows.toLocaleString('en')} rows, `;
+  const read = rows === 0 ? 'none read' : `${rows.toLocaleString('en')} read`;
+  const lines = ['', `    # ${about}${read}`, `    ${inline(displayName(schema))}:`];
   for (const group of ['key', 'personal', 'other'] as const) {
     const members = schema.columns
       .map((column, index) => ({ name: column.name, proposed: columns[index]! }))
@@ -106,6 +108,8 @@ function isDocument(rule: ProposedRule['rule']): boolean {
 
 /** The reason stands behind the rule, or above it where it is long. */
 function column(text: string, width: number, { rule, why, denied = [] }: ProposedRule): readonly string[] {
+  // The heading says it.
+  if (why === NOTHING_PERSONAL) return [text];
   const reason = spoken(why);
   const beside = `${text.padEnd(width)} # ${reason}`;
   const lines = beside.length <= WIDTH ? [beside] : [...comment(reason, '      '), text];

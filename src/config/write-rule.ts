@@ -133,10 +133,23 @@ function withoutAbsent(options: Readonly<Record<string, unknown>>): Readonly<Rec
 
 /** A value on one line: `{ domain: email }`, `[trim, lower]`, `"yes"`. */
 export function inline(value: unknown): string {
-  const text = stringify(value, {
-    collectionStyle: 'flow',
-    lineWidth: 0,
-    flowCollectionPadding: true,
-  }).trimEnd();
+  return typeof value === 'object' && value !== null ? flow(value) : scalar(value, false);
+}
+
+function flow(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return scalar(value, true);
+  return `{ ${Object.entries(value)
+    .map(([name, item]) => `${scalar(name, true)}: ${flow(item)}`)
+    .join(', ')} }`;
+}
+
+/** Quoted where it must be; inside brackets that is more often. */
+function scalar(value: unknown, inBrackets: boolean): string {
+  const text = inBrackets
+    ? stringify([value], { collectionStyle: 'flow', lineWidth: 0, flowCollectionPadding: false })
+        .trimEnd()
+        .slice(1, -1)
+    : stringify(value, { lineWidth: 0 }).trimEnd();
   return text.includes('\n') ? JSON.stringify(value) : text;
 }

@@ -30,6 +30,8 @@ export interface ProposedRule {
   readonly denied?: readonly DeniedPlace[];
 }
 
+type Reasoned = Pick<ProposedRule, 'rule' | 'why'>;
+
 export interface ProposedTable {
   readonly scanned: ScannedTable;
   /** One a column of the table, in its order. */
@@ -44,6 +46,9 @@ export interface PolicyProposal {
   /** What a person has to look at. */
   readonly warnings: readonly string[];
 }
+
+/** Why a column is kept that nothing speaks against. */
+export const NOTHING_PERSONAL = 'nothing personal to be seen';
 
 /** From this confidence on a column is masked: a wrong guess costs a correction, a wrong trust costs more. */
 const MASKED_FROM = 0.3;
@@ -65,7 +70,8 @@ class Proposer {
   readonly #preset: Preset;
   readonly #byTable: ReadonlyMap<string, ScannedTable>;
   readonly #keyDomains = new Map<string, Rule>();
-  readonly #warnings: string[] = [];
+  /** A key that others lead to is decided more than once. */
+  readonly #warnings = new Set<string>();
   readonly #probe: CompiledPolicy;
 
   constructor(tables: readonly ScannedTable[], preset: Preset) {
@@ -87,6 +93,11 @@ class Proposer {
   }
 
   propose(): PolicyProposal {
+    for (const { table } of this.#tables)
+      if (table.key.length === 0)
+        this.#warnings.add(
+          `${displayName(table)} has no row key: without one, or REPLICA IDENTITY FULL, the server refuses its updates and deletes once it is captured (rowseal check has the command)`,
+        );
     const tables = this.#tables.map((scanned) => ({
       scanned,
       columns: scanned.columns.map((_, index) => this.#column(scanned, index, new Set())),
@@ -97,7 +108,7 @@ class Proposer {
       preset: this.#preset,
       domains: new Map([...known].filter(([name]) => used.has(name))),
       tables,
-      warnings: this.#warnings,
+      warnings: [...this.#warnings],
     };
   }
 
@@ -120,7 +131,8 @@ class Proposer {
     if (top !== undefined && top.confidence >= MASKED_FROM && !isHarmlessText(scanned, scan, top))
       return this.#personal(scan, where);
     if (scan.documents !== null) return this.#document(scan, where);
-    return this.#unclassified(scanned, scan);
+    const { rule, why } = this.#unclassified(scanned, scan);
+    return { rule, why, group: rule === KEEP || rule === SCAN ? 'other' : 'personal' };
   }
 
   /** The column that this one leads to, by a foreign key, or by a name such as `customer_id` and the type of a key. */
@@ -157,7 +169,7 @@ class Proposer {
     );
     if (personal !== undefined) {
       if (this.#preset.name === 'hipaa')
-        this.#warnings.push(
+        this.#warnings.add(
           `${where} is a row key and holds ${dataClasses[personal.class].title}: a token of it stays, which Safe Harbor does not allow. Leave the table out, or give it a surrogate key`,
         );
       return { rule: TOKEN, group, why: `row key; ${describe(personal)}` };
@@ -229,7 +241,7 @@ class Proposer {
       (place) => this.#place(scan, place, where),
       (rule) => this.#fitting([rule], scan, where) === rule,
     );
-    return { ...proposed, group: proposed.rule === REDACT ? 'other' : 'personal' };
+    return { ...proposed, group: 'personal' };
   }
 
   /** The rule of a place in a document; null: it is left out. */
@@ -240,7 +252,7 @@ class Proposer {
   ): { readonly rule: ColumnRule | null; readonly why: string } {
     const top = place.findings[0];
     if (top !== undefined && top.confidence >= MASKED_FROM) {
-      const why = describe(top);
+      const why = dataClasses[top.class].title;
       const fitting = this.#preset.classes[top.class].choices.find((rule) => {
         const inner: ColumnRule = {
           kind: 'method',
@@ -257,7 +269,7 @@ class Proposer {
     if (kind === 'boolean') return { rule: KEEP, why: 'true or false' };
     if (kind !== 'text')
       return numbersRows(lastName(place.path), place.shape)
-        ? { rule: TOKEN, why: 'each number occurs once: it may stand for a person' }
+        ? { rule: null, why: 'each number occurs once' }
         : { rule: KEEP, why: 'numbers' };
     const category = categoryOf(place.shape);
     return category === null
@@ -265,8 +277,7 @@ class Proposer {
       : { rule: KEEP, why: category };
   }
 
-  #unclassified(scanned: ScannedTable, scan: ColumnScan): ProposedRule {
-    const group = 'other';
+  #unclassified(scanned: ScannedTable, scan: ColumnScan): Reasoned {
     const { column, shape } = scan;
     const element = column.type.kind === 'array' ? column.type.element : column.type;
     switch (element.kind) {
@@ -275,21 +286,22 @@ class Proposer {
       case 'float':
       case 'time':
       case 'interval':
-        return { rule: KEEP, group, why: 'no sign of personal data' };
+        return { rule: KEEP, why: NOTHING_PERSONAL };
       case 'int':
       case 'decimal':
-        return numbersRows(column.name, shape)
-          ? { rule: TOKEN, group, why: 'each number occurs once: it may stand for a person' }
-          : { rule: KEEP, group, why: 'no sign of personal data' };
+        if (numbersRows(column.name, shape))
+          return { rule: this.#preset.unknown, why: 'each number occurs once: it may stand for a person' };
+        if (this.#preset.surrogateKeys === 'token' && isCoded(column.name))
+          return { rule: TOKEN, why: 'the name says that it numbers something' };
+        return { rule: KEEP, why: NOTHING_PERSONAL };
       case 'date':
       case 'timestamp': {
         const rule = this.#fitting(this.#preset.otherDates, scan, column.name);
-        return { rule, group, why: rule === KEEP ? 'no sign of personal data' : 'a date may be of a person' };
+        return { rule, why: rule === KEEP ? NOTHING_PERSONAL : 'a date may be of a person' };
       }
       case 'uuid':
         return {
           rule: column.type.kind === 'uuid' ? UUID : TOKEN,
-          group,
           why: 'a random number may stand for a person',
         };
       case 'text':
@@ -298,22 +310,21 @@ class Proposer {
       case 'bytes':
       case 'array':
       case 'other':
-        return { rule: REDACT, group, why: `what ${column.sourceType} holds cannot be told` };
+        return { rule: REDACT, why: `what ${column.sourceType} holds cannot be told` };
     }
   }
 
-  #text(scanned: ScannedTable, scan: ColumnScan): ProposedRule {
-    const group = 'other';
+  #text(scanned: ScannedTable, scan: ColumnScan): Reasoned {
     const { shape, column } = scan;
-    if (shape.filled === 0) return { rule: REDACT, group, why: 'no value was seen' };
+    if (shape.filled === 0) return { rule: REDACT, why: 'no value was seen' };
     if (scan.findings[0]?.class === 'free_text')
-      return { rule: SCAN, group, why: 'texts about things; nothing personal was found in the sample' };
+      return { rule: SCAN, why: 'texts about things; nothing personal was found in the sample' };
     const category = categoryOf(shape);
-    if (category !== null) return { rule: KEEP, group, why: category };
+    if (category !== null) return { rule: KEEP, why: category };
     const ofThings = doubtOf(displayName(scanned.table), column.name)('person_name') < 1;
     if (ofThings && shape.wordy === 0 && shape.filled >= CATEGORY_FILLED_MIN)
-      return { rule: KEEP, group, why: `about a thing; nothing personal in ${shape.filled} sampled values` };
-    return { rule: TOKEN, group, why: 'text that may be anything' };
+      return { rule: KEEP, why: `about a thing; nothing personal in ${shape.filled} sampled values` };
+    return { rule: this.#preset.unknown, why: 'text that may be anything' };
   }
 }
 
@@ -343,15 +354,13 @@ function categoryOf({ filled, distinct, longest }: Shape): string | null {
 
 /** Long numbers that do not repeat, and whose name does not say that they number things. */
 function numbersRows(name: string, { filled, distinct, longest }: Shape): boolean {
+  return isCoded(name) && filled >= 5 && distinct === filled && longest >= 5;
+}
+
+/** `external_ref`, `member_no`; not `order_no`. */
+function isCoded(name: string): boolean {
   const words = wordsOf(name);
-  const coded = words.some((word) => CODE_WORDS.has(word));
-  return (
-    coded &&
-    !words.some((word) => NUMBER_WORDS.has(word)) &&
-    filled >= 5 &&
-    distinct === filled &&
-    longest >= 5
-  );
+  return words.some((word) => CODE_WORDS.has(word)) && !words.some((word) => NUMBER_WORDS.has(word));
 }
 
 function lastName(path: string | null): string {

@@ -35,10 +35,14 @@ export interface ScanReport {
   readonly columns: number;
   /** Columns with a finding that is likely enough. */
   readonly personal: number;
+  /** Of those, by what the policy does with the place of theirs that is open most. */
   readonly masked: number;
-  readonly open: number;
+  readonly kept: number;
   readonly accepted: number;
+  readonly undecidedPersonal: number;
+  /** All columns that the policy does not decide, personal or not. */
   readonly undecided: readonly string[];
+  readonly open: readonly ReportedFinding[];
 }
 
 /** How the scanned columns stand under a policy. */
@@ -82,24 +86,31 @@ export function reportScan(
       undecided: undecided.map(({ column }) => `${table}.${column.name}`),
     };
   });
-  const likelyColumns = (wanted: (finding: ReportedFinding) => boolean): number =>
-    new Set(
-      reported.flatMap(({ findings }) =>
-        findings
-          .filter((finding) => isPersonal(finding, likely) && wanted(finding))
-          .map(({ table, column }) => `${table}\0${column}`),
-      ),
-    ).size;
+  const worst = new Map<string, NonNullable<ReportedFinding['standing']> | 'found'>();
+  for (const finding of reported.flatMap(({ findings }) => findings)) {
+    if (!isPersonal(finding, likely)) continue;
+    const name = `${finding.table}.${finding.column}`;
+    const standing = finding.standing ?? 'found';
+    if (SEVERITY.indexOf(standing) > SEVERITY.indexOf(worst.get(name) ?? 'found')) worst.set(name, standing);
+    else if (!worst.has(name)) worst.set(name, standing);
+  }
+  const count = (wanted: Standing | 'accepted'): number =>
+    [...worst.values()].filter((standing) => standing === wanted).length;
   return {
     tables: reported,
     columns: reported.reduce((sum, { columns }) => sum + columns, 0),
-    personal: likelyColumns(() => true),
-    masked: likelyColumns(({ standing }) => standing === 'masked'),
-    open: likelyColumns(({ open }) => open),
-    accepted: likelyColumns(({ standing }) => standing === 'accepted'),
+    personal: worst.size,
+    masked: count('masked'),
+    kept: count('kept'),
+    accepted: count('accepted'),
+    undecidedPersonal: count('undecided'),
     undecided: reported.flatMap(({ undecided }) => undecided),
+    open: reported.flatMap(({ findings }) => findings.filter(({ open }) => open)),
   };
 }
+
+/** A column stands as its worst place does. */
+const SEVERITY = ['found', 'masked', 'accepted', 'kept', 'undecided'] as const;
 
 function findingsOf(
   table: string,

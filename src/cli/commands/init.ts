@@ -132,10 +132,7 @@ async function propose(argv: InitArguments, account: Login, t: Terminal): Promis
   const source = (await makeSource({ source: account.source }))();
   try {
     const discovered = await discoverTables(source, account.source.password !== null);
-    // The configuration writes a table as `schema.table`.
-    const unsayable = discovered.filter(
-      ({ table }) => table.name.includes('.') || table.namespace.includes('.'),
-    );
+    const unsayable = discovered.filter(({ table }) => whyUnsayable(table) !== null);
     const sayable = discovered.filter((found) => !unsayable.includes(found));
     const tables = chooseTables(sayable, argv.tables, argv.exclude);
     const scanned = await scanTables(source, tables, argv.sample ? argv['sample-rows'] : 0, t);
@@ -148,13 +145,22 @@ async function propose(argv: InitArguments, account: Login, t: Terminal): Promis
         level: 'warning',
         code: null,
         subject: displayName(table),
-        detail: 'left out: a name with a dot in it cannot be written in the configuration',
+        detail: `left out: ${whyUnsayable(table)}`,
         fix: null,
       })),
     };
   } finally {
     await source.close();
   }
+}
+
+/** Names that the configuration cannot write; null: it can. */
+function whyUnsayable(table: TableSchema): string | null {
+  if (table.name.includes('.') || table.namespace.includes('.'))
+    return 'the configuration writes tables as schema.table, so neither may have a dot in its name';
+  if (table.columns.some(({ name }) => name === '__proto__'))
+    return 'it has a column named __proto__, which the configuration cannot name';
+  return null;
 }
 
 /**

@@ -78,7 +78,7 @@ export const scanCommand: CommandModule<object, ScanArguments> = {
       // Compiling learns from all captured tables where foreign keys lead.
       policy?.compiled.coverage(captured.map(({ table }) => table));
       const report = reportScan(scanned, policy, argv['min-confidence'], argv['sample-rows']);
-      printScan(t, report, argv['sample-rows']);
+      printScan(t, report, { sampleRows: argv['sample-rows'], hasPolicy: policy !== null });
       printUnread(t, unread);
       const left = policy === null ? 0 : discovered.length - captured.length;
       if (left > 0)
@@ -92,7 +92,7 @@ export const scanCommand: CommandModule<object, ScanArguments> = {
         not_read: unread,
         tables_not_captured: left,
       });
-      const failed = argv['fail-on-finding'] && (report.open > 0 || report.undecided.length > 0);
+      const failed = argv['fail-on-finding'] && (report.open.length > 0 || report.undecided.length > 0);
       process.exitCode = failed || unread.length > 0 ? Exit.failure : Exit.ok;
     } finally {
       await source.close();
@@ -157,8 +157,9 @@ function document(report: ScanReport): Readonly<Record<string, unknown>> {
     columns: report.columns,
     personal: report.personal,
     masked: report.masked,
-    open: report.open,
+    kept: report.kept,
     accepted: report.accepted,
+    open: report.open.length,
     undecided: report.undecided,
     tables: report.tables.map((table) => ({
       table: table.table,

@@ -3,7 +3,7 @@ import type { ColumnType } from '../../model/type.ts';
 import { mapArray } from '../array.ts';
 import { classOfColumnName, doubtOf } from './column-name.ts';
 import type { ColumnWord } from './column-words.ts';
-import { type DataClass, dataClasses } from './data-class.ts';
+import type { DataClass } from './data-class.ts';
 import { type JsonPlace, jsonPlaces } from './json-places.ts';
 import type { TextClass } from './text-scanner.ts';
 import {
@@ -151,17 +151,21 @@ function scanPlace(table: string, column: Column, place: JsonPlace): ScannedPlac
     .filter((value) => value !== '');
   const type = place.texts.length > 0 ? TEXT : place.numbers.length > 0 ? NUMBER : BOOLEAN;
   const [leaf = column.name, parent = column.name] = [place.names.at(-1), place.names.at(-2)];
-  // `$.customer.name` is read as `customer_name`; `$.name` of `orders.recipient` as `recipient_name`.
-  const words = [leaf, `${parent}_${leaf}`]
-    .map((name) => classOfColumnName(table, { name, type }))
-    .filter((word) => word !== null);
-  const word = words.sort((a, b) => b.confidence - a.confidence)[0] ?? null;
+  const word = wordOfPlace(table, leaf, parent, type);
   return {
     path: place.path,
     mixed: place.mixed,
     shape: { ...shapeOf(values, type), filled: values.length + place.words },
     findings: combine(values, type, word, doubtOf(table, leaf)),
   };
+}
+
+/** `$.customer.name` is read as `customer_name`, too; not where the words of the parent alone say the same. */
+function wordOfPlace(table: string, leaf: string, parent: string, type: ColumnType): ColumnWord | null {
+  const own = classOfColumnName(table, { name: leaf, type });
+  const joined = classOfColumnName(table, { name: `${parent}_${leaf}`, type });
+  if (joined === null || classOfColumnName(table, { name: parent, type })?.class === joined.class) return own;
+  return own === null || joined.confidence > own.confidence ? joined : own;
 }
 
 /** Types that say what they hold. */
@@ -178,7 +182,7 @@ function byName({ class: found, confidence }: ColumnWord): ClassFinding {
   return {
     class: found,
     confidence: rounded(confidence),
-    evidence: [`the name says ${dataClasses[found].title}`],
+    evidence: ['the name says so'],
     contains: [],
   };
 }
@@ -206,7 +210,8 @@ function combine(
   const evidence = LOOKED_AT.has(element.kind) ? evidenceOf(values, element) : [];
   const findings: ClassFinding[] = [];
   const used = new Set<ValueEvidence>();
-  if (word !== null) findings.push(named(word, values, element, evidence, used));
+  const meant = word === null ? null : meaningOf(word, evidence);
+  if (meant !== null) findings.push(named(meant, values, element, evidence, used));
   for (const found of strongest(evidence)) {
     if (used.has(found)) continue;
     const confidence = found.confidence * doubt(found.class);
@@ -258,6 +263,13 @@ function strongest(evidence: readonly ValueEvidence[]): readonly ValueEvidence[]
 /** Members of a family whose values cannot be taken for another's. */
 const DISTINCT: ReadonlySet<DataClass> = new Set(['iban', 'pan']);
 
+/** `user_name`, `$.user.name`: the name of a user where values are names. */
+function meaningOf(word: ColumnWord, evidence: readonly ValueEvidence[]): ColumnWord {
+  if (word.class !== 'username') return word;
+  const names = strongest(evidence).find((found) => related(found.class, 'person_name'));
+  return names === undefined ? word : { class: names.class, confidence: word.confidence };
+}
+
 function named(
   word: ColumnWord,
   values: readonly string[],
@@ -298,7 +310,10 @@ function named(
 }
 
 /** `all 200 sampled values are e-mail addresses`, `1 of 200 sampled values is an IP address`. */
-function sampledValues({ matched, says: [one, many] }: ValueEvidence, of: number): string {
+function sampledValues(
+  { matched, says: [one, many] }: Pick<ValueEvidence, 'matched' | 'says'>,
+  of: number,
+): string {
   if (of === 1) return `the one sampled value ${one}`;
   if (matched === of) return `all ${of} sampled values ${many}`;
   return `${matched} of ${of} sampled values ${matched === 1 ? one : many}`;
@@ -333,7 +348,8 @@ function freeText(
   const evidence: string[] = [];
   let confidence = word?.class === 'free_text' ? word.confidence : 0;
   if (wordy) {
-    evidence.push(`${shape.wordy} of ${values.length} sampled values are texts of many words`);
+    const says = ['is a text of many words', 'are texts of many words'] as const;
+    evidence.push(sampledValues({ matched: shape.wordy, says }, values.length));
     confidence = 1 - (1 - confidence) * 0.4;
   }
   for (const [found, count] of contents) {

@@ -1,4 +1,4 @@
-import { byMethod, DROP, inDomain, KEEP, type Preset, type PresetRule, REDACT } from './preset.ts';
+import { byMethod, DROP, inDomain, KEEP, type Preset, type PresetRule, REDACT, TOKEN } from './preset.ts';
 
 const pseudonymised = 'Art. 4(5)';
 const special = 'Art. 9(1)';
@@ -24,6 +24,7 @@ export const gdpr: Preset = {
   scope:
     'Pseudonymised data stay personal data (recital 26): who holds the mask key can link them, and the Regulation applies to them in full.',
   surrogateKeys: 'keep',
+  unknown: TOKEN,
   otherDates: [KEEP],
   classes: {
     person_name: domain('person_name'),

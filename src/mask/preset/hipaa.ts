@@ -66,6 +66,7 @@ export function hipaa(year: number): Preset {
     title: 'HIPAA Safe Harbor',
     scope: `Safe Harbor also needs that nobody has actual knowledge that what is left identifies somebody, 164.514(b)(2)(ii). Born before ${oldestYear} counts as over 89 until the end of ${year + YEARS_OF_GRACE}: raise oldest_year then.`,
     surrogateKeys: 'token',
+    unknown: REDACT,
     otherDates: dated.choices,
     classes: {
       ...(classes as Record<DataClass, PresetRule>),

@@ -17,6 +17,8 @@ export interface Preset {
   readonly scope: string;
   /** Row keys that only number rows: kept, or turned into tokens of a domain for each table. */
   readonly surrogateKeys: 'keep' | 'token';
+  /** Texts and numbers that may stand for a person, for all that is known. */
+  readonly unknown: ColumnRule;
   /** Dates and times that no class was found for. */
   readonly otherDates: readonly ColumnRule[];
   readonly classes: Readonly<Record<DataClass, PresetRule>>;
