@@ -54,11 +54,15 @@ export async function login(
   const inUrl = decodeURIComponent(url.password);
   url.password = '';
   const file = argv['password-file'];
+  const fromEnv = env[PASSWORD_VARIABLE] ?? '';
   const password =
     file !== undefined
       ? readSecret(file)
-      : (env[PASSWORD_VARIABLE] ??
-        (inUrl !== '' ? inUrl : await ask(`password of ${url.username} on ${url.host}`)));
+      : fromEnv !== ''
+        ? fromEnv
+        : inUrl !== ''
+          ? inUrl
+          : await ask(`password of ${url.username} on ${url.host}`);
   const needed = password !== '';
   return {
     url: String(url),

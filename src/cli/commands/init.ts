@@ -308,7 +308,7 @@ function report(
   for (const warning of proposal.warnings) t.out(`${t.paint('yellow', '⚠')} ${warning}`);
   const option = argv.config === 'rowseal.yaml' ? '' : ` --config ${argv.config}`;
   t.out('next:');
-  if (account.passwordVariable !== null && process.env[account.passwordVariable] === undefined)
+  if (account.passwordVariable !== null && (process.env[account.passwordVariable] ?? '') === '')
     t.out(`  export ${account.passwordVariable}=…   # the configuration reads it`);
   t.out(`  review ${argv.config}, above all what it keeps`);
   t.out(`  rowseal check${option}      # source, policy, keys, sinks`);
