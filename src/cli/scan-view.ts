@@ -1,6 +1,7 @@
 import { dataClasses } from '../mask/detect/data-class.ts';
 import type { ReportedFinding, ReportedTable, ScanReport } from '../mask/scan-report.ts';
 import type { Terminal } from './context.ts';
+import { visible } from './visible.ts';
 
 const WIDTH_MAX = 140;
 const NAME_WIDTH_MAX = 38;
@@ -21,12 +22,14 @@ export function printScan(
 function printTable(t: Terminal, table: ReportedTable, width: number, sampleRows: number): void {
   const clean = table.findings.length === 0 && table.undecided.length === 0;
   const found = clean ? t.paint('gray', 'nothing found') : '';
-  t.out(`${t.paint('bold', table.table)}  ${t.paint('gray', sizeOf(table, sampleRows))}  ${found}`.trimEnd());
+  t.out(
+    `${t.paint('bold', visible(table.table))}  ${t.paint('gray', sizeOf(table, sampleRows))}  ${found}`.trimEnd(),
+  );
   const layout = layoutOf(table.findings, width);
   for (const finding of table.findings) printFinding(t, finding, layout);
   for (const name of table.undecided) {
-    const column = name.slice(table.table.length + 1);
-    if (!table.findings.some((finding) => finding.column === column))
+    const column = visible(name.slice(table.table.length + 1));
+    if (!table.findings.some((finding) => visible(finding.column) === column))
       t.out(`  ${column.padEnd(layout.name)}  ${t.paint('yellow', '? undecided')}  no sign of personal data`);
   }
   if (!clean) t.out('');
@@ -81,7 +84,7 @@ function printFinding(t: Terminal, finding: ReportedFinding, layout: Layout): vo
 }
 
 function nameOf({ column, path }: ReportedFinding): string {
-  return path === null ? column : `${column} ${path}`;
+  return visible(path === null ? column : `${column} ${path}`);
 }
 
 function standingOf({ standing, method, open }: ReportedFinding): {
@@ -116,7 +119,7 @@ function printSummary(t: Terminal, report: ScanReport, hasPolicy: boolean): void
   if (hasPolicy) printOpen(t, report);
   if (undecided.length > 0) {
     t.out(
-      `${t.paint('red', '✘')} ${many(undecided.length, 'column has', 'columns have')} no decision: ${undecided.join(', ')}`,
+      `${t.paint('red', '✘')} ${many(undecided.length, 'column has', 'columns have')} no decision: ${visible(undecided.join(', '))}`,
     );
     t.out(
       `    ${t.paint('green', 'fix:')} add a rule for each under mask.tables; until then they are redacted, and the next start stops`,
@@ -135,7 +138,7 @@ function printOpen(t: Terminal, { open }: ScanReport): void {
         ? `${title} with ${finding.contains.map((found) => dataClasses[found].title).join(', ')}`
         : title;
     t.out(
-      `${t.paint('red', '✘')} ${finding.table}.${nameOf(finding)} is kept: ${what} (${finding.confidence.toFixed(2)})`,
+      `${t.paint('red', '✘')} ${visible(finding.table)}.${nameOf(finding)} is kept: ${what} (${finding.confidence.toFixed(2)})`,
     );
   }
   t.out(

@@ -72,6 +72,8 @@ class Proposer {
   readonly #keyDomains = new Map<string, Rule>();
   /** A key that others lead to is decided more than once. */
   readonly #warnings = new Set<string>();
+  /** Personal columns that the preset keeps on purpose. */
+  readonly #keptByPreset = new Set<string>();
   readonly #probe: CompiledPolicy;
 
   constructor(tables: readonly ScannedTable[], preset: Preset) {
@@ -102,6 +104,10 @@ class Proposer {
       scanned,
       columns: scanned.columns.map((_, index) => this.#column(scanned, index, new Set())),
     }));
+    if (this.#keptByPreset.size > 0)
+      this.#warnings.add(
+        `kept, as ${this.#preset.title} allows: ${[...this.#keptByPreset].join(', ')}; once reviewed, name them under mask.leak_guard.except, or redact them`,
+      );
     const used = new Set(tables.flatMap((table) => table.columns.flatMap(({ rule }) => domainsIn(rule))));
     const known = new Map<string, Rule>([...Object.entries(presetDomains), ...this.#keyDomains]);
     return {
@@ -218,6 +224,7 @@ class Proposer {
       };
     if (scan.documents !== null && rule.kind === 'domain')
       return { rule: REDACT, group: 'personal', why: `documents; ${why}` };
+    if (rule === KEEP) this.#keptByPreset.add(where);
     return { rule, group: 'personal', why };
   }
 

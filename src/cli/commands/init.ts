@@ -19,6 +19,7 @@ import { printFinding } from '../findings.ts';
 import { discoverTables, scanTables } from '../scan-tables.ts';
 import { type Login, type LoginArguments, login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
 import { chooseTables } from '../table-patterns.ts';
+import { visible } from '../visible.ts';
 import { makeSource } from '../wire.ts';
 import { MASK_KEY_FILE, SIGNING_KEY_FILE } from './keys.ts';
 import { printUnread, requireNumbers, sampleOptions } from './scan.ts';
@@ -86,6 +87,7 @@ export const initCommand: CommandModule<object, InitArguments> = {
     requireNumbers(argv);
     const t = terminal(argv.json);
     const sink = sinkOf(argv.sink);
+    requirePipelineName(argv.pipeline);
     const file = resolve(argv.config);
     if (existsSync(file) && !argv.force && !argv['dry-run'])
       throw new RowsealError('RS-SCAN-002', { detail: argv.config, state: 'nothing was written' });
@@ -144,7 +146,7 @@ async function propose(argv: InitArguments, account: Login, t: Terminal): Promis
       unreadable: unsayable.map(({ table }) => ({
         level: 'warning',
         code: null,
-        subject: displayName(table),
+        subject: visible(displayName(table)),
         detail: `left out: ${whyUnsayable(table)}`,
         fix: null,
       })),
@@ -223,6 +225,14 @@ function sinkOf(text: string): { readonly type: 'duckdb'; readonly path: string 
   return { type: 'duckdb', path };
 }
 
+/** @throws RowsealError RS-CLI-001 */
+function requirePipelineName(name: string | undefined): void {
+  if (name !== undefined && !/^[a-z][a-z0-9_]{0,40}$/.test(name))
+    throw new RowsealError('RS-CLI-001', {
+      detail: '--pipeline must be lower-case letters, digits and _, beginning with a letter',
+    });
+}
+
 function pipelineName(url: string): string {
   const database = decodeURIComponent(new URL(url).pathname.slice(1)).toLowerCase();
   const name = database
@@ -291,7 +301,7 @@ function report(
 ): void {
   // A dry run's stdout is the configuration and nothing else.
   if (argv['dry-run'] || argv.json) {
-    for (const warning of proposal.warnings) t.say(`warning: ${warning}`);
+    for (const warning of proposal.warnings) t.say(`warning: ${visible(warning)}`);
     return;
   }
   const { tables, columns, tokens, coarser, left_out, kept } = counts(proposal);
@@ -305,7 +315,7 @@ function report(
     `${t.paint('green', '✔')} keys in ${argv['keys-dir']}/: keep copies off this machine, and out of version control`,
   );
   for (const finding of findings) printFinding(t, finding);
-  for (const warning of proposal.warnings) t.out(`${t.paint('yellow', '⚠')} ${warning}`);
+  for (const warning of proposal.warnings) t.out(`${t.paint('yellow', '⚠')} ${visible(warning)}`);
   const option = argv.config === 'rowseal.yaml' ? '' : ` --config ${argv.config}`;
   t.out('next:');
   if (account.passwordVariable !== null && (process.env[account.passwordVariable] ?? '') === '')

@@ -14,6 +14,7 @@ import { discoverTables, scanTables, type UnreadTable } from '../scan-tables.ts'
 import { printScan } from '../scan-view.ts';
 import { type LoginArguments, login, loginOptions } from '../source-login.ts';
 import { chooseTables } from '../table-patterns.ts';
+import { visible } from '../visible.ts';
 import { makeSource } from '../wire.ts';
 
 interface ScanArguments extends LoginArguments {
@@ -149,7 +150,12 @@ function only(
 
 export function printUnread(t: Terminal, unread: readonly UnreadTable[]): void {
   for (const { table, code, title } of unread)
-    t.out(t.paint('red', `✘ ${table} could not be read (${code}): ${title}; judged by names and types only`));
+    t.out(
+      t.paint(
+        'red',
+        `✘ ${visible(table)} could not be read (${code}): ${title}; judged by names and types only`,
+      ),
+    );
 }
 
 function document(report: ScanReport): Readonly<Record<string, unknown>> {

@@ -243,6 +243,20 @@ describe('documents', () => {
   });
 });
 
+describe('what a preset keeps on purpose', () => {
+  it('is said', () => {
+    const patients = table('patients', ['id'], {
+      id: { type: INT },
+      blood_type: { values: repeat(40, () => 'A+') },
+    });
+    const proposal = propose([patients], 'hipaa');
+    expect(word(decided(proposal, 'patients', 'blood_type').rule)).toBe('keep');
+    expect(proposal.warnings).toEqual([
+      expect.stringContaining('kept, as HIPAA Safe Harbor allows: public.patients.blood_type'),
+    ]);
+  });
+});
+
 describe('mixed columns', () => {
   it('are not left with a part of their values', () => {
     const mixed = table('t', ['id'], {
