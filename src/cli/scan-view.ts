@@ -40,7 +40,7 @@ function sizeOf({ estimatedRows, rows, whole, columns }: ReportedTable, sampleRo
   const cells = `${columns} column${columns === 1 ? '' : 's'}`;
   if (sampleRows === 0) return `${cells}, no row read`;
   if (rows === 0) return `${cells}, no rows`;
-  if (whole) return `${cells}, all ${read(rows)} rows read`;
+  if (whole) return `${cells}, ${rows === 1 ? 'its one row' : `all ${read(rows)} rows`} read`;
   return `${cells}, ${read(rows)} of ${estimatedRows === null ? 'its' : `about ${read(estimatedRows)}`} rows read`;
 }
 

@@ -50,7 +50,8 @@ export async function login(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Login> {
   const url = URL.canParse(argv.url ?? '') ? new URL(argv.url ?? '') : null;
-  if (url === null) throw new RowsealError('RS-PG-023');
+  if (url === null)
+    throw new RowsealError('RS-PG-023', { detail: '--url', fix: 'postgres://user@host:5432/database' });
   const inUrl = decodeURIComponent(url.password);
   url.password = '';
   const file = argv['password-file'];

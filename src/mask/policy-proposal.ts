@@ -182,7 +182,9 @@ class Proposer {
     }
     const { kind } = scan.column.type;
     const numbers = kind === 'int' || kind === 'uuid' || kind === 'boolean' || kind === 'enum';
-    const rows = scan.column.references === undefined ? 'surrogate key' : 'foreign key';
+    const alone = scanned.table.key.length === 1 && (kind === 'int' || kind === 'uuid');
+    const rows =
+      scan.column.references !== undefined ? 'foreign key' : alone ? 'surrogate key' : 'part of the row key';
     if (numbers && this.#preset.surrogateKeys === 'keep')
       return { rule: KEEP, group, why: `${rows} (${scan.column.sourceType})` };
     if (numbers)
@@ -193,7 +195,7 @@ class Proposer {
       };
     if ((kind === 'date' || kind === 'timestamp') && this.#preset.surrogateKeys === 'keep')
       return { rule: KEEP, group, why: `part of the row key (${kind})` };
-    const category = categoryOf(scan.shape);
+    const category = categoryOf(displayName(scanned.table), scan.column.name, scan.shape);
     if (category !== null && this.#preset.surrogateKeys === 'keep')
       return { rule: KEEP, group, why: `part of the row key; ${category}` };
     return {
@@ -278,7 +280,7 @@ class Proposer {
       return numbersRows(lastName(place.path), place.shape)
         ? { rule: null, why: 'each number occurs once' }
         : { rule: KEEP, why: 'numbers' };
-    const category = categoryOf(place.shape);
+    const category = categoryOf(where, lastName(place.path), place.shape);
     return category === null
       ? { rule: null, why: 'text that may be anything' }
       : { rule: KEEP, why: category };
@@ -326,10 +328,13 @@ class Proposer {
     if (shape.filled === 0) return { rule: REDACT, why: 'no value was seen' };
     if (scan.findings[0]?.class === 'free_text')
       return { rule: SCAN, why: 'texts about things; nothing personal was found in the sample' };
-    const category = categoryOf(shape);
+    const category = categoryOf(displayName(scanned.table), column.name, shape);
     if (category !== null) return { rule: KEEP, why: category };
-    const ofThings = doubtOf(displayName(scanned.table), column.name)('person_name') < 1;
-    if (ofThings && shape.wordy === 0 && shape.filled >= CATEGORY_FILLED_MIN)
+    if (
+      isAboutThing(displayName(scanned.table), column.name) &&
+      shape.wordy === 0 &&
+      shape.filled >= CATEGORY_FILLED_MIN
+    )
       return { rule: KEEP, why: `about a thing; nothing personal in ${shape.filled} sampled values` };
     return { rule: this.#preset.unknown, why: 'text that may be anything' };
   }
@@ -339,11 +344,10 @@ const UUID: ColumnRule = { kind: 'method', method: { method: 'uuid' } };
 
 /** Descriptions of products and the like: texts that people wrote, not about people. */
 function isHarmlessText({ table }: ScannedTable, scan: ColumnScan, top: ClassFinding): boolean {
-  const doubted = doubtOf(displayName(table), scan.column.name)('person_name') < 1;
   return (
     top.class === 'free_text' &&
     top.contains.length === 0 &&
-    doubted &&
+    isAboutThing(displayName(table), scan.column.name) &&
     scan.shape.filled >= CATEGORY_FILLED_MIN
   );
 }
@@ -352,11 +356,25 @@ function describe({ class: found, confidence, evidence }: ClassFinding): string 
   return `${dataClasses[found].title} (${confidence.toFixed(2)}): ${evidence.join('; ')}`;
 }
 
-/** Few different short values, each of them often: a status, a type, a country. Null: it is not one. */
-function categoryOf({ filled, distinct, longest }: Shape): string | null {
+/** Share of values with a name in them from which on a category may be one of people. */
+const NAMED_SHARE = 0.15;
+
+/**
+ * Few different short values, each of them often: a status, a type, a country. Null: it is not one, or it may be one of
+ * people (`handled_by`, a list of colleagues).
+ */
+function categoryOf(table: string, name: string, shape: Shape): string | null {
+  const { filled, distinct, longest, named } = shape;
   const few = distinct <= Math.min(CATEGORIES_MAX, filled / 4) && longest <= CATEGORY_CHARACTERS_MAX;
   if (filled < CATEGORY_FILLED_MIN || !few) return null;
+  const ofPeople = named > filled * NAMED_SHARE || wordsOf(name).at(-1) === 'by';
+  if (ofPeople && !isAboutThing(table, name)) return null;
   return `a category: ${distinct} different value${distinct === 1 ? '' : 's'} in ${filled}`;
+}
+
+/** Whether names of people are unlikely here, because name or table speak of a thing. */
+function isAboutThing(table: string, name: string): boolean {
+  return doubtOf(table, name)('person_name') < 1;
 }
 
 /** Long numbers that do not repeat, and whose name does not say that they number things. */

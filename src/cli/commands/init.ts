@@ -160,6 +160,9 @@ async function propose(argv: InitArguments, account: Login, t: Terminal): Promis
 function whyUnsayable(table: TableSchema): string | null {
   if (table.name.includes('.') || table.namespace.includes('.'))
     return 'the configuration writes tables as schema.table, so neither may have a dot in its name';
+  if (table.columns.length === 0) return 'it has no columns';
+  if (/\$\{(?:env|file):/.test(displayName(table)))
+    return 'its name would be read as a reference to a secret';
   if (table.columns.some(({ name }) => name === '__proto__'))
     return 'it has a column named __proto__, which the configuration cannot name';
   return null;
@@ -180,7 +183,8 @@ function verify(text: string, schemas: readonly TableSchema[]): readonly Finding
     policy.check(schemas);
     return policy.brokenJoins(schemas);
   } catch (thrown) {
-    const detail = thrown instanceof RowsealError ? `${thrown.code}: ${thrown.message}` : 'not valid';
+    const detail =
+      thrown instanceof RowsealError ? `${thrown.code}: ${thrown.message}` : 'it cannot be read back';
     throw new RowsealError('RS-SCAN-003', { detail, state: 'nothing was written' });
   }
 }

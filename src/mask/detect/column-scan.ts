@@ -5,6 +5,7 @@ import { classOfColumnName, doubtOf } from './column-name.ts';
 import type { ColumnWord } from './column-words.ts';
 import type { DataClass } from './data-class.ts';
 import { type JsonPlace, jsonPlaces } from './json-places.ts';
+import { isFamilyName, isGivenName } from './names.ts';
 import type { TextClass } from './text-scanner.ts';
 import {
   contentsOf,
@@ -49,6 +50,8 @@ export interface Shape {
   readonly longest: number;
   /** Values of several words, as people write them. */
   readonly wordy: number;
+  /** Values with a word in them that people are called. */
+  readonly named: number;
 }
 
 export interface ScannedPlace {
@@ -87,13 +90,16 @@ export function scanColumn(sampled: SampledColumn): ColumnScan {
       findings: word === null ? [] : [byName(word)],
     };
   }
-  const word = wordOfType(column) ?? classOfColumnName(table, column);
+  const typed = wordOfType(column);
   return {
     ...whole,
     documents: null,
     places: [],
     shape: shapeOf(values, column.type),
-    findings: combine(values, column.type, word, doubtOf(table, column.name)),
+    findings:
+      typed === null
+        ? combine(values, column.type, classOfColumnName(table, column), doubtOf(table, column.name))
+        : [{ ...byName(typed), evidence: [`the type says so: ${column.sourceType}`] }],
   };
 }
 
@@ -171,7 +177,7 @@ function wordOfPlace(table: string, leaf: string, parent: string, type: ColumnTy
 /** Types that say what they hold. */
 function wordOfType(column: Column): ColumnWord | null {
   const type = column.sourceType.replace(/(?:\(.*)?(?:\[\])*$/, '');
-  if (type === 'inet' || type === 'cidr') return { class: 'ip', confidence: 0.9 };
+  if (type === 'inet' || type === 'cidr') return { class: 'ip', confidence: 0.95 };
   if (type === 'macaddr' || type === 'macaddr8') return { class: 'mac', confidence: 0.97 };
   if (type === 'point' || type.endsWith('geography') || type.endsWith('geometry'))
     return { class: 'coordinates', confidence: 0.7 };
@@ -374,7 +380,15 @@ function shapeOf(values: readonly string[], type: ColumnType): Shape {
     distinct: new Set(values).size,
     longest: values.reduce((most, value) => Math.max(most, value.length), 0),
     wordy: values.filter(isWordy).length,
+    named: values.filter(hasName).length,
   };
+}
+
+function hasName(value: string): boolean {
+  return (
+    value.length <= 80 &&
+    (value.match(/\p{L}+/gu) ?? []).some((word) => isGivenName(word) || isFamilyName(word))
+  );
 }
 
 /** Eight words, or eighty characters with spaces: more than a title or an address has. */

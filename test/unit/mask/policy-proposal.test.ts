@@ -159,6 +159,8 @@ describe('columns nothing was found in', () => {
   const people = table('customers', ['id'], {
     id: { type: INT },
     tier: { values: status },
+    advisor: { values: repeat(60, (row) => ['A. Weber', 'Rossi', 'C. Garcia'][row % 3]!) },
+    closed_by: { values: repeat(60, (row) => ['kx1', 'kx2'][row % 2]!) },
     code: { values: codes },
     legacy_no: { type: INT, values: repeat(60, (row) => String(4_000_000 + row * 31)) },
     visits: { type: INT, values: repeat(60, (row) => String(row % 9)) },
@@ -185,6 +187,8 @@ describe('columns nothing was found in', () => {
     expect(rules('customers')).toEqual({
       id: 'keep',
       tier: 'keep',
+      advisor: 'token',
+      closed_by: 'token',
       code: 'token',
       legacy_no: 'token',
       visits: 'keep',
