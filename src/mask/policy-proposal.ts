@@ -1,10 +1,18 @@
 import { displayName, type TableSchema, tableKey } from '../model/table.ts';
 import { noCustomFunctions } from './custom.ts';
-import { doubtOf, wordsOf } from './detect/column-name.ts';
-import type { ClassFinding, ColumnScan, ScannedPlace, Shape } from './detect/column-scan.ts';
-import { CODE_WORDS, NUMBER_WORDS } from './detect/column-words.ts';
+import type { ClassFinding, ColumnScan, ScannedPlace } from './detect/column-scan.ts';
 import { dataClasses } from './detect/data-class.ts';
 import { type DeniedPlace, proposeDocument } from './document-proposal.ts';
+import {
+  areDates,
+  categoryOf,
+  isAboutThing,
+  isCoded,
+  numbersRows,
+  numbersThings,
+  saysWhen,
+  TELLING_MIN,
+} from './harmless.ts';
 import { generateMaskKeyFile, MaskKeys } from './keys.ts';
 import { CompiledPolicy } from './policy.ts';
 import type { ColumnRule, Rule } from './policy-document.ts';
@@ -54,9 +62,6 @@ export const NOTHING_PERSONAL = 'nothing personal to be seen';
 const MASKED_FROM = 0.3;
 /** A key counts as personal only when that is more likely than not: the values of keys are numbers, and alike. */
 const PERSONAL_KEY_FROM = 0.5;
-const CATEGORY_FILLED_MIN = 20;
-const CATEGORIES_MAX = 50;
-const CATEGORY_CHARACTERS_MAX = 40;
 
 /**
  * A complete policy for the scanned tables. Pure, and careful: what is not known to be harmless is masked.
@@ -71,6 +76,8 @@ class Proposer {
   readonly #byTable: ReadonlyMap<string, ScannedTable>;
   readonly #keyDomains = new Map<string, Rule>();
   /** A key that others lead to is decided more than once. */
+  /** Any date may be of a person: also one that is written as a number. */
+  readonly #datesCount: boolean;
   readonly #warnings = new Set<string>();
   /** Personal columns that the preset keeps on purpose. */
   readonly #keptByPreset = new Set<string>();
@@ -79,6 +86,7 @@ class Proposer {
   constructor(tables: readonly ScannedTable[], preset: Preset) {
     this.#tables = tables;
     this.#preset = preset;
+    this.#datesCount = preset.otherDates[0] !== KEEP;
     this.#byTable = new Map(tables.map((scanned) => [tableKey(scanned.table), scanned]));
     // Whether a rule fits a type does not depend on the key.
     this.#probe = new CompiledPolicy(
@@ -277,13 +285,18 @@ class Proposer {
     const { kind } = place.shape.type;
     if (kind === 'boolean') return { rule: KEEP, why: 'true or false' };
     if (kind !== 'text')
-      return numbersRows(lastName(place.path), place.shape)
-        ? { rule: null, why: 'each number occurs once' }
+      return this.#isOneNumberEach(lastName(place.path), place)
+        ? { rule: null, why: 'numbers that may stand for people' }
         : { rule: KEEP, why: 'numbers' };
     const category = categoryOf(where, lastName(place.path), place.shape);
     return category === null
       ? { rule: null, why: 'text that may be anything' }
       : { rule: KEEP, why: category };
+  }
+
+  #isOneNumberEach(name: string, { shape }: ScannedPlace): boolean {
+    if (numbersRows(name, shape) || (this.#datesCount && saysWhen(name))) return true;
+    return this.#preset.surrogateKeys === 'token' && (isCoded(name) || numbersThings(name, shape));
   }
 
   #unclassified(scanned: ScannedTable, scan: ColumnScan): Reasoned {
@@ -300,8 +313,12 @@ class Proposer {
       case 'decimal':
         if (numbersRows(column.name, shape))
           return { rule: this.#preset.unknown, why: 'each number occurs once: it may stand for a person' };
+        if (this.#preset.surrogateKeys === 'token' && numbersThings(column.name, shape))
+          return { rule: this.#preset.unknown, why: 'each number occurs once' };
         if (this.#preset.surrogateKeys === 'token' && isCoded(column.name))
           return { rule: TOKEN, why: 'the name says that it numbers something' };
+        if (this.#datesCount && saysWhen(column.name))
+          return { rule: this.#preset.unknown, why: 'the name says that it is a time' };
         return { rule: KEEP, why: NOTHING_PERSONAL };
       case 'date':
       case 'timestamp': {
@@ -330,10 +347,13 @@ class Proposer {
       return { rule: SCAN, why: 'texts about things; nothing personal was found in the sample' };
     const category = categoryOf(displayName(scanned.table), column.name, shape);
     if (category !== null) return { rule: KEEP, why: category };
+    if (this.#preset.surrogateKeys === 'token' && numbersThings(column.name, shape))
+      return { rule: this.#preset.unknown, why: 'each number occurs once' };
+    if (this.#datesCount && areDates(shape)) return { rule: this.#preset.unknown, why: 'dates, as text' };
     if (
       isAboutThing(displayName(scanned.table), column.name) &&
       shape.wordy === 0 &&
-      shape.filled >= CATEGORY_FILLED_MIN
+      shape.filled >= TELLING_MIN
     )
       return { rule: KEEP, why: `about a thing; nothing personal in ${shape.filled} sampled values` };
     return { rule: this.#preset.unknown, why: 'text that may be anything' };
@@ -348,44 +368,12 @@ function isHarmlessText({ table }: ScannedTable, scan: ColumnScan, top: ClassFin
     top.class === 'free_text' &&
     top.contains.length === 0 &&
     isAboutThing(displayName(table), scan.column.name) &&
-    scan.shape.filled >= CATEGORY_FILLED_MIN
+    scan.shape.filled >= TELLING_MIN
   );
 }
 
 function describe({ class: found, confidence, evidence }: ClassFinding): string {
   return `${dataClasses[found].title} (${confidence.toFixed(2)}): ${evidence.join('; ')}`;
-}
-
-/** Share of values with a name in them from which on a category may be one of people. */
-const NAMED_SHARE = 0.15;
-
-/**
- * Few different short values, each of them often: a status, a type, a country. Null: it is not one, or it may be one of
- * people (`handled_by`, a list of colleagues).
- */
-function categoryOf(table: string, name: string, shape: Shape): string | null {
-  const { filled, distinct, longest, named } = shape;
-  const few = distinct <= Math.min(CATEGORIES_MAX, filled / 4) && longest <= CATEGORY_CHARACTERS_MAX;
-  if (filled < CATEGORY_FILLED_MIN || !few) return null;
-  const ofPeople = named > filled * NAMED_SHARE || wordsOf(name).at(-1) === 'by';
-  if (ofPeople && !isAboutThing(table, name)) return null;
-  return `a category: ${distinct} different value${distinct === 1 ? '' : 's'} in ${filled}`;
-}
-
-/** Whether names of people are unlikely here, because name or table speak of a thing. */
-function isAboutThing(table: string, name: string): boolean {
-  return doubtOf(table, name)('person_name') < 1;
-}
-
-/** Long numbers that do not repeat, and whose name does not say that they number things. */
-function numbersRows(name: string, { filled, distinct, longest }: Shape): boolean {
-  return isCoded(name) && filled >= 5 && distinct === filled && longest >= 5;
-}
-
-/** `external_ref`, `member_no`; not `order_no`. */
-function isCoded(name: string): boolean {
-  const words = wordsOf(name);
-  return words.some((word) => CODE_WORDS.has(word)) && !words.some((word) => NUMBER_WORDS.has(word));
 }
 
 function lastName(path: string | null): string {

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PipelineStatus } from '../../src/pipeline/status.ts';
 import { noPostgres } from '../support/needs.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { freePort, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/project.ts';
 import { createRealisticSchema } from '../support/realistic-schema.ts';
-import { rowseal } from '../support/rowseal-process.ts';
+import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
+import { queryWarehouse } from '../support/warehouse.ts';
 
 /** Occur nowhere by chance; in every kind of column, as names of JSON members, too. */
 const MARKS = [
@@ -66,16 +69,6 @@ async function run(args: readonly string[]): ReturnType<typeof rowseal> {
   return rowseal(args, { ROWSEAL_SOURCE_PASSWORD: PASSWORD });
 }
 
-async function writtenFiles(below: string): Promise<string> {
-  const names = await readdir(below, { recursive: true });
-  const texts = await Promise.all(
-    names.map(async (name) =>
-      (await stat(join(below, name))).isFile() ? readFile(join(below, name), 'utf8') : '',
-    ),
-  );
-  return texts.join('\n');
-}
-
 describe.skipIf(noPostgres(18))('init', () => {
   it.each(['gdpr', 'hipaa', 'pci'])(
     'writes a configuration with the preset %s that check accepts',
@@ -126,7 +119,7 @@ describe.skipIf(noPostgres(18))('init', () => {
     expect(init.code).toBe(0);
     expect(init.stderr).toContain('seen by everyone who lists processes');
     expect(init.stdout).toContain('export ROWSEAL_SOURCE_PASSWORD=');
-    expect(await writtenFiles(home)).not.toContain(`:${PASSWORD}@`);
+    expect(await everyByte(home)).not.toContain(`:${PASSWORD}@`);
     expect(await readFile(file, 'utf8')).toContain('password: ${env:ROWSEAL_SOURCE_PASSWORD}');
     await writeFile(join(home, 'pw'), `${PASSWORD}\n`);
     const byFile = await rowseal(
@@ -268,6 +261,96 @@ describe.skipIf(noPostgres(18))('scan', () => {
   });
 });
 
+/** What a person would not want to find in a warehouse, column by column of the realistic schema. */
+const PERSONAL = `
+  SELECT email FROM customers UNION SELECT phone FROM customers UNION SELECT street FROM customers UNION SELECT password_hash FROM customers
+  UNION SELECT notes FROM customers UNION SELECT card_number FROM payments UNION SELECT iban FROM payments UNION SELECT cardholder FROM payments
+  UNION SELECT body FROM support_tickets UNION SELECT dni FROM empleados UNION SELECT nombre FROM empleados UNION SELECT ssn FROM patients
+  UNION SELECT name FROM patients UNION SELECT mrn FROM patients UNION SELECT clinical_notes FROM visits UNION SELECT vitals->>'nurse' FROM visits
+  UNION SELECT payload->'user'->>'email' FROM events UNION SELECT metadata->'contact'->>'phone' FROM orders
+  UNION SELECT jsonb_object_keys(metadata::jsonb->'seen_by') FROM orders UNION SELECT shipping_address->>'name' FROM orders
+  UNION SELECT sozialversicherungsnummer FROM mitarbeiter`;
+
+describe.skipIf(noPostgres(18))('a policy that init wrote', () => {
+  it.each(['gdpr', 'hipaa'])(
+    'runs as it is, and lets nothing personal into warehouse and log (%s)',
+    { timeout: 120_000 },
+    async (preset) => {
+      const home = await fresh();
+      const file = join(home, 'rowseal.yaml');
+      const name = `run_${preset}`;
+      expect(
+        (
+          await run([
+            'init',
+            '--url',
+            url('shop'),
+            '--config',
+            file,
+            '--preset',
+            preset,
+            '--exclude',
+            'app_logs',
+            '--pipeline',
+            name,
+          ])
+        ).code,
+      ).toBe(0);
+      const port = await freePort();
+      await writeFile(file, `${await readFile(file, 'utf8')}http: { port: ${port} }\n`);
+      const process = new RowsealProcess(['run', '--config', file], { ROWSEAL_SOURCE_PASSWORD: PASSWORD });
+      try {
+        await until('everything is delivered', async () => {
+          if (!process.running) throw new Error(process.output);
+          const status = await fetch(`http://127.0.0.1:${port}/status.json`).then(
+            (answer) => answer.json() as Promise<PipelineStatus>,
+            () => null,
+          );
+          return status?.state === 'streaming' && status.sinks.every(({ rows }) => rows > 2000);
+        });
+      } finally {
+        expect((await process.terminate()).code).toBe(0);
+        await client.query(`SELECT pg_drop_replication_slot('rowseal_${name}')`);
+      }
+      const { rows } = await client.query<{ email: string | null }>(
+        `SELECT DISTINCT email FROM (${PERSONAL}) AS all_of_it (email) WHERE length(email) > 6`,
+      );
+      const texts = [process.output, await dump(join(home, 'warehouse.duckdb')), await everyByte(home)];
+      const leaked = rows.filter(({ email }) => texts.some((text) => text.includes(email!)));
+      expect(rows.length).toBeGreaterThan(1000);
+      // What is about things is there: the search looked at the right place.
+      expect(texts[1]).toContain('quick to put together');
+      expect(leaked).toEqual([]);
+      await rm(home, { recursive: true });
+    },
+  );
+});
+
+/** Every cell of every table, as text: the file itself is compressed. */
+async function dump(warehouse: string): Promise<string> {
+  const tables = await queryWarehouse(
+    warehouse,
+    "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'",
+  );
+  const cells: string[] = [];
+  for (const [namespace, name] of tables)
+    for (const row of await queryWarehouse(
+      warehouse,
+      `SELECT CAST(t AS VARCHAR) FROM "${namespace}"."${name}" t`,
+    ))
+      cells.push(row[0] ?? '');
+  return cells.join('\n');
+}
+
+async function everyByte(below: string): Promise<string> {
+  const names = await readdir(below, { recursive: true });
+  const files: string[] = [];
+  for (const name of names)
+    if ((await stat(join(below, name))).isFile())
+      files.push((await readFile(join(below, name))).toString('utf8'));
+  return files.join('\n');
+}
+
 describe.skipIf(noPostgres(18))('no value leaves memory', () => {
   it('on stdout, stderr, in JSON, in what is written', async () => {
     const home = await fresh();
@@ -283,8 +366,7 @@ describe.skipIf(noPostgres(18))('no value leaves memory', () => {
     ];
     expect(runs.map(({ code }) => code).slice(0, 5)).toEqual([0, 0, 0, 0, 0]);
     expect(runs[0]!.stdout).toContain('phone number');
-    const everything =
-      runs.map(({ stdout, stderr }) => stdout + stderr).join('\n') + (await writtenFiles(home));
+    const everything = runs.map(({ stdout, stderr }) => stdout + stderr).join('\n') + (await everyByte(home));
     for (const mark of MARKS) {
       for (const part of [
         mark,

@@ -5,7 +5,6 @@ import { classOfColumnName, doubtOf } from './column-name.ts';
 import type { ColumnWord } from './column-words.ts';
 import type { DataClass } from './data-class.ts';
 import { type JsonPlace, jsonPlaces } from './json-places.ts';
-import { isFamilyName, isGivenName } from './names.ts';
 import type { TextClass } from './text-scanner.ts';
 import {
   contentsOf,
@@ -15,6 +14,7 @@ import {
   spreadLikeBirths,
   type ValueEvidence,
 } from './value-evidence.ts';
+import { type Shape, shapeOf } from './value-shape.ts';
 
 /** Below this a finding is not worth a line. */
 export const CONFIDENCE_MIN = 0.3;
@@ -38,20 +38,6 @@ export interface ClassFinding {
   readonly evidence: readonly string[];
   /** Of free text: what was found inside. */
   readonly contains: readonly TextClass[];
-}
-
-/** What is known of the values of one place, in numbers. */
-export interface Shape {
-  readonly type: ColumnType;
-  /** Values that are there: not null, not empty. */
-  readonly filled: number;
-  readonly distinct: number;
-  /** Characters of the longest. */
-  readonly longest: number;
-  /** Values of several words, as people write them. */
-  readonly wordy: number;
-  /** Values with a word in them that people are called. */
-  readonly named: number;
 }
 
 export interface ScannedPlace {
@@ -371,29 +357,6 @@ function freeText(
     evidence,
     contains: contents.map(([found]) => found),
   };
-}
-
-function shapeOf(values: readonly string[], type: ColumnType): Shape {
-  return {
-    type,
-    filled: values.length,
-    distinct: new Set(values).size,
-    longest: values.reduce((most, value) => Math.max(most, value.length), 0),
-    wordy: values.filter(isWordy).length,
-    named: values.filter(hasName).length,
-  };
-}
-
-function hasName(value: string): boolean {
-  return (
-    value.length <= 80 &&
-    (value.match(/\p{L}+/gu) ?? []).some((word) => isGivenName(word) || isFamilyName(word))
-  );
-}
-
-/** Eight words, or eighty characters with spaces: more than a title or an address has. */
-function isWordy(value: string): boolean {
-  return /^(?:\S+\s+){7}\S/.test(value) || (value.length >= 80 && value.includes(' '));
 }
 
 function rounded(confidence: number): number {

@@ -155,6 +155,11 @@ describe('columns nothing was found in', () => {
     unseen: {},
     stamp: { type: { kind: 'timestamp', withZone: true } },
     blob: { type: { kind: 'bytes' } },
+    invoice_no: { type: INT, values: repeat(60, (row) => String(9000 + row)) },
+    order_number: { values: repeat(60, (row) => `ORD-${9000 + row}`) },
+    price: { type: INT, values: repeat(60, String) },
+    sold_at_ms: { type: INT, values: repeat(60, (row) => String(1_700_000_000_000 + row)) },
+    sold_on_text: { values: repeat(60, (row) => `2025-03-0${1 + (row % 3)}`) },
   });
   const people = table('customers', ['id'], {
     id: { type: INT },
@@ -183,6 +188,11 @@ describe('columns nothing was found in', () => {
       unseen: 'redact',
       stamp: 'keep',
       blob: 'redact',
+      invoice_no: 'keep',
+      order_number: 'keep',
+      price: 'keep',
+      sold_at_ms: 'keep',
+      sold_on_text: 'keep',
     });
     expect(rules('customers')).toEqual({
       id: 'keep',
@@ -200,6 +210,12 @@ describe('columns nothing was found in', () => {
     const proposal = propose([things, people], 'hipaa');
     expect(word(decided(proposal, 'customers', 'code').rule)).toBe('redact');
     expect(word(decided(proposal, 'customers', 'legacy_no').rule)).toBe('redact');
+    // Any unique identifying number counts, 164.514(b)(2)(i)(R).
+    expect(word(decided(proposal, 'products', 'invoice_no').rule)).toBe('redact');
+    expect(word(decided(proposal, 'products', 'order_number').rule)).toBe('redact');
+    expect(word(decided(proposal, 'products', 'price').rule)).toBe('keep');
+    for (const column of ['sold_at_ms', 'sold_on_text'])
+      expect(word(decided(proposal, 'products', column).rule)).toBe('redact');
     expect(decided(proposal, 'products', 'stamp').rule).toMatchObject({ method: { to: { unit: 'year' } } });
   });
 });

@@ -51,7 +51,7 @@ function scanned(column: Column, findings: readonly ClassFinding[]): ColumnScan 
     rows: 100,
     documents: type.kind === 'json' ? 0 : null,
     places: [],
-    shape: { type, filled: 100, distinct: 100, longest: 10, wordy: 0, named: 0 },
+    shape: { type, filled: 100, distinct: 100, longest: 10, wordy: 0, named: 0, dated: 0 },
     findings,
   };
 }
