@@ -7,7 +7,7 @@ import type { PipelineStatus } from '../../src/pipeline/status.ts';
 import { noPostgres } from '../support/needs.ts';
 import { freePort, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/project.ts';
-import { createRealisticSchema } from '../support/realistic-schema.ts';
+import { createRealisticSchema, ODD_TABLES } from '../support/realistic-schema.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
@@ -168,6 +168,24 @@ describe.skipIf(noPostgres(18))('init', () => {
     expect(dry.stdout).toContain('public.orders:');
     expect(dry.stdout).not.toContain('public.payments');
     expect(await readdir(home)).toEqual([]);
+    await rm(home, { recursive: true });
+  });
+
+  it('decides every type, key and name, or leaves the table out with a reason', async () => {
+    const home = await fresh();
+    const file = join(home, 'rowseal.yaml');
+    await server.createDatabase('odd');
+    const odd = await server.client('odd');
+    await odd.query(ODD_TABLES);
+    await odd.end();
+    for (const more of [['--preset', 'gdpr'], ['--preset', 'hipaa'], ['--preset', 'pci'], ['--no-sample']]) {
+      const init = await run(['init', '--url', url('odd'), '--config', file, '--force', ...more]);
+      expect(init.stderr).toBe('');
+      expect(init.stdout).toContain('4 tables, 62 columns, all decided');
+      expect(init.stdout).toContain('left out: its name would be read as a reference to a secret');
+      expect(init.stdout).toContain('public.no_columns: left out: it has no columns');
+      expect((await run(['check', '--config', file])).code).toBe(0);
+    }
     await rm(home, { recursive: true });
   });
 

@@ -248,3 +248,18 @@ export async function createRealisticSchema(client: Client, rows = 300): Promise
 }
 
 type Series = (row: number) => string | null;
+
+/** Every kind of type, of key and of name that a schema may come up with. */
+export const ODD_TABLES = `
+CREATE DOMAIN email_d AS text; CREATE TYPE mood AS ENUM ('a','it''s # x'); CREATE TYPE addr AS (street text, n int);
+CREATE TABLE odd (a int4range, b tsvector, c xml, d money, e bit(4), f varbit, g email_d, h addr, i int[][], j mood[], k mood, l inet[], m cidr, n macaddr8,
+ o interval, p time, q timetz, r oid, s name, t "char", u char(3), v bytea, w jsonb[], x json, y point, z polygon, aa numeric(1000,0), ab float4, ac uuid[], ad timestamptz[], ae date[], af boolean[], ag pg_lsn, ah regclass, ai int8multirange, email_addresses text[], ip_list inet[], dob_arr date[], phone bigint, ssn int, salary mood, gps float8[], password bytea, photo jsonb, birth_year int, address jsonb, notes jsonb, secret uuid, id bigint generated always as identity primary key, gen int generated always as (5) stored);
+INSERT INTO odd (a,b,c,d,e,g,h,i,j,k,l,m,n,o,x,y,aa,email_addresses,w,address,notes,phone) SELECT '[1,2)', 'x y', '<a/>', 4, B'1010', 'a'||n||'@b.example', '(s,1)'::addr, '{{1,2},{3,4}}', '{a}', 'a', '{10.0.0.1}', '10.0.0.0/8', '08:00:2b:01:02:03:04:05', '1 day', '[1,"a"]', '(1,2)', 12345, ARRAY['q'||n||'@b.example'], ARRAY['{"a":1}'::jsonb], '{"city":"x"}', '"a text"', 4917012345678 + n FROM generate_series(1,40) n;
+CREATE TABLE part (id int, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('a'); INSERT INTO part VALUES (1,'a');
+CREATE TABLE keyed_date (d date, s text, e mood, b bytea, j uuid, n numeric, ts timestamptz, ip inet, PRIMARY KEY (d,s,e,b,j,n,ts,ip));
+CREATE TABLE no_columns ();
+CREATE TABLE "Weird ${'${env:HOME}'} ☃" (id int primary key, "${'${file:/etc/passwd}'}" text, "e\\x1b[31mvil" text, "a
+b" text);
+CREATE SCHEMA "s p"; CREATE TABLE "s p".t (id int primary key, fk int references odd(id), x text);
+`;
