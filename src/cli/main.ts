@@ -10,10 +10,12 @@ import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
 import { resnapshotCommand } from './commands/resnapshot.ts';
 import { runCommand } from './commands/run.ts';
+import { scanCommand } from './commands/scan.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
 
@@ -24,6 +26,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .scriptName('rowseal')
     .usage('$0 <command>\n\nReplicate a production database with every change masked, sealed and provable.')
     .command(demoCommand)
+    .command(initCommand)
+    .command(scanCommand)
     .command(checkCommand)
     .command(runCommand)
     .command(statusCommand)
@@ -65,20 +69,36 @@ const OPTION_NAMES = [
   'config',
   'dir',
   'domain',
+  'dry-run',
   'epoch',
+  'exclude',
   'exit-on-halt',
+  'fail-on-finding',
+  'force',
   'from',
   'head',
   'help',
   'json',
   'keep',
   'key',
+  'keys-dir',
   'limit',
+  'min-confidence',
   'origin',
+  'password-file',
   'path',
+  'pipeline',
+  'preset',
   'reason',
   'rows',
+  'sample',
+  'sample-rows',
+  'sink',
   'table',
+  'tables',
+  'tls-ca-file',
+  'tls-mode',
+  'url',
   'version',
   'yes',
 ];

@@ -5,12 +5,14 @@ import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { scanCodes } from './codes/scan.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
   ...configCodes,
   ...postgresCodes,
   ...maskCodes,
+  ...scanCodes,
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,
