@@ -74,7 +74,7 @@ function printColumn(
   const type = [...(column.type === null ? [] : [column.type]), ...(column.isKey ? ['key'] : [])];
   if (type.length > 0) fact('type', type.join(', '));
   if (data !== null) {
-    const text = `${data.title} (by its ${data.by === 'name' ? 'name' : 'values'}, ${Math.round(data.confidence * 100)} %)`;
+    const text = `${data.title}, ${Math.round(data.confidence * 100)} % (${data.evidence.join('; ')})`;
     fact('data', isConcern(column) ? `${text}: kept as it is` : text, isConcern(column) ? 'yellow' : 'gray');
   }
   if (column.problem !== null) printProblem(t, column.problem, names + 4, width);
@@ -247,8 +247,8 @@ export function explanationJson(report: ExplanationReport): unknown {
               : {
                   class: data.class,
                   sensitivity: data.sensitivity,
-                  by: data.by,
                   confidence: data.confidence,
+                  evidence: data.evidence,
                 },
           reversible: decision?.reversible ?? null,
           injective: decision?.injective ?? null,

@@ -10,11 +10,13 @@ import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
 import { previewCommand } from './commands/preview.ts';
 import { resnapshotCommand } from './commands/resnapshot.ts';
 import { runCommand } from './commands/run.ts';
+import { scanCommand } from './commands/scan.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
 
@@ -25,6 +27,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .scriptName('rowseal')
     .usage('$0 <command>\n\nReplicate a production database with every change masked, sealed and provable.')
     .command(demoCommand)
+    .command(initCommand)
+    .command(scanCommand)
     .command(checkCommand)
     .command(previewCommand)
     .command(runCommand)
@@ -68,8 +72,12 @@ const OPTION_NAMES = [
   'config',
   'dir',
   'domain',
+  'dry-run',
   'epoch',
+  'exclude',
   'exit-on-halt',
+  'fail-on-finding',
+  'force',
   'from',
   'git',
   'head',
@@ -77,21 +85,32 @@ const OPTION_NAMES = [
   'json',
   'keep',
   'key',
+  'keys-dir',
   'limit',
   'markdown',
+  'min-confidence',
   'no-weaker',
   'offline',
   'origin',
   'overwrite',
+  'password-file',
   'path',
+  'pipeline',
+  'preset',
   'reason',
   'reveal',
   'rows',
   'sample',
+  'sample-rows',
+  'sink',
   'source',
   'table',
+  'tables',
   'test-key',
+  'tls-ca-file',
+  'tls-mode',
   'update',
+  'url',
   'version',
   'yes',
 ];

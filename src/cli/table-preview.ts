@@ -5,8 +5,8 @@ import type { DataClass } from '../mask/detect/data-class.ts';
 import { describeRule } from '../mask/disclosure-text.ts';
 import type { CompiledPolicy, PolicyDecision } from '../mask/policy.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
+import { rawShape } from '../mask/raw-shape.ts';
 import { type TriedCell, tryRow } from '../mask/trial.ts';
-import { valueShape } from '../mask/value-shape.ts';
 import { DROPPED, type RawCell, UNCHANGED } from '../model/cell.ts';
 import { type Column, displayName, type TableSchema } from '../model/table.ts';
 import { oneLine } from './layout.ts';
@@ -118,7 +118,7 @@ export function summarizePreviews(previews: readonly TablePreview[]): PreviewSum
 export function rawText(raw: RawCell, { type }: Column, reveal: boolean): string {
   if (raw === null || typeof raw !== 'string') return 'null';
   if (raw === '') return '(empty)';
-  return reveal ? oneLine(raw.slice(0, 1000)) : valueShape(raw, type);
+  return reveal ? oneLine(raw.slice(0, 1000)) : rawShape(raw, type);
 }
 
 /** Shapes and masked values; never a raw one, unless the policy keeps it. */

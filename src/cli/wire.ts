@@ -15,7 +15,7 @@ import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
-export async function makeSource(config: RowsealConfig): Promise<() => Source> {
+export async function makeSource(config: Pick<RowsealConfig, 'source'>): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   const { source } = config;
   return () =>

@@ -6,6 +6,7 @@ import { maskCodes } from './codes/mask.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { scanCodes } from './codes/scan.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
@@ -13,6 +14,7 @@ const all = {
   ...postgresCodes,
   ...maskCodes,
   ...policyToolCodes,
+  ...scanCodes,
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,

@@ -2,12 +2,12 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import { type Column, displayName, type TableSchema } from '../model/table.ts';
 import type { ColumnType, TypeKind } from '../model/type.ts';
 import type { ColumnMask } from './column-mask.ts';
-import { classOfColumnName } from './detect/column-name.ts';
+import { scanColumn } from './detect/column-scan.ts';
 import { type DataClass, dataClasses } from './detect/data-class.ts';
-import { classOfValues } from './detect/value-class.ts';
 import { type Disclosure, disclosureOf, type Trace } from './disclosure.ts';
 import { describeRule, HAS_VALUE, phrasesOf } from './disclosure-text.ts';
 import { membersOf } from './joins.ts';
+import { TEXT } from './method.ts';
 import type { CompiledPolicy, PolicyDecision } from './policy.ts';
 import type { PolicyDocument, Rule } from './policy-document.ts';
 import { likelyType } from './synthetic-values.ts';
@@ -54,7 +54,8 @@ export interface DataExplanation {
   readonly class: DataClass;
   readonly title: string;
   readonly sensitivity: 'high' | 'medium' | 'low';
-  readonly by: 'name' | 'values';
+  /** In words, without values. */
+  readonly evidence: readonly string[];
   readonly confidence: number;
 }
 
@@ -256,19 +257,10 @@ function dataOf(
   values: readonly string[],
   live: boolean,
 ): DataExplanation | null {
-  const byValues = classOfValues(values);
   // Without a schema the type is a guess, and must not speak against the name.
-  const type = live ? column.type : ({ kind: 'text', maxLength: null, padded: false } as const);
-  const byName = classOfColumnName(displayName(table), { name: column.name, type });
-  const found = byValues ?? byName;
-  if (found === null) return null;
+  const known = live ? column : { ...column, type: TEXT, sourceType: 'text' };
+  const [found] = scanColumn({ table: displayName(table), column: known, values }).findings;
+  if (found === undefined) return null;
   const { title, sensitivity } = dataClasses[found.class];
-  return {
-    class: found.class,
-    title,
-    sensitivity,
-    by: byValues === null ? 'name' : 'values',
-    confidence:
-      byName?.class === found.class ? Math.max(byName.confidence, found.confidence) : found.confidence,
-  };
+  return { class: found.class, title, sensitivity, evidence: found.evidence, confidence: found.confidence };
 }

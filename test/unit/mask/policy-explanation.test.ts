@@ -115,10 +115,13 @@ describe('an explanation', () => {
       },
     });
     expect(of('email')).toMatchObject({
-      data: { class: 'email', by: 'name' },
+      data: { class: 'email', evidence: ['the name says so'] },
       decision: { learns: ['the value itself'] },
     });
-    expect(of('notes')).toMatchObject({ data: { class: 'pan', by: 'values' }, decision: { learns: [] } });
+    expect(of('notes')).toMatchObject({
+      data: { class: 'pan', evidence: [expect.stringMatching(/^all 2 sampled values are card numbers/)] },
+      decision: { learns: [] },
+    });
     expect(of('extra')).toMatchObject({ decision: null });
     expect(second!.columns[1]).toMatchObject({ decision: { inherited: true, reversible: true } });
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lengthClass, valueShape } from '../../../src/mask/value-shape.ts';
+import { lengthClass, rawShape } from '../../../src/mask/raw-shape.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
 
 const TEXT: ColumnType = { kind: 'text', maxLength: null, padded: false };
@@ -17,17 +17,17 @@ describe('the shape of a value', () => {
     ['', ''],
     ['x'.repeat(32), 'a'.repeat(32)],
     ['x'.repeat(33), `${'a'.repeat(16)}… (33 to 64 characters)`],
-  ])('of %j is %j', (value, shape) => expect(valueShape(value, TEXT)).toBe(shape));
+  ])('of %j is %j', (value, shape) => expect(rawShape(value, TEXT)).toBe(shape));
 
   it('of documents and bytes is a class of length', () => {
-    expect(valueShape('{"a":1}', { kind: 'json' })).toBe('(json, up to 16 characters)');
-    expect(valueShape(`\\x${'00'.repeat(40)}`, { kind: 'bytes' })).toBe('(bytes, 65 to 128 characters)');
+    expect(rawShape('{"a":1}', { kind: 'json' })).toBe('(json, up to 16 characters)');
+    expect(rawShape(`\\x${'00'.repeat(40)}`, { kind: 'bytes' })).toBe('(bytes, 65 to 128 characters)');
   });
 
   it('has no letter and no digit of the value', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 60 }), (value) => {
-        const shape = valueShape(value, TEXT).replace(/… \(.*\)$/, '');
+        const shape = rawShape(value, TEXT).replace(/… \(.*\)$/, '');
         expect(shape.match(/[\p{L}\p{N}]/gu)?.every((character) => 'Aa9x'.includes(character)) ?? true).toBe(
           true,
         );

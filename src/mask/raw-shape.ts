@@ -11,7 +11,7 @@ const FORM = new Set(' -_.,:;@/+()[]{}#&\'"*=?!%$€£<>|\\~^');
  * The form of a raw value without its characters: letters become `A` and `a`, digits `9`, other scripts `x`, what is
  * neither letter, digit nor common punctuation `·`. Documents, bytes and long texts show a class of length.
  */
-export function valueShape(value: string, type: ColumnType): string {
+export function rawShape(value: string, type: ColumnType): string {
   if (type.kind === 'json' || type.kind === 'bytes') return `(${type.kind}, ${lengthClass(value.length)})`;
   const characters = [...value.slice(0, 4 * SHAPE_CHARACTERS_MAX)];
   if (characters.length <= SHAPE_CHARACTERS_MAX) return characters.map(shapeOfCharacter).join('');
