@@ -189,7 +189,10 @@ describe.skipIf(noPostgres(18))('mask explain', () => {
     const column = (name: string) =>
       report.tables[0].columns.find((entry: { column: string }) => entry.column === name);
     expect(column('card')).toMatchObject({
-      data_class: { class: 'pan', evidence: [expect.stringMatching(/^all 2 sampled values are card numbers/)] },
+      data_class: {
+        class: 'pan',
+        evidence: [expect.stringMatching(/^all 2 sampled values are card numbers/)],
+      },
       reversible: true,
       injective: true,
       format_kept: true,
