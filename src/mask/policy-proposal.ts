@@ -75,9 +75,9 @@ class Proposer {
   readonly #preset: Preset;
   readonly #byTable: ReadonlyMap<string, ScannedTable>;
   readonly #keyDomains = new Map<string, Rule>();
-  /** A key that others lead to is decided more than once. */
   /** Any date may be of a person: also one that is written as a number. */
   readonly #datesCount: boolean;
+  /** A set: a key that others lead to is decided more than once. */
   readonly #warnings = new Set<string>();
   /** Personal columns that the preset keeps on purpose. */
   readonly #keptByPreset = new Set<string>();
