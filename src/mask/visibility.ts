@@ -136,7 +136,7 @@ function sign(a: number, b: number): number {
 }
 
 /** A subset is less. */
-export function compareSets<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): Ordering {
+function compareSets<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): Ordering {
   const [within, around] = [a.isSubsetOf(b), a.isSupersetOf(b)];
   return within ? (around ? 'equal' : 'less') : around ? 'more' : 'incomparable';
 }
