@@ -9,6 +9,9 @@ export interface AuditLog {
   /** Newest sealed group, after recovery; null for a new log. */
   readonly last: SealedGroupInfo | null;
 
+  /** The newest sealed version of every table in the log: what its rows were masked with. For between groups. */
+  tables(): readonly MaskedTable[];
+
   /**
    * Starts a group. A group may be begun while the seal of the one before is still in flight: its events are kept
    * in memory until that seal is done, then spilled to the segment files as they grow.

@@ -12,6 +12,7 @@ import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
 import type { HeadSigner } from './note.ts';
 import { tableDirectory } from './table-directory.ts';
 import { emptyTableState, TableLog, type TableState } from './table-log.ts';
+import { tableFromPayloads } from './table-payload.ts';
 
 export interface FileAuditLogOptions {
   readonly directory: string;
@@ -86,6 +87,14 @@ export class FileAuditLog implements AuditLog, GroupHost {
     let bytes = 0;
     for (const log of this.#tables.values()) bytes += log.pendingBytes;
     return bytes;
+  }
+
+  tables(): readonly MaskedTable[] {
+    const states = new Map(this.#recovered);
+    for (const log of this.#tables.values()) states.set(log.directory, log.state());
+    return [...states.values()].flatMap(({ schema, policy }) =>
+      schema === null || policy === null ? [] : [tableFromPayloads(schema.payload, policy.payload)],
+    );
   }
 
   begin(): GroupWriter {

@@ -122,6 +122,7 @@ function encodePosition(position: Position): Record<string, unknown> {
         slot: position.slot,
         lsn: formatLsn(position.lsn),
         phase: position.phase,
+        ...encodeCopying(position),
       };
     case 'mysql':
       return {
@@ -130,8 +131,20 @@ function encodePosition(position: Position): Record<string, unknown> {
         server: position.server,
         gtid_set: position.gtidSet,
         phase: position.phase,
+        ...encodeCopying(position),
       };
   }
+}
+
+function encodeCopying({ copying = [] }: Position): Record<string, unknown> {
+  return copying.length === 0 ? {} : { copying: copying.map(({ namespace, name }) => [namespace, name]) };
+}
+
+function decodeCopying(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying'> {
+  const copying = json['copying'] as readonly (readonly [string, string])[] | undefined;
+  return copying === undefined
+    ? {}
+    : { copying: copying.map(([namespace, name]) => ({ namespace: String(namespace), name: String(name) })) };
 }
 
 function decodePosition(json: Readonly<Record<string, unknown>>): Position {
@@ -146,6 +159,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
       slot: String(json['slot']),
       lsn,
       phase,
+      ...decodeCopying(json),
     };
   }
   return {
@@ -154,6 +168,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
     server: String(json['server']),
     gtidSet: String(json['gtid_set']),
     phase,
+    ...decodeCopying(json),
   };
 }
 

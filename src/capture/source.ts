@@ -1,4 +1,4 @@
-import type { ChangeBatch } from '../model/change.ts';
+import type { ChangeBatch, RowRun } from '../model/change.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Position } from '../model/position.ts';
 import type { TableSchema } from '../model/table.ts';
@@ -14,10 +14,20 @@ export interface Source {
   /** The tables this pipeline captures, as they are now; used to compile the policy before anything is opened. */
   tables(): Promise<readonly TableSchema[]>;
 
+  /** Every table that could be captured, whatever the configuration names; for `init` and `scan`. Reads only. */
+  discover(): Promise<readonly DiscoveredTable[]>;
+
+  /**
+   * Up to `rows` rows of a table as they are now, in the text form of the stream, spread over the table where that is
+   * cheap: one run of `read` rows. Raw values, for the eyes of `scan`, `init` and `preview`; a run never calls it.
+   */
+  sample(table: TableSchema, rows: number): Promise<RowRun>;
+
   /**
    * Streams whole transactions in commit order, strictly after `after`. `null`: nothing is sealed yet, so create what
    * is needed (publication, slot) and take a snapshot consistent with the stream. A position of phase `snapshot`
-   * restarts the copy. Not pulling is the backpressure: memory here stays bounded whatever the transaction size,
+   * restarts the copy; one that names tables in `copying` has these copied again, each with what the stream holds up to
+   * there sealed first, before it goes on. Not pulling is the backpressure: memory here stays bounded whatever the transaction size,
    * and the connection is kept alive by the source itself.
    *
    * @throws RowsealError of kind `source-lost` when the stream cannot continue exactly at `after` (law 6).
@@ -35,6 +45,12 @@ export interface Source {
 
   /** Ends the stream and frees connections; idempotent. Leaves slot and publication in place. */
   close(): Promise<void>;
+}
+
+export interface DiscoveredTable {
+  readonly table: TableSchema;
+  /** The server's own estimate; null: it has none. */
+  readonly estimatedRows: number | null;
 }
 
 export interface SourceStats {

@@ -1,15 +1,21 @@
+import type { AuditLog } from '../audit/audit-log.ts';
 import { parseSigningKey } from '../audit/keys.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import type { Source } from '../capture/source.ts';
 import { loadMaskKeys, type RowsealConfig, readKeyFile, type SinkConfig } from '../config/load.ts';
 import type { Sink } from '../deliver/sink.ts';
+import { RowsealError } from '../error/rowseal-error.ts';
+import { changedTables } from '../mask/changed-tables.ts';
 import { customWorkers } from '../mask/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
+import type { Finding } from '../model/finding.ts';
+import { displayName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
+import { throwOnError } from './findings.ts';
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
-export async function makeSource(config: RowsealConfig): Promise<() => Source> {
+export async function makeSource(config: Pick<RowsealConfig, 'source'>): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   const { source } = config;
   return () =>
@@ -48,43 +54,97 @@ export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {
 
 export interface WiredPipeline {
   readonly pipeline: Pipeline;
+  /** What the operator should know of, though the pipeline may run. */
+  readonly notices: readonly Finding[];
   /** Releases the audit log; call after `pipeline.run` settled. */
   close(): Promise<void>;
+}
+
+/** What is there before a pipeline is put together. */
+export interface Prepared {
+  readonly policy: CompiledPolicy;
+  readonly log: AuditLog;
+  /** The captured tables as they are now. */
+  readonly tables: readonly TableSchema[];
 }
 
 /**
  * Checks policy and source, opens the log, puts the pipeline together.
  *
- * @throws RowsealError before anything was created when the policy does not decide every column
+ * @param prepare called when the log is open, before it is compared with the policy
+ * @throws RowsealError before anything was created when the policy does not decide every column; RS-MASK-014
  */
 export async function wirePipeline(
   config: RowsealConfig,
   observer: PipelineObserver,
+  prepare: (prepared: Prepared) => Promise<void> = async () => {},
 ): Promise<WiredPipeline> {
   const policy = makePolicy(config);
   const source = await makeSource(config);
+  const tables = await checkedTables(policy, source);
+  const sinks = await Promise.all(config.sinks.map(makeSink));
+  const { log, epoch } = await openLog(config);
+  try {
+    await prepare({ policy, log, tables });
+    const notices = compareWithLog({ policy, log, tables });
+    const pipeline = new Pipeline({
+      name: config.pipeline,
+      makeSource: source,
+      policy,
+      log,
+      sinks,
+      epoch,
+      limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
+      queueBytes: config.queueBytes,
+      batchBytes: config.queueBytes,
+      drainMs: 20_000,
+      observer,
+    });
+    return { pipeline, notices, close: () => log.close() };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+async function checkedTables(policy: CompiledPolicy, source: () => Source): Promise<readonly TableSchema[]> {
   const probe = source();
   try {
-    policy.check(await probe.tables());
-    const { throwOnError } = await import('./findings.ts');
+    const tables = await probe.tables();
+    policy.check(tables);
     throwOnError(await probe.preflight());
+    return tables;
   } finally {
     await probe.close();
   }
-  const sinks = await Promise.all(config.sinks.map(makeSink));
-  const { log, epoch } = await openLog(config);
-  const pipeline = new Pipeline({
-    name: config.pipeline,
-    makeSource: source,
-    policy,
-    log,
-    sinks,
-    epoch,
-    limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
-    queueBytes: config.queueBytes,
-    batchBytes: config.queueBytes,
-    drainMs: 20_000,
-    observer,
-  });
-  return { pipeline, close: () => log.close() };
+}
+
+/**
+ * Tokens of two keys must not meet in one table: a table that was copied under another key, and is not about to be copied
+ * again, stops the start. Other rules are told: what they made before stays as it is.
+ *
+ * @throws RowsealError RS-MASK-014
+ */
+function compareWithLog({ policy, log, tables }: Prepared): readonly Finding[] {
+  const position = log.last?.position ?? null;
+  if (position === null || position.phase === 'snapshot') return [];
+  const due = new Set((position.copying ?? []).map(tableKey));
+  const changed = changedTables(policy, tables, log.tables()).filter(
+    ({ table }) => !due.has(tableKey(table)),
+  );
+  const keys = changed.filter(({ change }) => change === 'key');
+  if (keys.length > 0) {
+    const { sealed, now } = keys[0]!;
+    throw new RowsealError('RS-MASK-014', {
+      detail: `${keys.map(({ table }) => displayName(table)).join(', ')}: masked under epoch ${sealed.keyEpoch} of key ${sealed.keyFingerprint}, configured is epoch ${now.keyEpoch} of key ${now.keyFingerprint}`,
+      state: 'not started; nothing was changed',
+    });
+  }
+  return changed.map(({ table }) => ({
+    level: 'warning',
+    code: 'RS-MASK-018',
+    subject: 'policy',
+    detail: `${displayName(table)} was copied under other rules`,
+    fix: `rowseal resnapshot --table ${displayName(table)}`,
+  }));
 }

@@ -212,25 +212,50 @@ const duckdb = z.strictObject({
   threads: positive.max(64).default(1),
 });
 
+/** Where a mask key comes from. */
+const keyPlace = {
+  file: z.string().optional(),
+  env: z.string().optional().describe('name of an environment variable'),
+  command: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('program and arguments that print the key, for a KMS or a vault'),
+  timeout_ms: positive.default(30_000).describe('for the command'),
+};
+
+function onePlace<Shape extends typeof keyPlace>(shape: Shape) {
+  return z.strictObject(shape).refine(
+    (key) => {
+      const { file, env, command } = key as z.infer<z.ZodObject<typeof keyPlace>>;
+      return [file, env, command].filter((from) => from !== undefined).length === 1;
+    },
+    { message: 'needs just one of file, env, command' },
+  );
+}
+
+function areEarlier(key: {
+  readonly epoch: number;
+  readonly previous: readonly { readonly epoch: number }[];
+}): boolean {
+  const epochs = key.previous.map(({ epoch }) => epoch);
+  return new Set(epochs).size === epochs.length && epochs.every((epoch) => epoch < key.epoch);
+}
+
 export const configSchema = z.strictObject({
   pipeline: identifier,
   source,
   mask: z.strictObject({
-    key: z
-      .strictObject({
-        file: z.string().optional(),
-        env: z.string().optional().describe('name of an environment variable'),
-        command: z
-          .array(z.string())
-          .min(1)
-          .optional()
-          .describe('program and arguments that print the key, for a KMS or a vault'),
-        timeout_ms: positive.default(30_000).describe('for the command'),
-        epoch: positive.default(1),
-      })
-      .refine((key) => [key.file, key.env, key.command].filter((from) => from !== undefined).length === 1, {
-        message: 'needs just one of file, env, command',
-      }),
+    key: onePlace({
+      ...keyPlace,
+      epoch: positive.default(1),
+      previous: z
+        .array(onePlace({ ...keyPlace, epoch: positive }))
+        .default([])
+        .describe(
+          'keys of earlier epochs that came of another secret: to turn back and to erase what they masked',
+        ),
+    }).refine(areEarlier, { message: 'previous: each epoch once, and all below `epoch`' }),
     undecided: z.enum(['halt', 'redact']).default('halt'),
     leak_guard: z
       .strictObject({

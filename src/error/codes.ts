@@ -4,13 +4,17 @@ import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
+import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { scanCodes } from './codes/scan.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
   ...configCodes,
   ...postgresCodes,
   ...maskCodes,
+  ...policyToolCodes,
+  ...scanCodes,
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,

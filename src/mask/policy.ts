@@ -11,6 +11,7 @@ import type { DateEntity } from './date-shift.ts';
 import type { HmacSha256 } from './hmac.ts';
 import { KeySpace } from './key-space.ts';
 import { KeyTagger } from './key-tagger.ts';
+import { isKeyedRule } from './keyed.ts';
 import type { MaskKeys } from './keys.ts';
 import { makeLeakGuard } from './leak-guard.ts';
 import { TableMasker } from './masker.ts';
@@ -24,6 +25,15 @@ export interface PolicyCoverage {
   readonly decided: number;
   /** `namespace.table.column` of those it does not. */
   readonly undecided: readonly string[];
+}
+
+export interface PolicyDecision {
+  readonly rule: Rule;
+  readonly domain: string | null;
+  /** Name of the token space: columns of one space have equal tokens for equal values under one rule. */
+  readonly space: string;
+  /** It is the rule of the column that this one references. */
+  readonly inherited: boolean;
 }
 
 const REDACT: Rule = { method: 'redact', with: 'null' };
@@ -140,6 +150,24 @@ export class CompiledPolicy {
       makeLeakGuard(this.#document.leakGuard, table, masks),
       undecided,
     );
+  }
+
+  /** What the policy decides for a column, for reports; null: nothing. */
+  decision(table: TableSchema, column: Column): PolicyDecision | null {
+    const rule = this.#rule(table, column);
+    if (rule === undefined) return null;
+    const where = `${displayName(table)}.${column.name}`;
+    const { method, space } = this.#resolve(rule, where);
+    const own = this.#document.tables.get(displayName(table))?.has(column.name) === true;
+    return { rule: method, domain: rule.kind === 'domain' ? rule.domain : null, space, inherited: !own };
+  }
+
+  /** Whether masked values of the table depend on the mask key. */
+  usesKey(table: TableSchema): boolean {
+    return table.columns.some((column) => {
+      const rule = this.#rule(table, column);
+      return rule !== undefined && isKeyedRule(rule, this.#document.domains);
+    });
   }
 
   /** The compiled method of a domain or column, for detokenizing and tests; the column gives the type. */

@@ -1,10 +1,21 @@
+import { displayName, type TableName } from './table.ts';
+
 /**
  * A resume point in a source's stream. Positions of one pipeline are ordered by (group, ordinal), never by
  * comparing clocks or the LSNs of single changes (research: change LSNs are not monotonic across transactions).
  */
 export type Position = PostgresPosition | MysqlPosition;
 
-export interface PostgresPosition {
+/** What positions of every kind may say. */
+interface CopiesDue {
+  /**
+   * Tables whose copy is due or unfinished at this position, though the stream went on: they are copied (again) before it
+   * goes on beyond. Absent: none. What was delivered of them before is void when their copy begins.
+   */
+  readonly copying?: readonly TableName[];
+}
+
+export interface PostgresPosition extends CopiesDue {
   readonly kind: 'postgres';
   /** `IDENTIFY_SYSTEM` systemid, decimal. */
   readonly systemId: string;
@@ -16,13 +27,24 @@ export interface PostgresPosition {
   readonly phase: 'snapshot' | 'stream';
 }
 
-export interface MysqlPosition {
+export interface MysqlPosition extends CopiesDue {
   readonly kind: 'mysql';
   readonly flavor: 'mysql' | 'mariadb';
   /** server_uuid (MySQL) or domain list identity (MariaDB). */
   readonly server: string;
   readonly gtidSet: string;
   readonly phase: 'snapshot' | 'stream';
+}
+
+/** The same place with these tables due to be copied. */
+export function withCopying<P extends Position>(position: P, tables: readonly TableName[]): P {
+  const { copying: _, ...rest } = position;
+  return { ...rest, ...(tables.length === 0 ? {} : { copying: tables }) } as unknown as P;
+}
+
+/** Some table is not, or not wholly, copied at this position. */
+export function isCopying(position: Position): boolean {
+  return position.phase === 'snapshot' || (position.copying ?? []).length > 0;
 }
 
 /** `16/B374D848`: the text form of an LSN (PostgreSQL docs, 8.20 pg_lsn). */
@@ -41,8 +63,12 @@ export function parseLsn(text: string): bigint | null {
 export function describePosition(position: Position): string {
   switch (position.kind) {
     case 'postgres':
-      return `${formatLsn(position.lsn)} (timeline ${position.timeline}, slot ${position.slot}, ${position.phase})`;
+      return `${formatLsn(position.lsn)} (timeline ${position.timeline}, slot ${position.slot}, ${describePhase(position)})`;
     case 'mysql':
-      return `${position.gtidSet} (${position.flavor} ${position.server}, ${position.phase})`;
+      return `${position.gtidSet} (${position.flavor} ${position.server}, ${describePhase(position)})`;
   }
+}
+
+function describePhase({ phase, copying = [] }: Position): string {
+  return copying.length === 0 ? phase : `${phase}, copying ${copying.map(displayName).join(', ')}`;
 }

@@ -6,6 +6,7 @@ import type { Sink } from '../deliver/sink.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
 import type { CompiledPolicy } from '../mask/policy.ts';
+import { isCopying } from '../model/position.ts';
 import { displayName } from '../model/table.ts';
 import { Capture } from './capture.ts';
 import type { GroupingLimits } from './grouping.ts';
@@ -171,8 +172,7 @@ export class Pipeline {
 
   async #capture(source: Source, onProgress: () => void): Promise<void> {
     const after = this.progress.sealed?.position ?? null;
-    const streaming = after !== null && after.phase === 'stream';
-    this.#enter(streaming ? 'streaming' : 'snapshot', null);
+    this.#enter(after === null || isCopying(after) ? 'snapshot' : 'streaming', null);
     // What an earlier connection sealed but could not tell the server any more.
     this.progress.confirmSealed();
     const capture = new Capture({
@@ -200,7 +200,7 @@ export class Pipeline {
 
   async #sealed(group: SealedGroup, durationMs: number): Promise<void> {
     this.progress.groupSealed(group);
-    this.#enter(group.position.phase === 'stream' ? 'streaming' : 'snapshot', null);
+    this.#enter(isCopying(group.position) ? 'snapshot' : 'streaming', null);
     this.#options.observer.groupSealed(group, durationMs);
     for (const delivery of this.deliveries) delivery.offer(group);
     await Promise.all(this.deliveries.map((delivery) => delivery.room(ROOM_WAIT_MS)));

@@ -1,7 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { haystacksOf, search } from '../support/canary.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
@@ -89,29 +88,6 @@ afterAll(async () => {
   await server?.stop();
   await project?.remove();
 });
-
-/** Every spelling in which a value could have slipped out. */
-function spellings(mark: string): Buffer[] {
-  const utf8 = Buffer.from(mark, 'utf8');
-  const base64 = utf8.toString('base64').replace(/=+$/, '').slice(0, -2);
-  return [
-    utf8,
-    Buffer.from(utf8.toString('hex')),
-    Buffer.from(utf8.toString('hex').toUpperCase()),
-    Buffer.from(base64),
-    Buffer.from(mark, 'utf16le'),
-    Buffer.from(JSON.stringify(mark).slice(1, -1)),
-    Buffer.from(encodeURIComponent(mark)),
-  ];
-}
-
-async function filesBelow(directory: string): Promise<string[]> {
-  const names = await readdir(directory, { recursive: true });
-  const files: string[] = [];
-  for (const name of names)
-    if ((await stat(join(directory, name))).isFile()) files.push(join(directory, name));
-  return files;
-}
 
 it.skipIf(noPostgres(18))(
   'no value of a masked column leaves memory, in any image, file, log line, error or page',
@@ -211,16 +187,8 @@ it.skipIf(noPostgres(18))(
     );
     expect(dead.some(([column]) => column === 'n')).toBe(true);
 
-    const haystacks = new Map<string, Buffer>(
-      outputs.map((text, i) => [`output ${i}`, Buffer.from(text, 'utf8')]),
-    );
-    for (const file of await filesBelow(project.directory)) haystacks.set(file, await readFile(file));
-    const found: string[] = [];
-    for (const mark of [...MARKS, ...FORM_MARKS]) {
-      for (const needle of spellings(mark))
-        for (const [name, hay] of haystacks)
-          if (hay.includes(needle)) found.push(`${name}: ${needle.toString('utf8')}`);
-    }
+    const haystacks = await haystacksOf(project.directory, outputs);
+    const found = search(haystacks, [...MARKS, ...FORM_MARKS]);
     expect(found).toEqual([]);
     // Rows of every method arrived, masked; what did not fit is null, or a token where the rule says so.
     const forms = await queryWarehouse(

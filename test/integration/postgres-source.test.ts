@@ -267,5 +267,76 @@ describe.each(majors)('PostgreSQL %i', (major: PostgresMajor, missing) => {
       return now.rows[0]!.moved;
     });
     await reader.close();
+    last = reader.commits.at(-1)!;
+  });
+
+  it.skipIf(missing)(
+    'copies tables again at a seam: what the copy shows first, then the copy, then the rest',
+    async () => {
+      await client.query("INSERT INTO parts VALUES (10, 'eu')");
+      const copying = [{ namespace: 'public', name: 'parts' }];
+      const reader = new Reader(options, { ...last, copying });
+      await until('the end of the copy', () => {
+        if (reader.error !== null) throw reader.error;
+        return reader.lines.includes('snapshot end parts');
+      });
+      await client.query("INSERT INTO parts VALUES (11, 'us')");
+      await until('what follows', () => reader.rows.some(({ after }) => after?.[0] === '11'));
+      await reader.close();
+      expect(reader.lines).toEqual(expect.arrayContaining(['snapshot begin parts', 'snapshot end parts']));
+      const rows = reader.rows.filter(({ table }) => table === 'parts' || table.startsWith('parts_'));
+      expect(rows.map(({ op, after }) => `${op} ${String(after?.[0])}`)).toEqual(
+        expect.arrayContaining(['c 10', 'r 1', 'r 2', 'r 10', 'c 11']),
+      );
+      const order = rows.map(({ op, after }) => `${op} ${String(after?.[0])}`);
+      expect(order.indexOf('c 10')).toBeLessThan(order.indexOf('r 10'));
+      expect(order.indexOf('r 10')).toBeLessThan(order.indexOf('c 11'));
+      // Asked for until the copy is whole, no longer after it.
+      const phases = reader.commits.map((position) => (position.copying ?? []).length);
+      expect(phases.indexOf(0)).toBeGreaterThan(0);
+      expect(phases.slice(phases.indexOf(0)).every((due) => due === 0)).toBe(true);
+      const { rows: slots } = await client.query(
+        "SELECT 1 FROM pg_replication_slots WHERE slot_name LIKE '%_copy'",
+      );
+      expect(slots).toEqual([]);
+      last = reader.commits.at(-1)!;
+    },
+  );
+
+  it.skipIf(missing)('finds the tables that could be captured and samples their rows', async () => {
+    await client.query(
+      `CREATE SCHEMA IF NOT EXISTS billing;
+       CREATE TABLE billing.lines (id bigint PRIMARY KEY, every_id int REFERENCES every, note text);
+       CREATE UNLOGGED TABLE fleeting (i int); CREATE VIEW seen AS SELECT 1 AS i;
+       INSERT INTO billing.lines SELECT g, 1, repeat('n', 100) FROM generate_series(1, 40000) g; ANALYZE billing.lines`,
+    );
+    const source = createPostgresSource(options);
+    try {
+      const found = await source.discover();
+      const names = found.map(({ table }) => `${table.namespace}.${table.name}`);
+      expect(names).toEqual(expect.arrayContaining(['billing.lines', 'public.every', 'public.parts']));
+      for (const name of ['public.fleeting', 'public.seen', 'public.parts_eu'])
+        expect(names).not.toContain(name);
+      const lines = found.find(({ table }) => table.name === 'lines')!;
+      expect(lines.estimatedRows).toBe(40_000);
+      expect(lines.table.columns[1]!.references).toEqual({
+        namespace: 'public',
+        name: 'every',
+        column: 'id',
+      });
+      const sampled = await source.sample(lines.table, 500);
+      expect(sampled.count).toBe(500);
+      const ids = sampled.cells.filter((_, i) => i % 3 === 0).map(Number);
+      expect(new Set(ids).size).toBe(500);
+      // Pages from all over the table, not its first ones.
+      expect(Math.max(...ids)).toBeGreaterThan(10_000);
+      const every = found.find(({ table }) => table.name === 'every')!;
+      const few = await source.sample(every.table, 500);
+      expect(few.cells.slice(0, 4)).toEqual(['1', 't', '-32768', '9223372036854775807']);
+      const parts = found.find(({ table }) => table.name === 'parts')!;
+      expect((await source.sample(parts.table, 1)).count).toBe(1);
+    } finally {
+      await source.close();
+    }
   });
 });

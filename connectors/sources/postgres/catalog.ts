@@ -67,6 +67,19 @@ export class Catalog {
     );
   }
 
+  /** Tables that hold rows of their own, and partitioned ones in place of their partitions; none of the system's. */
+  async names(): Promise<readonly TableName[]> {
+    return this.#query<TableName>(
+      `SELECT n.nspname AS namespace, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
+         AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+         AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
+         AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+       ORDER BY 1, 2`,
+      [],
+    );
+  }
+
   /** The version of a table that a Relation message announces. */
   async describe(relation: Relation): Promise<TableSchema> {
     return this.#schema(relation, await this.#columns(relation.oid));

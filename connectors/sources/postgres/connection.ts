@@ -87,6 +87,21 @@ export async function connect(options: PostgresSourceOptions): Promise<Client> {
   }
 }
 
+/** A connection that speaks the replication protocol's commands beside SQL (manual 53.4). */
+export async function connectForReplication(options: PostgresSourceOptions): Promise<Client> {
+  const client = new Client({
+    ...clientConfig(options),
+    replication: 'database',
+  } as ConstructorParameters<typeof Client>[0]);
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return client;
+  } catch (thrown) {
+    throw postgresError(thrown, 'connecting for replication');
+  }
+}
+
 /** `"a""b"` (PostgreSQL manual 4.1.1). */
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

@@ -21,6 +21,8 @@ const CONFIRM_INTERVAL_MS = 100;
 
 const XLOG_DATA = 0x77; // w
 const KEEPALIVE = 0x6b; // k
+/** How often the server is asked where it is while a position is awaited. */
+const ASK_INTERVAL_MS = 200;
 /** XLogData: type, start LSN, end LSN, clock (manual 53.4). */
 const XLOG_HEADER_BYTES = 25;
 
@@ -78,6 +80,8 @@ export class ReplicationStream {
   #statusTimer: NodeJS.Timeout | null = null;
   #idleEmittedMs = 0;
   #idleLsn: bigint;
+  #awaited: bigint | null = null;
+  #askTimer: NodeJS.Timeout | null = null;
   #closed = false;
 
   /** @param after resume point: everything below was sealed */
@@ -109,6 +113,12 @@ export class ReplicationStream {
       this.#confirmPending = false;
       this.#sendStatus();
     }, waitMs).unref();
+  }
+
+  /** Idle progress is marked the moment the stream is known to have come this far, though nothing may be happening there. */
+  await(lsn: bigint): void {
+    this.#awaited = lsn;
+    this.#askTimer ??= setInterval(() => this.#sendStatus('reply'), ASK_INTERVAL_MS);
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
@@ -161,6 +171,7 @@ export class ReplicationStream {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
+    this.#stopAsking();
     this.#sendStatus();
     this.#socket?.discard();
     await this.#service.stop().catch(() => {});
@@ -196,7 +207,9 @@ export class ReplicationStream {
   /** Where the stream is when nothing is in flight, at most once per interval and only if it moved. */
   #idle(): PostgresPosition | null {
     const now = Date.now();
-    if (
+    const awaited = this.#awaited !== null && this.#received >= this.#awaited;
+    if (awaited) this.#stopAsking();
+    else if (
       this.#received <= this.#idleLsn ||
       this.#received <= this.#confirmed ||
       now - this.#idleEmittedMs < this.#options.idleIntervalMs
@@ -207,8 +220,14 @@ export class ReplicationStream {
     return this.#host.position(this.#received, 'stream');
   }
 
-  #sendStatus(): void {
+  #stopAsking(): void {
+    this.#awaited = null;
+    if (this.#askTimer !== null) clearInterval(this.#askTimer);
+    this.#askTimer = null;
+  }
+
+  #sendStatus(reply: 'reply' | 'no-reply' = 'no-reply'): void {
     this.#statusSentMs = Date.now();
-    this.#socket?.send(standbyStatus(this.#received, this.#confirmed, this.#statusSentMs));
+    this.#socket?.send(standbyStatus(this.#received, this.#confirmed, this.#statusSentMs, reply));
   }
 }

@@ -92,12 +92,18 @@ export async function identifyServer(client: Client): Promise<ServerIdentity> {
   }
 }
 
-/** Creates the slot and exports the snapshot that fits it; the snapshot lives as long as this connection is idle. */
-export async function createSlot(client: Client, slot: string, serverVersion: number): Promise<CreatedSlot> {
+/** Creates the slot (a temporary one is gone with its connection) and exports the snapshot that fits it; the snapshot lives as long as this connection is idle. */
+export async function createSlot(
+  client: Client,
+  slot: string,
+  serverVersion: number,
+  life: 'permanent' | 'temporary' = 'permanent',
+): Promise<CreatedSlot> {
+  const temporary = life === 'temporary' ? 'TEMPORARY ' : '';
   const exporting = serverVersion >= 150_000 ? "(SNAPSHOT 'export')" : 'EXPORT_SNAPSHOT';
   try {
     const { rows } = await client.query<{ consistent_point: string; snapshot_name: string }>(
-      `CREATE_REPLICATION_SLOT ${quoteIdentifier(slot)} LOGICAL pgoutput ${exporting}`,
+      `CREATE_REPLICATION_SLOT ${quoteIdentifier(slot)} ${temporary}LOGICAL pgoutput ${exporting}`,
     );
     return { consistentPoint: parseLsn(rows[0]!.consistent_point)!, snapshotName: rows[0]!.snapshot_name };
   } catch (thrown) {

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { RawCell } from '../../../src/model/cell.ts';
-import { type ChangeBatch, type ChangeEvent, Image, Op } from '../../../src/model/change.ts';
+import { type ChangeBatch, type ChangeEvent, Image, Op, type RowRun } from '../../../src/model/change.ts';
 import type { PostgresPosition } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
 import { quoteIdentifier, quoteLiteral } from './connection.ts';
@@ -29,34 +29,61 @@ export async function importSnapshot(client: Client, snapshotName: string): Prom
   }
 }
 
+/** What the records of a copy say, and where the stream goes on after its parts. */
+export interface CopyPositions {
+  /** The snapshot's consistent point. */
+  readonly read: PostgresPosition;
+  /** Resume point after a piece of the table. */
+  readonly during: PostgresPosition;
+  /** Resume point after its end. */
+  readonly after: PostgresPosition;
+}
+
 /** Copies one table as transactions of `read` rows, between a begin and an end mark. */
 export async function* copyTable(
   client: Client,
   table: TableSchema,
-  position: PostgresPosition,
+  positions: CopyPositions,
   bufferBytes: number,
   progress: SnapshotProgress,
   signal: AbortSignal,
 ): AsyncGenerator<ChangeBatch> {
   const transaction: ChangeEvent = {
     kind: 'begin',
-    transaction: { id: 'snapshot', position, commitTimeUs: BigInt(Date.now()) * 1000n },
+    transaction: { id: 'snapshot', position: positions.read, commitTimeUs: BigInt(Date.now()) * 1000n },
   };
-  const commit: ChangeEvent = { kind: 'commit', position };
+  const commit: ChangeEvent = { kind: 'commit', position: positions.during };
   yield { events: [transaction, { kind: 'snapshot', table, phase: 'begin' }, commit], bytes: 0 };
+  for await (const run of copyRows(client, table, '', bufferBytes, signal)) {
+    progress.rows += run.count;
+    yield { events: [transaction, { kind: 'rows', run }, commit], bytes: run.bytes };
+  }
+  if (signal.aborted) return;
+  const end: ChangeEvent = { kind: 'commit', position: positions.after };
+  yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, end], bytes: 0 };
+}
+
+/**
+ * Rows of a table in the text form of COPY, which is that of the stream, in pieces of bounded size.
+ *
+ * @param clause SQL after the table's name: TABLESAMPLE, LIMIT
+ */
+export async function* copyRows(
+  client: Client,
+  table: TableSchema,
+  clause: string,
+  bufferBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<RowRun> {
   const socket = new CopySocket(client, 'copying a table', bufferBytes);
   let whole = false;
   try {
     const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
     socket.start(
-      `COPY (SELECT ${columns} FROM ${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)}) TO STDOUT`,
+      `COPY (SELECT ${columns} FROM ${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)} ${clause}) TO STDOUT`,
     );
-    const chunk = new SnapshotChunk(table);
-    const full: ChangeBatch[] = [];
-    const take = (): void => {
-      const { bytes } = chunk;
-      full.push({ events: [transaction, chunk.take(), commit], bytes });
-    };
+    const chunk = new ReadChunk(table);
+    const full: RowRun[] = [];
     while (!signal.aborted) {
       const bytes = await socket.read();
       if (bytes === null) {
@@ -65,23 +92,21 @@ export async function* copyTable(
       }
       await socket.split(bytes, (buffer, start, end) => {
         chunk.add(buffer.utf8Slice(start, end));
-        progress.rows++;
-        if (chunk.count >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES) take();
+        if (chunk.count >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES) full.push(chunk.take());
         return null;
       });
       yield* full.splice(0);
     }
-    if (chunk.count > 0) take();
+    if (chunk.count > 0) full.push(chunk.take());
     yield* full;
   } finally {
     if (whole) socket.release();
     else socket.discard();
   }
-  if (!signal.aborted)
-    yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, commit], bytes: 0 };
 }
 
-class SnapshotChunk {
+/** `read` rows that fill up. */
+class ReadChunk {
   readonly #table: TableSchema;
   #cells: RawCell[] = [];
   #count = 0;
@@ -111,22 +136,19 @@ class SnapshotChunk {
     this.#bytes += line.length;
   }
 
-  take(): ChangeEvent {
-    const event: ChangeEvent = {
-      kind: 'rows',
-      run: {
-        table: this.#table,
-        count: this.#count,
-        ops: new Uint8Array(this.#count).fill(Op.read),
-        images: new Uint8Array(this.#count).fill(Image.after),
-        cells: this.#cells,
-        firstOrdinal: 0,
-        bytes: this.#bytes,
-      },
+  take(): RowRun {
+    const run: RowRun = {
+      table: this.#table,
+      count: this.#count,
+      ops: new Uint8Array(this.#count).fill(Op.read),
+      images: new Uint8Array(this.#count).fill(Image.after),
+      cells: this.#cells,
+      firstOrdinal: 0,
+      bytes: this.#bytes,
     };
     this.#cells = [];
     this.#count = 0;
     this.#bytes = 0;
-    return event;
+    return run;
   }
 }

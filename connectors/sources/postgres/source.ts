@@ -1,21 +1,20 @@
 import type { Client } from 'pg';
-import { Client as PgClient } from 'pg';
-import type { Source, SourceStats } from '../../../src/capture/source.ts';
+import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
-import type { ChangeBatch } from '../../../src/model/change.ts';
+import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
-import type { Position, PostgresPosition } from '../../../src/model/position.ts';
-import { displayName, type TableSchema, tableKey } from '../../../src/model/table.ts';
+import { type Position, type PostgresPosition, withCopying } from '../../../src/model/position.ts';
+import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { Catalog, type Relation } from './catalog.ts';
-import { clientConfig, connect } from './connection.ts';
-import { postgresError } from './errors.ts';
+import { connect, connectForReplication } from './connection.ts';
+import { lastPosition, seamIn, withoutCopying } from './copy-seam.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
 import { type ReplicationHost, ReplicationStream } from './replication.ts';
+import { estimateRows, sampleRows } from './sample.ts';
 import {
-  createSlot,
   dropSlot,
   identifyServer,
   readSlot,
@@ -23,7 +22,8 @@ import {
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
-import { copyTable, importSnapshot, type SnapshotProgress } from './snapshot.ts';
+import { openSlotSnapshot, type SlotSnapshot } from './slot-snapshot.ts';
+import { type CopyPositions, copyTable, type SnapshotProgress } from './snapshot.ts';
 
 /** How often the WAL that the slot retains is measured, in milliseconds. */
 const RETAINED_INTERVAL_MS = 10_000;
@@ -41,6 +41,8 @@ class PostgresSource implements Source, ReplicationHost {
   #server: ServerIdentity = { systemId: '', timeline: 0 };
   #stream: ReplicationStream | null = null;
   #onConfirm: () => void = () => {};
+  /** Tables that the stream stops for on its way. */
+  #copying: readonly TableName[] = [];
   #snapshot: SnapshotProgress | null = null;
   #retained: number | null = null;
   #retainedTimer: NodeJS.Timeout | null = null;
@@ -71,6 +73,26 @@ class PostgresSource implements Source, ReplicationHost {
     return tables;
   }
 
+  async discover(): Promise<readonly DiscoveredTable[]> {
+    const side = await this.#sideClient();
+    const tables: DiscoveredTable[] = [];
+    for (const name of await this.#catalog!.names()) {
+      const table = await this.#catalog!.table(name);
+      if (table !== null) tables.push({ table, estimatedRows: await estimateRows(side, table) });
+    }
+    return tables;
+  }
+
+  async sample(table: TableSchema, rows: number): Promise<RowRun> {
+    // A connection of its own: COPY takes the socket, and a sample that is given up closes it.
+    const reader = await connect(this.#options);
+    try {
+      return await sampleRows(reader, table, rows, this.#options.receiveBufferBytes);
+    } finally {
+      await reader.end().catch(() => {});
+    }
+  }
+
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
@@ -84,10 +106,12 @@ class PostgresSource implements Source, ReplicationHost {
       refuseHole(resume, this.#server, this.#options.slot, await this.#freeSlot(side, signal));
     }
     if (signal.aborted) return;
+    this.#copying = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
     const stream = new ReplicationStream(this.#options, this, resume.lsn);
     this.#stream = stream;
     try {
-      yield* stream.read(signal);
+      if (this.#copying.length === 0) yield* stream.read(signal);
+      else yield* this.#copyOnTheWay(stream, resume, signal);
     } finally {
       this.#lastReceivedMs = stream.lastReceivedMs;
     }
@@ -127,7 +151,59 @@ class PostgresSource implements Source, ReplicationHost {
       slot: this.#options.slot,
       lsn,
       phase,
+      ...(this.#copying.length === 0 ? {} : { copying: this.#copying }),
     };
+  }
+
+  /**
+   * Copies tables again in the middle of the stream. A temporary slot brings a snapshot and the place in the stream that
+   * it shows: what the pipeline's own slot holds up to there comes first, so that no version of a row is missing from the
+   * log; then the tables, then what follows. Nothing is locked.
+   */
+  async *#copyOnTheWay(
+    stream: ReplicationStream,
+    resume: PostgresPosition,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeBatch> {
+    const snapshot = await openSlotSnapshot(this.#options, `${this.#options.slot}_copy`, 'temporary');
+    try {
+      stream.await(snapshot.consistentPoint);
+      let at = resume;
+      for await (const batch of stream.read(signal)) {
+        const seam = this.#copying.length === 0 ? -1 : seamIn(batch.events, snapshot.consistentPoint);
+        if (seam < 0) {
+          yield batch;
+          at = lastPosition(batch.events) ?? at;
+          continue;
+        }
+        const before = batch.events.slice(0, seam);
+        if (before.length > 0) yield { events: before, bytes: batch.bytes };
+        at = lastPosition(before) ?? at;
+        yield* this.#copyDue(snapshot, at, signal);
+        if (signal.aborted) return;
+        await snapshot.close();
+        const rest = batch.events.slice(seam).map(withoutCopying);
+        if (rest.length > 0) yield { events: rest, bytes: 0 };
+      }
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  async *#copyDue(
+    snapshot: SlotSnapshot,
+    at: PostgresPosition,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeBatch> {
+    const read = this.position(snapshot.consistentPoint, 'stream');
+    for (const name of this.#copying) {
+      const rest = this.#copying.filter((other) => other !== name);
+      const positions = { read, during: withCopying(at, this.#copying), after: withCopying(at, rest) };
+      yield* this.#copy(snapshot.reader, name, positions, signal);
+      if (signal.aborted) return;
+      this.#copying = rest;
+    }
+    this.#snapshot = null;
   }
 
   /**
@@ -151,48 +227,36 @@ class PostgresSource implements Source, ReplicationHost {
       await dropSlot(side, this.#options.slot);
     }
     await ensurePublication(side, this.#options.publication, this.#options.tables);
-    const replication = await this.#replicationClient();
+    const snapshot = await openSlotSnapshot(this.#options, this.#options.slot, 'permanent');
     try {
-      const { rows } = await side.query<{ version: string }>(
-        "SELECT current_setting('server_version_num') AS version",
-      );
-      const slot = await createSlot(replication, this.#options.slot, Number(rows[0]!.version));
       if (this.#options.snapshot === 'initial') {
-        yield* this.#copy(slot.snapshotName, this.position(slot.consistentPoint, 'snapshot'), signal);
-        if (signal.aborted) return null;
+        const position = this.position(snapshot.consistentPoint, 'snapshot');
+        const positions = { read: position, during: position, after: position };
+        for (const name of this.#options.tables) {
+          yield* this.#copy(snapshot.reader, name, positions, signal);
+          if (signal.aborted) return null;
+        }
+        this.#snapshot = null;
       }
-      const start = this.position(slot.consistentPoint, 'stream');
+      const start = this.position(snapshot.consistentPoint, 'stream');
       yield { events: [{ kind: 'idle', position: start }], bytes: 0 };
       return start;
     } finally {
-      await replication.end().catch(() => {});
+      await snapshot.close();
     }
   }
 
   async *#copy(
-    snapshotName: string,
-    position: PostgresPosition,
+    reader: Client,
+    name: TableName,
+    positions: CopyPositions,
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch> {
-    const reader = await connect(this.#options);
-    try {
-      await importSnapshot(reader, snapshotName);
-      const catalog = new Catalog(reader);
-      for (const name of this.#options.tables) {
-        const table = await catalog.table(name);
-        if (table === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
-        this.#snapshot = {
-          table: displayName(name),
-          rows: 0,
-          estimatedRows: await estimateRows(reader, table),
-        };
-        yield* copyTable(reader, table, position, this.#options.receiveBufferBytes, this.#snapshot, signal);
-        if (signal.aborted) return;
-      }
-      this.#snapshot = null;
-    } finally {
-      await reader.end().catch(() => {});
-    }
+    const table = await new Catalog(reader).table(name);
+    if (table === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
+    const estimatedRows = await estimateRows(reader, table);
+    this.#snapshot = { table: displayName(name), rows: 0, estimatedRows };
+    yield* copyTable(reader, table, positions, this.#options.receiveBufferBytes, this.#snapshot, signal);
   }
 
   /** Waits for an older reader to let go of the slot; a killed process's connection may linger for a moment. */
@@ -213,25 +277,11 @@ class PostgresSource implements Source, ReplicationHost {
   }
 
   async #identify(): Promise<void> {
-    const client = await this.#replicationClient();
+    const client = await connectForReplication(this.#options);
     try {
       this.#server = await identifyServer(client);
     } finally {
       await client.end().catch(() => {});
-    }
-  }
-
-  async #replicationClient(): Promise<Client> {
-    const client = new PgClient({
-      ...clientConfig(this.#options),
-      replication: 'database',
-    } as ConstructorParameters<typeof PgClient>[0]);
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      return client;
-    } catch (thrown) {
-      throw postgresError(thrown, 'connecting for replication');
     }
   }
 
@@ -254,14 +304,4 @@ class PostgresSource implements Source, ReplicationHost {
     this.#retainedTimer = setInterval(() => void measure(), RETAINED_INTERVAL_MS);
     this.#retainedTimer.unref();
   }
-}
-
-/** The planner's estimate; null when the table was never analysed. */
-async function estimateRows(client: Client, table: TableSchema): Promise<number | null> {
-  const { rows } = await client.query<{ estimate: number }>(
-    'SELECT c.reltuples::float8 AS estimate FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2',
-    [table.namespace, table.name],
-  );
-  const estimate = rows[0]?.estimate ?? -1;
-  return estimate < 0 ? null : Math.round(estimate);
 }

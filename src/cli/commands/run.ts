@@ -49,7 +49,14 @@ async function run(argv: RunArguments): Promise<number> {
     version,
     config.sinks.map((sink) => sink.name),
   );
-  const { pipeline, close } = await wirePipeline(config, observe(logger, metrics));
+  const { pipeline, notices, close } = await wirePipeline(config, observe(logger, metrics));
+  for (const { code, detail, fix } of notices) {
+    logger.log('warn', {
+      message: detail,
+      ...(code === null ? {} : { code }),
+      ...(fix === null ? {} : { fix }),
+    });
+  }
   const server = config.http.enabled
     ? await startOpsServer(
         config.http.host,

@@ -66,6 +66,12 @@ export const configCodes = defineCodes({
     explain: 'A `custom` rule names a JavaScript module, relative to the configuration file.',
     fix: 'correct its path',
   },
+  'RS-CFG-010': {
+    kind: 'config',
+    title: 'the configuration file cannot be changed',
+    explain: '`mask rotate` raises `mask.key.epoch` in the file. It may be mounted read-only.',
+    fix: 'set mask.key.epoch by hand, then give the same command again',
+  },
   'RS-CFG-009': {
     kind: 'config',
     title: 'the command for the mask key failed',

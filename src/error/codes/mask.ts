@@ -94,7 +94,7 @@ export const maskCodes = defineCodes({
     kind: 'policy',
     title: 'the mask key is another than the one the tables were copied with',
     explain:
-      'Tokens made now would not equal those in the warehouse, for the same values. The audit log holds the epoch and the fingerprint of the key that each table was masked with.',
+      'Tokens made now would not equal those in the warehouse, for the same values. The audit log holds the epoch and the fingerprint of the key that each table was masked with. A new secret needs a new epoch, and the old one is named under mask.key.previous, to turn back and to erase what it masked.',
     fix: 'bring back the key, or move on to the new one: rowseal mask rotate',
   },
   'RS-MASK-015': {
@@ -109,6 +109,13 @@ export const maskCodes = defineCodes({
     explain:
       'With `--no-weaker` a change that makes a column more visible is an error, so that it is reviewed.',
     fix: 'make the listed columns stricter, or accept the change by leaving out --no-weaker',
+  },
+  'RS-MASK-018': {
+    kind: 'policy',
+    title: 'the policy of a table is another than the one it was copied with',
+    explain:
+      'New changes are masked by the new rules. What was delivered before stays as the old rules made it, until the table is copied again.',
+    fix: 'rowseal resnapshot --changed',
   },
   'RS-MASK-017': {
     kind: 'auth',

@@ -1,6 +1,13 @@
 import { defineCodes } from '../define.ts';
 
 export const pipelineCodes = defineCodes({
+  'RS-RUN-009': {
+    kind: 'usage',
+    title: 'there is nothing to copy again',
+    explain:
+      'Tables are copied again that were copied before, or at least begun. A pipeline that has sealed nothing, or whose first copy is not finished, copies all of its tables when it runs; one with `snapshot: never` copies none.',
+    fix: 'rowseal run',
+  },
   'RS-RUN-000': {
     kind: 'bug',
     title: 'an internal rule was broken',

@@ -1,0 +1,207 @@
+import { spawnSync } from 'node:child_process';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseSigningKey } from '../../src/audit/keys.ts';
+import { openAuditLog } from '../../src/audit/open.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { noCustomFunctions } from '../../src/mask/custom.ts';
+import { generateMaskKeyFile, MaskKeys } from '../../src/mask/keys.ts';
+import { CompiledPolicy } from '../../src/mask/policy.ts';
+import { Image, Op } from '../../src/model/change.ts';
+import { at, begin } from '../support/masked.ts';
+import { schema } from '../support/policies.ts';
+import { makeProject, type TestProject } from '../support/project.ts';
+import { rowseal } from '../support/rowseal-process.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const people = schema(
+  {
+    id: { kind: 'int', bits: 64, unsigned: false },
+    email: null,
+    card: null,
+    login: null,
+    phones: { kind: 'array', element: { kind: 'text', maxLength: null, padded: false } },
+    profile: { kind: 'json' },
+    account: { kind: 'int', bits: 64, unsigned: false },
+  },
+  [0],
+);
+const RAW = {
+  id: '4711',
+  email: 'canary.ann@example.com',
+  card: '4111111111111111',
+  login: 'canary-ann',
+  phones: '{+12025550143,NULL}',
+  profile: '{"contact":{"mail":"canary.json@example.com"}}',
+  account: '9007199254740993',
+};
+const MASK = {
+  domains: { mail: { method: 'reversible' } },
+  tables: {
+    'public.people': {
+      id: 'keep',
+      email: { domain: 'mail' },
+      card: 'pan',
+      login: 'token',
+      phones: 'phone',
+      profile: { method: 'json', paths: { '$.contact.mail': { domain: 'mail' } } },
+      account: { method: 'fpe', min: 0 },
+    },
+  },
+};
+let project: TestProject;
+let masked: Record<keyof typeof RAW, string>;
+
+/** A log as the pipeline writes it; no database is needed to ask it. */
+beforeAll(async () => {
+  project = await makeProject({ url: 'postgres://localhost:1/none', tables: ['public.people'], mask: MASK });
+  const { policy } = loadConfig(project.configFile, {}).mask;
+  const compiled = new CompiledPolicy(policy, MaskKeys.parse(project.maskKey, 1), noCustomFunctions);
+  compiled.check([people]);
+  const run = compiled.compileMasker(people, 'start').mask({
+    table: people,
+    count: 1,
+    ops: Uint8Array.of(Op.create),
+    images: Uint8Array.of(Image.after),
+    cells: Object.values(RAW),
+    firstOrdinal: 0,
+    bytes: 100,
+  });
+  masked = Object.fromEntries(Object.keys(RAW).map((name, i) => [name, run.cells[i]])) as typeof masked;
+  const { log } = await openAuditLog({
+    directory: project.auditDirectory,
+    origin: 'rowseal/test',
+    signer: parseSigningKey(await readFile(join(project.directory, 'signing.key'), 'utf8')),
+  });
+  const group = log.begin();
+  await group.append([begin(1), { kind: 'rows', run }]);
+  await group.seal(at(10));
+  await log.close();
+});
+afterAll(() => project.remove());
+
+const WHO = ['--actor', 'dpo@example.com', '--reason', 'case 17'];
+
+const detokenize = (...args: string[]) =>
+  rowseal(['mask', 'detokenize', '--config', project.configFile, '--json', ...WHO, ...args]);
+
+async function accesses(): Promise<Record<string, unknown>[]> {
+  const shown = await rowseal(['audit', 'show', '--dir', project.auditDirectory, '--access', '--json']);
+  return shown.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('mask detokenize', { timeout: 60_000 }, () => {
+  it('turns tokens of a domain back, after the request was signed', async () => {
+    const mail = /"mail":"([^"]+)"/.exec(masked.profile)![1]!;
+    const done = await detokenize('--domain', 'mail', masked.email, mail);
+    expect(done.code, done.stdout + done.stderr).toBe(0);
+    expect(JSON.parse(done.stdout)).toEqual({
+      results: [
+        { token: masked.email, value: RAW.email },
+        { token: mail, value: 'canary.json@example.com' },
+      ],
+    });
+    expect((await accesses()).at(-1)).toMatchObject({
+      actor: 'dpo@example.com',
+      reason: 'case 17',
+      space: 'domain:mail',
+      method: 'reversible',
+      key_epoch: 1,
+      outcome: 'granted',
+      tokens: [masked.email, mail],
+    });
+  });
+
+  it('turns back what keeps its format, by column: card, phone numbers of an array, integer, place in JSON', async () => {
+    for (const column of ['card', 'phones', 'account'] as const) {
+      const done = await detokenize('--column', `public.people.${column}`, masked[column]);
+      expect(JSON.parse(done.stdout), column).toEqual({
+        results: [{ token: masked[column], value: RAW[column] }],
+      });
+    }
+    const mail = /"mail":"([^"]+)"/.exec(masked.profile)![1]!;
+    const inside = await detokenize('--column', 'public.people.profile', '--path', '$.contact.mail', mail);
+    expect(JSON.parse(inside.stdout)).toMatchObject({ results: [{ value: 'canary.json@example.com' }] });
+  });
+
+  it('reads tokens from standard input', () => {
+    const piped = spawnSync(
+      process.execPath,
+      [MAIN, 'mask', 'detokenize', '--config', project.configFile, ...WHO, '--domain', 'mail'],
+      { input: `${masked.email}\n`, encoding: 'utf8' },
+    );
+    expect([piped.status, piped.stdout]).toEqual([0, `${masked.email}  ${RAW.email}\n`]);
+  });
+
+  it('answers nothing for a token that was changed, or of another domain', async () => {
+    const forged = `${masked.email.slice(0, -2)}AA`;
+    const done = await detokenize('--domain', 'mail', forged, masked.card);
+    expect(done.code).toBe(1);
+    expect(JSON.parse(done.stdout)).toEqual({
+      results: [
+        { token: forged, value: null },
+        { token: masked.card, value: null },
+      ],
+    });
+  });
+
+  it('refuses what has no way back, and records that it was asked', async () => {
+    const before = (await accesses()).length;
+    const done = await detokenize('--column', 'public.people.login', masked.login);
+    expect([done.code, done.stdout]).toEqual([1, expect.stringContaining('RS-MASK-017')]);
+    const after = await accesses();
+    expect(after.length).toBe(before + 1);
+    expect(after.at(-1)).toMatchObject({ outcome: 'refused', method: 'token', tokens: [masked.login] });
+  });
+
+  it('refuses another key, an unknown epoch, and answers nothing without a key', async () => {
+    const key = join(project.directory, 'mask.key');
+    await rename(key, `${key}.away`);
+    const none = await detokenize('--domain', 'mail', masked.email);
+    expect([none.code, none.stdout]).toEqual([2, expect.stringContaining('RS-CFG-006')]);
+    await writeFile(key, generateMaskKeyFile(), { mode: 0o600 });
+    const other = await detokenize('--domain', 'mail', masked.email);
+    expect([other.code, other.stdout]).toEqual([1, expect.stringContaining('RS-MASK-017')]);
+    expect(other.stdout).not.toContain('canary');
+    expect((await accesses()).at(-1)).toMatchObject({ outcome: 'refused' });
+    await rename(`${key}.away`, key);
+    const epoch = await detokenize('--domain', 'mail', '--epoch', '7', masked.email);
+    expect([epoch.code, epoch.stdout]).toEqual([1, expect.stringContaining('epoch 7')]);
+  });
+
+  it('says what is wrong with a request: no actor, no domain, unknown names, no tokens', async () => {
+    const plain = (...args: string[]) =>
+      rowseal(['mask', 'detokenize', '--config', project.configFile, '--json', ...args]);
+    for (const [args, code] of [
+      [['--reason', 'r', '--domain', 'mail', 't'], 'RS-CLI-001'],
+      [['--actor', ' ', '--reason', 'r', '--domain', 'mail', 't'], 'RS-CLI-001'],
+      [[...WHO, 't'], 'RS-CLI-001'],
+      [[...WHO, '--domain', 'mial', 't'], 'RS-MASK-003'],
+      [[...WHO, '--column', 'people.email', 't'], 'RS-CLI-001'],
+      [[...WHO, '--column', 'public.people.nothing', 't'], 'RS-CLI-001'],
+      [[...WHO, '--column', 'public.people.profile', '--path', '$.x', 't'], 'RS-MASK-002'],
+      [[...WHO, '--column', 'public.nobody.email', 't'], 'RS-AUD-011'],
+      [[...WHO, '--domain', 'mail'], 'RS-CLI-001'],
+    ] as const) {
+      const refused = await plain(...args);
+      expect(refused.stdout, args.join(' ')).toContain(code);
+      expect(refused.code, args.join(' ')).not.toBe(0);
+    }
+  });
+
+  it('leaves records that verify, and no value in the log', async () => {
+    const report = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
+    expect(report.code, report.stdout).toBe(0);
+    expect((JSON.parse(report.stdout) as { accesses: number }).accesses).toBe((await accesses()).length);
+    for (const entry of await readdir(project.auditDirectory, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const text = await readFile(join(entry.parentPath, entry.name), 'latin1');
+      for (const raw of ['canary', RAW.card, RAW.account]) expect(text, entry.name).not.toContain(raw);
+    }
+  });
+});
