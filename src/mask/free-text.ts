@@ -1,7 +1,6 @@
 import { RE2JS, RE2JSException } from 're2js';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { ColumnType } from '../model/type.ts';
-import { dataClasses } from './detect/data-class.ts';
 import { TEXT_CLASSES, type TextClass, TextScanner, withoutOverlaps } from './detect/text-scanner.ts';
 import type { KeySpace } from './key-space.ts';
 import { type CompiledMethod, TEXT, UNFIT } from './method.ts';
@@ -16,7 +15,7 @@ interface Found {
 /**
  * Running text with the personal data in it replaced: by a label, by fill characters, or by a token of the space (a
  * name written twice is the same token twice). What is not recognised stays: for columns that may hold anything, redact.
- * User patterns run on RE2's engine, in time linear in the text whatever the pattern.
+ * User patterns run on RE2's engine, in time linear in the text for each place that is found, and within a bound for all.
  *
  * @throws RowsealError RS-MASK-005, -009
  */
@@ -58,7 +57,9 @@ export function compileFreeText(
       kind: 'map',
       map: (value) => {
         if (!value.isWellFormed()) return UNFIT.malformed;
-        const found: Found[] = patterns.flatMap(({ name, expression }) => matchesOf(expression, value, name));
+        const found: Found[] = [];
+        for (const { name, expression } of patterns)
+          if (!findAll(expression, value, name, found)) return UNFIT.range;
         for (const span of scanner.find(value))
           found.push({ start: span.start, end: span.end, label: span.class });
         if (found.length === 0) return value;
@@ -87,28 +88,35 @@ export function compileFreeText(
 
 /** @throws RowsealError RS-MASK-009 */
 function linear(pattern: string, where: string): RE2JS {
+  let why = 'it matches where nothing is';
   try {
-    return RE2JS.compile(pattern);
+    const expression = RE2JS.compile(pattern);
+    if (!expression.matcher('').find()) return expression;
   } catch (error) {
-    const why =
+    why =
       error instanceof RE2JSException
         ? 'RE2 does not know this syntax (no look-around, no back-references)'
         : 'it cannot be compiled';
-    throw new RowsealError('RS-MASK-009', { detail: `${where}: pattern \`${pattern}\`: ${why}` });
   }
+  throw new RowsealError('RS-MASK-009', { detail: `${where}: pattern \`${pattern}\`: ${why}` });
 }
 
-function matchesOf(expression: RE2JS, value: string, label: string): Found[] {
-  const found: Found[] = [];
+/**
+ * Characters that the searches for one pattern may read in one text, as if each read to the end: one search is linear
+ * in the text, but all of them together are not (`x.*y|x`). About half a second.
+ */
+const READ_MAX = 8_388_608;
+const READ_MAX_PER_CHARACTER = 64;
+
+/** false: there are too many places in too long a text to look for. */
+function findAll(expression: RE2JS, value: string, label: string, found: Found[]): boolean {
+  let left = Math.max(READ_MAX, READ_MAX_PER_CHARACTER * value.length);
   const matcher = expression.matcher(value);
   while (matcher.find()) {
     const [start, end] = [matcher.start(), matcher.end()];
-    if (end > start) found.push({ start, end, label });
+    found.push({ start, end, label });
+    left -= value.length - start;
+    if (left < 0) return false;
   }
-  return found;
-}
-
-/** For messages: what a class is called. */
-export function titleOf(name: TextClass): string {
-  return dataClasses[name].title;
+  return true;
 }

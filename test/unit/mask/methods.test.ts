@@ -360,6 +360,19 @@ describe('scan', () => {
       expect.objectContaining({ code: 'RS-MASK-009' }),
     );
   });
+  it('bounds the searches for a pattern that reads ahead again and again, and redacts what is beyond', () => {
+    const column = maskedColumn(scan({ patterns: [{ name: 'x', pattern: 'x.*y|x' }] }));
+    expect(column('x'.repeat(1_000))).toBe('[x]'.repeat(1_000));
+    expect(column('x'.repeat(20_000))).toBeNull();
+    expect(column.unfit()).toEqual([{ column: 'value', reason: 'range', count: 1 }]);
+    // Few places in a long text are no trouble.
+    expect(String(column(`${'word '.repeat(100_000)}x`)).endsWith('[x]')).toBe(true);
+  });
+  it('refuses a pattern that matches where nothing is', () => {
+    expect(() => maskedColumn(scan({ patterns: [{ name: 'x', pattern: 'a*' }] }))).toThrow(
+      expect.objectContaining({ code: 'RS-MASK-009' }),
+    );
+  });
   it('takes twenty megabytes', () => {
     const long = `${'word '.repeat(4_000_000)}ann@example.com`;
     expect(String(maskedColumn(scan())(long)).endsWith('[email]')).toBe(true);
