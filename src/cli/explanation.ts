@@ -1,6 +1,6 @@
 import type { RowsealError } from '../error/rowseal-error.ts';
 import type { PolicyDocument, Rule } from '../mask/policy-document.ts';
-import type { ColumnExplanation, TableExplanation } from '../mask/policy-explanation.ts';
+import type { ColumnExplanation, TableExplanation } from '../mask/review/policy-explanation.ts';
 import type { Terminal } from './context.ts';
 import { count, markdownRow, outputWidth, pad, wrapped } from './layout.ts';
 

@@ -2,7 +2,7 @@ import type { DiscoveredTable, Source } from '../capture/source.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
 import { scanColumn } from '../mask/detect/column-scan.ts';
-import type { ScannedTable } from '../mask/policy-proposal.ts';
+import type { ScannedTable } from '../mask/propose/policy-proposal.ts';
 import type { RawCell } from '../model/cell.ts';
 import type { RowRun } from '../model/change.ts';
 import { displayName, type TableSchema } from '../model/table.ts';

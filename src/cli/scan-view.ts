@@ -1,5 +1,5 @@
 import { dataClasses } from '../mask/detect/data-class.ts';
-import type { ReportedFinding, ReportedTable, ScanReport } from '../mask/scan-report.ts';
+import type { ReportedFinding, ReportedTable, ScanReport } from '../mask/propose/scan-report.ts';
 import type { Terminal } from './context.ts';
 import { visible } from './visible.ts';
 

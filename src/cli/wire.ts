@@ -6,7 +6,7 @@ import { loadMaskKeys, type RowsealConfig, readKeyFile, type SinkConfig } from '
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
-import { customWorkers } from '../mask/custom-worker.ts';
+import { customWorkers } from '../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
 import type { Finding } from '../model/finding.ts';
 import { displayName, type TableSchema, tableKey } from '../model/table.ts';

@@ -2,6 +2,7 @@ import { closest } from 'fastest-levenshtein';
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import { z } from 'zod';
 import { RowsealError } from '../error/rowseal-error.ts';
+import { UNFIT, type UnfitReason } from '../mask/method.ts';
 import {
   type Check,
   type Expectation,
@@ -10,8 +11,7 @@ import {
   type FixturePlace,
   parseCellReference,
   type TableFixture,
-} from '../mask/fixture.ts';
-import { UNFIT, type UnfitReason } from '../mask/method.ts';
+} from '../mask/review/fixture.ts';
 import type { Column, ColumnReference, TableSchema } from '../model/table.ts';
 import { columnTypeNamed } from '../model/type-name.ts';
 import { type DocumentCodes, type PositionOf, readDocument } from './document.ts';

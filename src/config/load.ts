@@ -4,7 +4,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
-import { PUBLISHED_TEST_KEY } from '../mask/test-key.ts';
+import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { policyDocument } from './policy.ts';

@@ -3,7 +3,7 @@ import {
   type PolicyProposal,
   type ProposedRule,
   type ProposedTable,
-} from '../mask/policy-proposal.ts';
+} from '../mask/propose/policy-proposal.ts';
 import { displayName } from '../model/table.ts';
 import { inline, methodConfig, type RuleConfig, ruleConfig } from './write-rule.ts';
 

@@ -2,10 +2,10 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import type { MaskedCell } from '../model/cell.ts';
 import type { ColumnType } from '../model/type.ts';
 import type { KeySpace } from './key-space.ts';
+import { fitsType } from './method/redact.ts';
+import { FALLBACK_CHARACTERS, fallbackToken } from './method/token.ts';
 import { type CompiledMethod, TEXT, type UnfitAction, type UnfitReason } from './method.ts';
 import type { Handling } from './policy-document.ts';
-import { fitsType } from './redact.ts';
-import { FALLBACK_CHARACTERS, fallbackToken } from './token.ts';
 
 /** A compiled method with its answers for what it cannot take. */
 export interface ColumnMask {

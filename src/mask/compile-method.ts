@@ -1,23 +1,23 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Column } from '../model/table.ts';
 import type { ColumnType } from '../model/type.ts';
-import { elementWise } from './array.ts';
-import { compileBucket, compileGeneralize, compileRound } from './coarsen.ts';
-import { type CustomHost, compileCustom } from './custom.ts';
-import { compileDateShift, type DateEntity } from './date-shift.ts';
-import { compileFpe, compileIntegerFpe } from './fpe.ts';
-import { compileFreeText } from './free-text.ts';
-import { compileIp } from './ip.ts';
-import { compileJson, type JsonRule } from './json.ts';
 import type { KeySpace } from './key-space.ts';
+import { elementWise } from './method/array.ts';
+import { compileBucket, compileGeneralize, compileRound } from './method/coarsen.ts';
+import { type CustomHost, compileCustom } from './method/custom.ts';
+import { compileDateShift, type DateEntity } from './method/date-shift.ts';
+import { compileFpe, compileIntegerFpe } from './method/fpe.ts';
+import { compileFreeText } from './method/free-text.ts';
+import { compileIp } from './method/ip.ts';
+import { compileJson, type JsonRule } from './method/json.ts';
+import { compilePartial } from './method/partial.ts';
+import { compilePhone } from './method/phone.ts';
+import { compileRedact } from './method/redact.ts';
+import { compileReversible } from './method/reversible.ts';
+import { compileEmail, compileIban, compilePan, compileSsn, compileUuid } from './method/shapes.ts';
+import { compileToken } from './method/token.ts';
 import type { CompiledMethod } from './method.ts';
-import { compilePartial } from './partial.ts';
-import { compilePhone } from './phone.ts';
 import type { JsonPathRule, MethodDocument, MethodName } from './policy-document.ts';
-import { compileRedact } from './redact.ts';
-import { compileReversible } from './reversible.ts';
-import { compileEmail, compileIban, compilePan, compileSsn, compileUuid } from './shapes.ts';
-import { compileToken } from './token.ts';
 
 /** What a method may ask of the policy and the table around its column. */
 export interface MethodContext {

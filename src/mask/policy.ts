@@ -4,19 +4,19 @@ import type { Finding } from '../model/finding.ts';
 import type { MaskedColumn, MaskedTable } from '../model/masked.ts';
 import { type Column, type ColumnReference, displayName, type TableSchema } from '../model/table.ts';
 import type { ColumnType } from '../model/type.ts';
+import type { HmacSha256 } from './cipher/hmac.ts';
 import { type ColumnMask, handleColumn } from './column-mask.ts';
 import { compileMethod, type MethodContext } from './compile-method.ts';
-import type { CustomHost } from './custom.ts';
-import type { DateEntity } from './date-shift.ts';
-import type { HmacSha256 } from './hmac.ts';
 import { KeySpace } from './key-space.ts';
 import { KeyTagger } from './key-tagger.ts';
 import { isKeyedRule } from './keyed.ts';
 import type { MaskKeys } from './keys.ts';
 import { makeLeakGuard } from './leak-guard.ts';
 import { TableMasker } from './masker.ts';
+import type { CustomHost } from './method/custom.ts';
+import type { DateEntity } from './method/date-shift.ts';
+import { normalizeValue, unpad } from './method/normalize.ts';
 import type { CompiledMethod } from './method.ts';
-import { normalizeValue, unpad } from './normalize.ts';
 import type { ColumnRule, Normalizer, PolicyDocument, Rule } from './policy-document.ts';
 
 /** How many of the captured columns the policy decides. */

@@ -2,9 +2,9 @@ import { aessiv } from '@noble/ciphers/aes.js';
 import { FF1 } from '@noble/ciphers/ff1.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AesSiv } from '../../src/mask/aes-siv.ts';
-import { Ff1 } from '../../src/mask/ff1.ts';
-import { RankCipher } from '../../src/mask/rank-cipher.ts';
+import { AesSiv } from '../../src/mask/cipher/aes-siv.ts';
+import { Ff1 } from '../../src/mask/cipher/ff1.ts';
+import { RankCipher } from '../../src/mask/cipher/rank-cipher.ts';
 
 /** Against the library, at random; ROWSEAL_FUZZ_RUNS asks for more than the few hundred of every test run. */
 const numRuns = Number(process.env['ROWSEAL_FUZZ_RUNS'] ?? 300);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { PUBLISHED_TEST_KEY } from '../../src/mask/test-key.ts';
+import { PUBLISHED_TEST_KEY } from '../../src/mask/review/test-key.ts';
 import { rowseal } from '../support/rowseal-process.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/mask-in-ci', import.meta.url));

@@ -1,5 +1,5 @@
-import { type CustomHost, noCustomFunctions } from '../../src/mask/custom.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../src/mask/keys.ts';
+import { type CustomHost, noCustomFunctions } from '../../src/mask/method/custom.ts';
 import { CompiledPolicy } from '../../src/mask/policy.ts';
 import type { ColumnRule, PolicyDocument, Rule } from '../../src/mask/policy-document.ts';
 import type { Column, TableSchema } from '../../src/model/table.ts';

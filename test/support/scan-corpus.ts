@@ -3,7 +3,7 @@ import type { DataClass } from '../../src/mask/detect/data-class.ts';
 import { FAMILY_NAMES, GIVEN_NAMES } from '../../src/mask/detect/name-list.ts';
 import { nationalIdSchemes } from '../../src/mask/detect/national-id-schemes.ts';
 import { isVin } from '../../src/mask/detect/vehicle-id.ts';
-import { ibanCheckDigits } from '../../src/mask/shapes.ts';
+import { ibanCheckDigits } from '../../src/mask/method/shapes.ts';
 import type { ColumnType } from '../../src/model/type.ts';
 
 /** Columns as they are found in databases, with what they hold; all values are made up. */

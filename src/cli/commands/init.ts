@@ -6,12 +6,12 @@ import { loadConfig, loadMaskKeys, readKeyFile, refuseDangerousEnvironment } fro
 import { parsePolicy } from '../../config/parse-policy.ts';
 import { writeConfig } from '../../config/write-config.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
-import { noCustomFunctions } from '../../mask/custom.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../mask/keys.ts';
+import { noCustomFunctions } from '../../mask/method/custom.ts';
 import { CompiledPolicy } from '../../mask/policy.ts';
-import { type PolicyProposal, proposePolicy } from '../../mask/policy-proposal.ts';
 import type { PresetName } from '../../mask/preset/preset.ts';
 import { PRESET_NAMES, presetOf } from '../../mask/preset/presets.ts';
+import { type PolicyProposal, proposePolicy } from '../../mask/propose/policy-proposal.ts';
 import type { Finding } from '../../model/finding.ts';
 import { displayName, type TableSchema } from '../../model/table.ts';
 import { packageVersion, type Terminal, terminal } from '../context.ts';

@@ -13,7 +13,7 @@ import {
   type PathChange,
   type PolicyDiff,
   weakerParts,
-} from '../../mask/policy-diff.ts';
+} from '../../mask/review/policy-diff.ts';
 import { renderOptions, type Terminal, terminal } from '../context.ts';
 import { count, markdownRow, outputWidth, wrapped } from '../layout.ts';
 

@@ -3,11 +3,15 @@ import { loadConfig, type RowsealConfig, refuseDangerousEnvironment } from '../.
 import { loadPolicyFile } from '../../config/policy-file.ts';
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
-import { customWorkers } from '../../mask/custom-worker.ts';
+import { customWorkers } from '../../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../../mask/policy.ts';
-import { explainPolicy, type TableExplanation, tablesOfPolicy } from '../../mask/policy-explanation.ts';
-import { syntheticValues } from '../../mask/synthetic-values.ts';
-import { publishedTestKeys } from '../../mask/test-key.ts';
+import {
+  explainPolicy,
+  type TableExplanation,
+  tablesOfPolicy,
+} from '../../mask/review/policy-explanation.ts';
+import { syntheticValues } from '../../mask/review/synthetic-values.ts';
+import { publishedTestKeys } from '../../mask/review/test-key.ts';
 import { displayName, type TableSchema } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import {

@@ -5,18 +5,18 @@ import { loadPolicyFile, type PolicyFile } from '../../config/policy-file.ts';
 import { Exit } from '../../error/exit.ts';
 import { errorJson } from '../../error/render.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
-import { customWorkers } from '../../mask/custom-worker.ts';
-import type { FixtureFile } from '../../mask/fixture.ts';
+import type { MaskKeys } from '../../mask/keys.ts';
+import { customWorkers } from '../../mask/method/custom-worker.ts';
+import { CompiledPolicy } from '../../mask/policy.ts';
+import type { FixtureFile } from '../../mask/review/fixture.ts';
 import {
   type CaseResult,
   type Failure,
   type FileResult,
   runFixtures,
   type TableResult,
-} from '../../mask/fixture-run.ts';
-import type { MaskKeys } from '../../mask/keys.ts';
-import { CompiledPolicy } from '../../mask/policy.ts';
-import { publishedTestKeys } from '../../mask/test-key.ts';
+} from '../../mask/review/fixture-run.ts';
+import { publishedTestKeys } from '../../mask/review/test-key.ts';
 import type { TableSchema } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count, cut, oneLine, pad } from '../layout.ts';

@@ -1,4 +1,4 @@
-import { parseDate } from '../calendar.ts';
+import { parseDate } from '../method/calendar.ts';
 import { Hint, patternFinder } from './text-finder.ts';
 
 const NUMERIC = /^(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d\d)$/;

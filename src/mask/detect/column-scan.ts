@@ -1,6 +1,6 @@
 import type { Column } from '../../model/table.ts';
 import type { ColumnType } from '../../model/type.ts';
-import { mapArray } from '../array.ts';
+import { mapArray } from '../method/array.ts';
 import { classOfColumnName, doubtOf } from './column-name.ts';
 import type { ColumnWord } from './column-words.ts';
 import type { DataClass } from './data-class.ts';

@@ -1,4 +1,4 @@
-import { JsonCursor, JsonDefect } from '../json-text.ts';
+import { JsonCursor, JsonDefect } from '../method/json-text.ts';
 import { isFamilyName, isGivenName } from './names.ts';
 
 /** Characters of one document that are looked at; a longer one is passed over. */

@@ -1,4 +1,4 @@
-import { parseIp } from '../ip.ts';
+import { parseIp } from '../method/ip.ts';
 import { Hint, patternFinder, type TextFinder, whole } from './text-finder.ts';
 
 /** IPv4 or IPv6, with or without a prefix length, as inet prints it. */

@@ -1,5 +1,5 @@
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js';
-import { isPossibleInternational } from '../phone.ts';
+import { isPossibleInternational } from '../method/phone.ts';
 import { Hint, patternFinder, whole } from './text-finder.ts';
 
 /** (202) 555-0143, 202-555-0143, 1 202.555.0143: the North American plan, area and exchange beginning with 2 to 9. */

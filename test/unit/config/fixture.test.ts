@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseFixtures } from '../../../src/config/fixture.ts';
 import { fixtureFiles, loadFixtures, updateFixtures } from '../../../src/config/fixture-files.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-import { runFixtures } from '../../../src/mask/fixture-run.ts';
+import { runFixtures } from '../../../src/mask/review/fixture-run.ts';
 import { keep, method, policy, redact, token } from '../../support/policies.ts';
 
 const file = (body: string): string => `tables:

@@ -7,8 +7,8 @@ import { writeConfig } from '../../../src/config/write-config.ts';
 import { inline, ruleConfig } from '../../../src/config/write-rule.ts';
 import { scanColumn } from '../../../src/mask/detect/column-scan.ts';
 import type { ColumnRule, MethodDocument, Rule } from '../../../src/mask/policy-document.ts';
-import { proposePolicy, type ScannedTable } from '../../../src/mask/policy-proposal.ts';
 import { presetOf } from '../../../src/mask/preset/presets.ts';
+import { proposePolicy, type ScannedTable } from '../../../src/mask/propose/policy-proposal.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
 
 const base = {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { noCustomFunctions } from '../../../src/mask/custom.ts';
 import { fits } from '../../../src/mask/detect/column-name.ts';
 import type { ClassFinding, ColumnScan } from '../../../src/mask/detect/column-scan.ts';
 import { type DataClass, dataClasses } from '../../../src/mask/detect/data-class.ts';
+import { noCustomFunctions } from '../../../src/mask/method/custom.ts';
 import { CompiledPolicy } from '../../../src/mask/policy.ts';
 import type { ColumnRule } from '../../../src/mask/policy-document.ts';
-import { proposePolicy } from '../../../src/mask/policy-proposal.ts';
 import { PRESET_NAMES, presetOf } from '../../../src/mask/preset/presets.ts';
+import { proposePolicy } from '../../../src/mask/propose/policy-proposal.ts';
 import type { Column, TableSchema } from '../../../src/model/table.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
 import { maskedColumn } from '../../support/mask-column.ts';

@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { countrySpecs, ValidationErrorsIBAN, validateIBAN } from 'ibantools';
 import { isPossiblePhoneNumber } from 'libphonenumber-js';
 import { describe, expect, it } from 'vitest';
-import { daysOf, formatDate, parseDate } from '../../../src/mask/calendar.ts';
-import { customWorkers } from '../../../src/mask/custom-worker.ts';
-import { compareDecimal, parseDecimal } from '../../../src/mask/decimal.ts';
+import { RankCipher } from '../../../src/mask/cipher/rank-cipher.ts';
+import { daysOf, formatDate, parseDate } from '../../../src/mask/method/calendar.ts';
+import { customWorkers } from '../../../src/mask/method/custom-worker.ts';
+import { compareDecimal, parseDecimal } from '../../../src/mask/method/decimal.ts';
+import { fitsType, shapeOf } from '../../../src/mask/method/redact.ts';
+import { ibanCheckDigits } from '../../../src/mask/method/shapes.ts';
 import type { ColumnRule, DateUnit, Rule } from '../../../src/mask/policy-document.ts';
-import { RankCipher } from '../../../src/mask/rank-cipher.ts';
-import { fitsType, shapeOf } from '../../../src/mask/redact.ts';
-import { ibanCheckDigits } from '../../../src/mask/shapes.ts';
 import { type RawCell, UNCHANGED } from '../../../src/model/cell.ts';
 import { Image, Op } from '../../../src/model/change.ts';
 import type { ColumnType } from '../../../src/model/type.ts';
@@ -586,7 +586,7 @@ describe('tokens', () => {
   });
   it('of a long text keep no buffer of it, and are those of the plain way', async () => {
     const { createHmac } = await import('node:crypto');
-    const { HmacSha256 } = await import('../../../src/mask/hmac.ts');
+    const { HmacSha256 } = await import('../../../src/mask/cipher/hmac.ts');
     const key = Buffer.alloc(32, 9);
     const hmac = new HmacSha256(key);
     for (const length of [0, 1, 21_000, 21_824, 21_825, 65_471, 65_472, 65_473, 2_000_000]) {
