@@ -10,10 +10,13 @@ import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
+import { previewCommand } from './commands/preview.ts';
 import { resnapshotCommand } from './commands/resnapshot.ts';
 import { runCommand } from './commands/run.ts';
+import { scanCommand } from './commands/scan.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
 
@@ -24,7 +27,10 @@ async function main(argv: readonly string[]): Promise<void> {
     .scriptName('rowseal')
     .usage('$0 <command>\n\nReplicate a production database with every change masked, sealed and provable.')
     .command(demoCommand)
+    .command(initCommand)
+    .command(scanCommand)
     .command(checkCommand)
+    .command(previewCommand)
     .command(runCommand)
     .command(statusCommand)
     .command(auditCommand)
@@ -58,6 +64,7 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** Every long option of every command, for hints. */
 const OPTION_NAMES = [
+  'accept',
   'access',
   'actor',
   'changed',
@@ -65,20 +72,45 @@ const OPTION_NAMES = [
   'config',
   'dir',
   'domain',
+  'dry-run',
   'epoch',
+  'exclude',
   'exit-on-halt',
+  'fail-on-finding',
+  'force',
   'from',
+  'git',
   'head',
   'help',
   'json',
   'keep',
   'key',
+  'keys-dir',
   'limit',
+  'markdown',
+  'min-confidence',
+  'no-weaker',
+  'offline',
   'origin',
+  'overwrite',
+  'password-file',
   'path',
+  'pipeline',
+  'preset',
   'reason',
+  'reveal',
   'rows',
+  'sample',
+  'sample-rows',
+  'sink',
+  'source',
   'table',
+  'tables',
+  'test-key',
+  'tls-ca-file',
+  'tls-mode',
+  'update',
+  'url',
   'version',
   'yes',
 ];
@@ -92,5 +124,11 @@ function hint(message: string, argv: readonly string[]): string {
   if (unknown === undefined || !argv.some((word) => word.startsWith(`--${unknown}`))) return text;
   return `${text}; a similar option exists: --${closest(unknown, OPTION_NAMES)}`;
 }
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? Exit.ok);
+  throw error;
+});
 
 await main(hideBin(process.argv));

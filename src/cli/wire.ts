@@ -14,7 +14,7 @@ import {
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
-import { customWorkers } from '../mask/custom-worker.ts';
+import { customWorkers } from '../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
 import { PositionCipher } from '../mask/position-cipher.ts';
 import type { Finding } from '../model/finding.ts';
@@ -23,8 +23,11 @@ import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
 
+/** What a source is made of. Without a policy it can be looked at, but not run. */
+type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
+
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
-export async function makeSource(config: RowsealConfig): Promise<() => Source> {
+export async function makeSource(config: SourceSettings): Promise<() => Source> {
   const { source } = config;
   switch (source.type) {
     case 'postgres':
@@ -44,21 +47,9 @@ async function makePostgresSource(source: PostgresSourceConfig): Promise<() => S
     });
 }
 
-async function makeMysqlSource(source: MysqlSourceConfig, config: RowsealConfig): Promise<() => Source> {
+async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings): Promise<() => Source> {
   const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
-  const cipher = new PositionCipher(loadMaskKeys(config, process.env));
-  const policy = makePolicy(config);
-  // A table that is masked otherwise now must not be continued in the middle.
-  const policyOf = (table: TableSchema): string => policy.compileMasker(table, 'running').table.policy;
-  const positionSeal = {
-    seal: (table: TableSchema, text: string) => cipher.seal(JSON.stringify([policyOf(table), text])),
-    open: (table: TableSchema, sealed: string) => {
-      const opened = cipher.open(sealed);
-      if (opened === null) return null;
-      const [sealedPolicy, text] = JSON.parse(opened) as [string, string];
-      return sealedPolicy === policyOf(table) ? text : null;
-    },
-  };
+  const positionSeal = new LazyPositionSeal(config);
   return () =>
     createMysqlSource({
       ...shared(source),
@@ -69,6 +60,45 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: RowsealConfig)
       invalidText: source.invalidText,
       positionSeal,
     });
+}
+
+/** Keys are loaded when a copy is under way: a look at a source needs none. */
+class LazyPositionSeal {
+  readonly #config: SourceSettings;
+  #made: { readonly cipher: PositionCipher; readonly policy: CompiledPolicy } | null = null;
+
+  constructor(config: SourceSettings) {
+    this.#config = config;
+  }
+
+  seal(table: TableSchema, text: string): string {
+    return this.#use().cipher.seal(JSON.stringify([this.#policyOf(table), text]));
+  }
+
+  open(table: TableSchema, sealed: string): string | null {
+    const opened = this.#use().cipher.open(sealed);
+    if (opened === null) return null;
+    const [sealedPolicy, text] = JSON.parse(opened) as [string, string];
+    // A table that is masked otherwise now must not be continued in the middle.
+    return sealedPolicy === this.#policyOf(table) ? text : null;
+  }
+
+  #policyOf(table: TableSchema): string {
+    return this.#use().policy.compileMasker(table, 'running').table.policy;
+  }
+
+  #use(): { readonly cipher: PositionCipher; readonly policy: CompiledPolicy } {
+    if (this.#made === null) {
+      const { mask } = this.#config;
+      if (mask === undefined) throw new RowsealError('RS-RUN-000', { detail: 'a copy without a policy' });
+      const keys = loadMaskKeys({ mask }, process.env);
+      this.#made = {
+        cipher: new PositionCipher(keys),
+        policy: new CompiledPolicy(mask.policy, keys, customWorkers),
+      };
+    }
+    return this.#made;
+  }
 }
 
 function shared(source: SourceConfig) {

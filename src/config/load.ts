@@ -2,14 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { closest } from 'fastest-levenshtein';
-import type { Document, Pair } from 'yaml';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
-import { type ErrorPlace, RowsealError } from '../error/rowseal-error.ts';
+import { RowsealError } from '../error/rowseal-error.ts';
 import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
+import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
+import { CONFIG_CODES, readDocument } from './document.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -39,7 +37,7 @@ export interface RowsealConfig {
   readonly queueBytes: number;
 }
 
-interface SharedSourceConfig {
+export interface SharedSourceConfig {
   readonly url: string;
   readonly password: string | null;
   readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full' | null;
@@ -88,27 +86,12 @@ export interface SinkConfig {
  */
 export function loadConfig(path: string, env: Readonly<Record<string, string | undefined>>): RowsealConfig {
   const file = resolve(path);
-  const text = readText(file, 'RS-CFG-001');
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const problem = document.errors[0];
-  if (problem !== undefined) {
-    const at = lines.linePos(problem.pos[0]);
-    // The parser's message quotes the line; its code does not.
-    throw new RowsealError('RS-CFG-002', {
-      detail: problem.code,
-      place: { file: path, line: at.line, column: at.col },
-    });
-  }
   const base = dirname(file);
   const absolute = (name: string): string => (isAbsolute(name) ? name : resolve(base, name));
-  const raw = resolveSecrets(document.toJS(), {
-    env,
-    readFile: (name) => readFileSync(absolute(name), 'utf8'),
-  });
-  const parsed = configSchema.safeParse(raw ?? {});
-  if (!parsed.success) throw invalid(parsed.error, document, lines, path);
-  return normalize(parsed.data, file, absolute);
+  const config = readDocument(readText(file, 'RS-CFG-001'), path, configSchema, CONFIG_CODES, (raw) =>
+    resolveSecrets(raw, { env, readFile: (name) => readFileSync(absolute(name), 'utf8') }),
+  );
+  return normalize(config.value, file, absolute);
 }
 
 /**
@@ -116,17 +99,17 @@ export function loadConfig(path: string, env: Readonly<Record<string, string | u
  * the present secret gives under that epoch. A command gets no shell; what it prints on stderr is not shown,
  * because it may quote what it handles.
  *
- * @throws RowsealError RS-CFG-004, -005, -006, -009, RS-MASK-006
+ * @throws RowsealError RS-CFG-004, -005, -006, -009, RS-MASK-006, -033
  */
 export function loadMaskKeys(
-  config: RowsealConfig,
+  config: Pick<RowsealConfig, 'mask'>,
   env: Readonly<Record<string, string | undefined>>,
   epoch: number = config.mask.policy.keyEpoch,
 ): MaskKeys {
   const key = config.mask.previousKeys.get(epoch) ?? config.mask.key;
   switch (key.kind) {
     case 'file':
-      return MaskKeys.parse(readKeyFile(key.file), epoch);
+      return parsed(readKeyFile(key.file), epoch);
     case 'env': {
       const value = Object.hasOwn(env, key.name) ? env[key.name] : undefined;
       if (value === undefined) {
@@ -135,11 +118,16 @@ export function loadMaskKeys(
           place: { file: 'configuration', path: 'mask.key' },
         });
       }
-      return MaskKeys.parse(value, epoch);
+      return parsed(value, epoch);
     }
     case 'command':
-      return MaskKeys.parse(outputOf(key.command, key.timeoutMs), epoch);
+      return parsed(outputOf(key.command, key.timeoutMs), epoch);
   }
+}
+
+function parsed(text: string, epoch: number): MaskKeys {
+  if (text.trim() === PUBLISHED_TEST_KEY) throw new RowsealError('RS-MASK-033');
+  return MaskKeys.parse(text, epoch);
 }
 
 function outputOf(command: readonly string[], timeoutMs: number): string {
@@ -158,7 +146,7 @@ function outputOf(command: readonly string[], timeoutMs: number): string {
 
 type KeyConfig = Omit<ConfigDocument['mask']['key'], 'previous'>;
 
-function keySource(key: KeyConfig, absolute: (name: string) => string): MaskKeySource {
+export function keySource(key: KeyConfig, absolute: (name: string) => string): MaskKeySource {
   if (key.env !== undefined) return { kind: 'env', name: key.env };
   if (key.command !== undefined) return { kind: 'command', command: key.command, timeoutMs: key.timeout_ms };
   return { kind: 'file', file: absolute(key.file ?? '') };
@@ -177,7 +165,7 @@ export function readKeyFile(file: string): string {
   return text;
 }
 
-function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {
+export function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
@@ -276,113 +264,4 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
 function replicaNumber(name: string): number {
   const digest = createHash('sha256').update(`rowseal/v1/server-id\0${name}`).digest();
   return 0x4000_0000 + (digest.readUInt32BE(0) >>> 2);
-}
-
-type Issue = z.core.$ZodIssue;
-
-/** All mistakes in one error: the first with its place, the others by path. */
-function invalid(
-  error: z.ZodError,
-  document: Document.Parsed,
-  lines: LineCounter,
-  file: string,
-): RowsealError {
-  const issues = error.issues.flatMap(unfold);
-  const first = issues[0]!;
-  const path = first.path.map(String);
-  const place: ErrorPlace = { file, ...positionOf(document, lines, path), path: path.join('.') };
-  const others = issues.slice(1).map((issue) => `${issue.path.join('.')}: ${say(issue)}`);
-  const detail = others.length === 0 ? say(first) : `${say(first)}; also ${others.join('; ')}`;
-  return new RowsealError('RS-CFG-003', { detail, place });
-}
-
-/** One issue per unknown key; of a union, the alternative that came closest. */
-function unfold(issue: Issue): Issue[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ ...issue, keys: [key], path: [...issue.path, key] }));
-  }
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!;
-    if (depth(best) > 0)
-      return best.flatMap((inner) => unfold({ ...inner, path: [...issue.path, ...inner.path] }));
-  }
-  return [issue];
-}
-
-function depth(issues: readonly Issue[]): number {
-  return Math.max(
-    0,
-    ...issues.map((issue) => issue.path.length + (issue.code === 'unrecognized_keys' ? 1 : 0)),
-  );
-}
-
-function say(issue: Issue): string {
-  if (issue.code === 'unrecognized_keys') {
-    const key = String(issue.keys[0]);
-    const known = knownKeys(issue.path.slice(0, -1).map(String));
-    if (known.includes(key)) return `\`${key}\` is no option of this type or method`;
-    const near = known.length === 0 ? null : closest(key, known);
-    return `unknown option \`${key}\`${near === null ? '' : `; a similar option exists: \`${near}\``}`;
-  }
-  if (issue.code === 'invalid_type') return `must be ${issue.expected}`;
-  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'invalid_union') {
-    return 'options' in issue && Array.isArray(issue.options)
-      ? `must be one of ${issue.options.map(String).join(', ')}`
-      : 'has none of the allowed forms';
-  }
-  // Messages of our own schema name rules, never values.
-  return issue.message;
-}
-
-/** Option names at a path of the schema, for hints. */
-function knownKeys(path: readonly string[]): readonly string[] {
-  let node: unknown = configSchema;
-  for (const name of path) node = descend(unwrap(node), name);
-  const shape = shapeOf(unwrap(node));
-  return shape === null ? [] : Object.keys(shape);
-}
-
-function unwrap(node: unknown): unknown {
-  let current = node;
-  while (typeof current === 'object' && current !== null && '_zod' in current) {
-    const { def } = (current as { _zod: { def: { innerType?: unknown } } })._zod;
-    if (def.innerType === undefined) return current;
-    current = def.innerType;
-  }
-  return current;
-}
-
-function shapeOf(node: unknown): Readonly<Record<string, unknown>> | null {
-  if (typeof node !== 'object' || node === null || !('_zod' in node)) return null;
-  const { def } = (node as { _zod: { def: { shape?: Record<string, unknown>; options?: unknown[] } } })._zod;
-  if (def.shape !== undefined) return def.shape;
-  if (def.options === undefined) return null;
-  return Object.assign({}, ...def.options.map((option) => shapeOf(unwrap(option)) ?? {}));
-}
-
-function descend(node: unknown, name: string): unknown {
-  const shape = shapeOf(node);
-  if (shape !== null) return Object.hasOwn(shape, name) ? shape[name] : undefined;
-  if (typeof node !== 'object' || node === null || !('_zod' in node)) return undefined;
-  return (node as { _zod: { def: { valueType?: unknown } } })._zod.def.valueType;
-}
-
-function positionOf(
-  document: Document.Parsed,
-  lines: LineCounter,
-  path: readonly string[],
-): { line?: number; column?: number } {
-  for (let length = path.length; length > 0; length--) {
-    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    if (!isMap(parent)) continue;
-    const pair = (parent.items as Pair[]).find(
-      (item) => isScalar(item.key) && String(item.key.value) === path[length - 1],
-    );
-    if (pair !== undefined && isScalar(pair.key) && pair.key.range) {
-      const at = lines.linePos(pair.key.range[0]);
-      return { line: at.line, column: at.col };
-    }
-  }
-  return {};
 }

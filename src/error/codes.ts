@@ -5,7 +5,9 @@ import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { mysqlCodes } from './codes/mysql.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
+import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { scanCodes } from './codes/scan.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
@@ -13,6 +15,8 @@ const all = {
   ...postgresCodes,
   ...mysqlCodes,
   ...maskCodes,
+  ...policyToolCodes,
+  ...scanCodes,
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,

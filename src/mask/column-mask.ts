@@ -1,10 +1,11 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { MaskedCell } from '../model/cell.ts';
+import type { ColumnType } from '../model/type.ts';
 import type { KeySpace } from './key-space.ts';
-import type { CompiledMethod, UnfitAction, UnfitReason } from './method.ts';
+import { fitsType } from './method/redact.ts';
+import { FALLBACK_CHARACTERS, fallbackToken } from './method/token.ts';
+import { type CompiledMethod, TEXT, type UnfitAction, type UnfitReason } from './method.ts';
 import type { Handling } from './policy-document.ts';
-import { fitsType } from './redact.ts';
-import { fallbackToken } from './token.ts';
 
 /** A compiled method with its answers for what it cannot take. */
 export interface ColumnMask {
@@ -57,7 +58,11 @@ export function handleColumn(
   return {
     name,
     where,
-    method: { ...method, description: { ...method.description, ...describe(handling) } },
+    method: {
+      ...method,
+      type: declared.includes('hash') ? wideEnough(method.type) : method.type,
+      description: { ...method.description, ...describe(handling) },
+    },
     onNull,
     actionFor: (reason) => actions[reason] ?? other,
     hash: (value) => {
@@ -65,6 +70,13 @@ export function handleColumn(
       return fallback(value);
     },
   };
+}
+
+/** A fallback token need not fit the column that it stands in for. */
+function wideEnough(type: ColumnType): ColumnType {
+  return type.kind === 'text' && type.maxLength !== null && type.maxLength < FALLBACK_CHARACTERS
+    ? TEXT
+    : type;
 }
 
 function describe(handling: Handling): Readonly<Record<string, unknown>> {

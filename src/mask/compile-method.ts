@@ -1,23 +1,23 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Column } from '../model/table.ts';
 import type { ColumnType } from '../model/type.ts';
-import { elementWise } from './array.ts';
-import { compileBucket, compileGeneralize, compileRound } from './coarsen.ts';
-import { type CustomHost, compileCustom } from './custom.ts';
-import { compileDateShift } from './date-shift.ts';
-import { compileFpe, compileIntegerFpe } from './fpe.ts';
-import { compileFreeText } from './free-text.ts';
-import { compileIp } from './ip.ts';
-import { compileJson, type JsonRule } from './json.ts';
 import type { KeySpace } from './key-space.ts';
+import { elementWise } from './method/array.ts';
+import { compileBucket, compileGeneralize, compileRound } from './method/coarsen.ts';
+import { type CustomHost, compileCustom } from './method/custom.ts';
+import { compileDateShift, type DateEntity } from './method/date-shift.ts';
+import { compileFpe, compileIntegerFpe } from './method/fpe.ts';
+import { compileFreeText } from './method/free-text.ts';
+import { compileIp } from './method/ip.ts';
+import { compileJson, type JsonRule } from './method/json.ts';
+import { compilePartial } from './method/partial.ts';
+import { compilePhone } from './method/phone.ts';
+import { compileRedact } from './method/redact.ts';
+import { compileReversible } from './method/reversible.ts';
+import { compileEmail, compileIban, compilePan, compileSsn, compileUuid } from './method/shapes.ts';
+import { compileToken } from './method/token.ts';
 import type { CompiledMethod } from './method.ts';
-import { compilePartial } from './partial.ts';
-import { compilePhone } from './phone.ts';
 import type { JsonPathRule, MethodDocument, MethodName } from './policy-document.ts';
-import { compileRedact } from './redact.ts';
-import { compileReversible } from './reversible.ts';
-import { compileEmail, compileIban, compilePan, compileSsn, compileUuid } from './shapes.ts';
-import { compileToken } from './token.ts';
 
 /** What a method may ask of the policy and the table around its column. */
 export interface MethodContext {
@@ -27,10 +27,7 @@ export interface MethodContext {
   readonly space: KeySpace;
   readonly host: CustomHost;
   /** The column that names the entity of a date. @throws RowsealError RS-MASK-002, -005 */
-  entity(
-    by: string,
-    space: string | null,
-  ): { readonly index: number; readonly space: KeySpace; readonly column: string };
+  entity(by: string, space: string | null): DateEntity;
   /** A rule inside a document, compiled for a scalar of the given type. */
   inner(rule: JsonPathRule, type: ColumnType): CompiledMethod;
 }
@@ -54,6 +51,8 @@ export function compileMethod(
   }
   const { type } = column;
   const { where, space } = context;
+  // Where the source itself takes two spellings for one value, they cannot be two rows.
+  const exact = context.isKey && column.sourceType !== 'citext';
   switch (method.method) {
     case 'keep':
       return {
@@ -88,15 +87,15 @@ export function compileMethod(
     case 'phone':
       return compilePhone(method.country, space, type, where);
     case 'email':
-      return compileEmail(method.host, space, type, where);
+      return compileEmail(method.host, space, type, where, exact);
     case 'iban':
-      return compileIban(space, type, where);
+      return compileIban(space, type, where, exact);
     case 'us_ssn':
       return compileSsn(space, type, where);
     case 'uuid':
-      return compileUuid(space, type, where);
+      return compileUuid(space, type, where, exact);
     case 'ip':
-      return compileIp(space, column, where);
+      return compileIp(space, column, where, exact);
     case 'date_shift':
       return compileDateShift(method.maxDays, context.entity(method.by, method.entity), column, where);
     case 'bucket':
@@ -115,7 +114,7 @@ export function compileMethod(
     case 'scan':
       return compileFreeText(method, space, type, where);
     case 'custom':
-      return compileCustom(method, context.host, type);
+      return compileCustom(method, context.host, type, context.isKey);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { HmacSha256 } from './hmac.ts';
+import type { HmacSha256 } from './cipher/hmac.ts';
 import type { MaskKeys } from './keys.ts';
 
 /** What a cipher's key is for: each has a key of its own, so that no two methods share one. */

@@ -2,7 +2,7 @@ import type { RawCell } from '../model/cell.ts';
 import type { RowRun } from '../model/change.ts';
 import { KEY_TAG_BYTES } from '../model/masked.ts';
 import { displayName, type TableName, type TableSchema } from '../model/table.ts';
-import type { HmacSha256 } from './hmac.ts';
+import type { HmacSha256 } from './cipher/hmac.ts';
 import type { MaskKeys } from './keys.ts';
 import { keyImageOffsets } from './row-images.ts';
 

@@ -19,7 +19,11 @@ export function isKeyed(rule: Rule, domains: ReadonlyMap<string, Rule>): boolean
     case 'scan':
       return rule.replace === 'token';
     case 'json':
-      return rule.paths.some((path) => isKeyedRule(path.rule, domains));
+      return rule.paths.some(({ rule: inner }) => {
+        const method = inner.kind === 'method' ? inner.method : domains.get(inner.domain);
+        // A document inside a document is refused elsewhere; asked here, one that names itself would have no end.
+        return method !== undefined && method.method !== 'json' && isKeyed(method, domains);
+      });
     case 'keep':
     case 'drop':
     case 'redact':

@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { RowsealError } from '../error/rowseal-error.ts';
-import { HmacSha256 } from './hmac.ts';
+import { HmacSha256 } from './cipher/hmac.ts';
 
 const FILE_PREFIX = 'rowseal-mask-key-v1:';
 const KEY_BYTES = 32;

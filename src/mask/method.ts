@@ -89,6 +89,13 @@ export interface CompiledMethod {
   readonly reversible: boolean;
   /** Inverse of a reversible method; null for what is no token of it. */
   readonly reverse?: (token: string) => string | null;
+  /**
+   * The parts of a raw value that the masked one hides, where that is not simply all of it: elements of an array, places
+   * of a document. For the leak guard.
+   */
+  readonly hidden?: (value: string) => readonly string[];
+  /** Parts of a value pass as they are: kept places of a document, text in which nothing was recognised. */
+  readonly showsParts?: boolean;
   /** What the policy record says of it: method, domain, options; never a key. */
   readonly description: Readonly<Record<string, unknown>>;
 }

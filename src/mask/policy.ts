@@ -4,18 +4,20 @@ import type { Finding } from '../model/finding.ts';
 import type { MaskedColumn, MaskedTable } from '../model/masked.ts';
 import { type Column, type ColumnReference, displayName, type TableSchema } from '../model/table.ts';
 import type { ColumnType } from '../model/type.ts';
+import type { HmacSha256 } from './cipher/hmac.ts';
 import { type ColumnMask, handleColumn } from './column-mask.ts';
 import { compileMethod, type MethodContext } from './compile-method.ts';
-import type { CustomHost } from './custom.ts';
-import type { HmacSha256 } from './hmac.ts';
 import { KeySpace } from './key-space.ts';
 import { KeyTagger } from './key-tagger.ts';
 import { isKeyedRule } from './keyed.ts';
 import type { MaskKeys } from './keys.ts';
 import { makeLeakGuard } from './leak-guard.ts';
 import { TableMasker } from './masker.ts';
+import type { CustomHost } from './method/custom.ts';
+import type { DateEntity } from './method/date-shift.ts';
+import { normalizeValue, unpad } from './method/normalize.ts';
 import type { CompiledMethod } from './method.ts';
-import type { ColumnRule, PolicyDocument, Rule } from './policy-document.ts';
+import type { ColumnRule, Normalizer, PolicyDocument, Rule } from './policy-document.ts';
 
 /** How many of the captured columns the policy decides. */
 export interface PolicyCoverage {
@@ -23,6 +25,15 @@ export interface PolicyCoverage {
   readonly decided: number;
   /** `namespace.table.column` of those it does not. */
   readonly undecided: readonly string[];
+}
+
+export interface PolicyDecision {
+  readonly rule: Rule;
+  readonly domain: string | null;
+  /** Name of the token space: columns of one space have equal tokens for equal values under one rule. */
+  readonly space: string;
+  /** It is the rule of the column that this one references. */
+  readonly inherited: boolean;
 }
 
 const REDACT: Rule = { method: 'redact', with: 'null' };
@@ -141,6 +152,16 @@ export class CompiledPolicy {
     );
   }
 
+  /** What the policy decides for a column, for reports; null: nothing. */
+  decision(table: TableSchema, column: Column): PolicyDecision | null {
+    const rule = this.#rule(table, column);
+    if (rule === undefined) return null;
+    const where = `${displayName(table)}.${column.name}`;
+    const { method, space } = this.#resolve(rule, where);
+    const own = this.#document.tables.get(displayName(table))?.has(column.name) === true;
+    return { rule: method, domain: rule.kind === 'domain' ? rule.domain : null, space, inherited: !own };
+  }
+
   /** Whether masked values of the table depend on the mask key. */
   usesKey(table: TableSchema): boolean {
     return table.columns.some((column) => {
@@ -246,7 +267,12 @@ export class CompiledPolicy {
       space: this.#space(space),
       host: this.#host,
       entity: (by, entity) => this.#entity(by, entity, table, where),
-      inner: (path, type) => this.#inner(path.rule, type, `${where}${path.path.slice(1)}`),
+      inner: (path, type) => {
+        const place = `${where}${path.path.slice(1)}`;
+        // A domain is one token space wherever it stands, so its places are the domain's, not the column's.
+        const own = rule.kind === 'domain' ? `place:${rule.domain}:${path.path}` : this.#ownSpace(place);
+        return this.#inner(path.rule, type, place, own);
+      },
     };
     return handleColumn(
       column.name,
@@ -259,8 +285,10 @@ export class CompiledPolicy {
   }
 
   /** A rule inside a document. Its place has a token space of its own, unless it names a domain. */
-  #inner(rule: ColumnRule, type: ColumnType, where: string): CompiledMethod {
-    const { method, space } = this.#resolve(rule, where);
+  #inner(rule: ColumnRule, type: ColumnType, where: string, own: string): CompiledMethod {
+    const resolved = this.#resolve(rule, where);
+    const { method } = resolved;
+    const space = rule.kind === 'domain' ? resolved.space : own;
     const column: Column = { name: where, type, sourceType: type.kind, id: null };
     return compileMethod(method, column, {
       where,
@@ -276,12 +304,7 @@ export class CompiledPolicy {
     });
   }
 
-  #entity(
-    by: string,
-    entity: string | null,
-    table: TableSchema,
-    where: string,
-  ): { readonly index: number; readonly space: KeySpace; readonly column: string } {
+  #entity(by: string, entity: string | null, table: TableSchema, where: string): DateEntity {
     const names = table.columns.map((column) => column.name);
     const index = names.indexOf(by);
     if (index < 0) {
@@ -294,14 +317,21 @@ export class CompiledPolicy {
         detail: `${where}: \`${by}\` is neither part of the row key nor of a short type; a source leaves such a column out when it did not change`,
       });
     }
+    const { type } = table.columns[index]!;
     const rule = this.#rule(table, table.columns[index]!);
+    const steps = rule === undefined ? [] : spellingsOf(this.#resolve(rule, where).method);
     const space =
       entity !== null
         ? `entity:${entity}`
         : rule?.kind === 'domain'
           ? `domain:${rule.domain}`
           : this.#ownSpace(`${displayName(table)}.${by}`);
-    return { index, space: this.#space(space), column: by };
+    return {
+      index,
+      space: this.#space(space),
+      column: by,
+      spell: (value) => normalizeValue(type.kind === 'text' && type.padded ? unpad(value) : value, steps),
+    };
   }
 
   #refuseUnknownNames(tables: readonly TableSchema[]): void {
@@ -335,6 +365,12 @@ const ALWAYS_SENT: ReadonlySet<ColumnType['kind']> = new Set([
   'timestamp',
   'enum',
 ]);
+
+/** What the rule of an entity's own column takes for one value, its dates take for one entity. */
+function spellingsOf(rule: Rule): readonly Normalizer[] {
+  if (rule.method === 'token' || rule.method === 'fpe') return rule.normalize;
+  return rule.method === 'email' ? ['trim', 'lower'] : [];
+}
 
 /** What decides the masked value, without what decides about values that cannot be masked. */
 function sameValues(method: CompiledMethod): string {

@@ -1,4 +1,4 @@
-import { AesSiv } from './aes-siv.ts';
+import { AesSiv } from './cipher/aes-siv.ts';
 import type { MaskKeys } from './keys.ts';
 
 /**

@@ -64,6 +64,7 @@ export class Capture {
       next?.catch(() => {});
       await this.#sealing;
       await this.#group.abandon();
+      await this.#sealHaltFindings();
       throw thrown;
     } finally {
       await batches.return?.(undefined);
@@ -170,6 +171,17 @@ export class Capture {
       this.#throwSealFailure();
     }
     await this.#group.abandon();
+  }
+
+  /** The rows are not sealed, that they were met is: in a group of its own at the position of the one before. */
+  async #sealHaltFindings(): Promise<void> {
+    const findings = this.#options.stage.takeHaltFindings();
+    const { last } = this.#options.log;
+    if (findings.length === 0 || last === null || this.#sealFailure !== null) return;
+    const startedMs = performance.now();
+    const group = this.#options.log.begin();
+    await group.append(findings);
+    await this.#options.onSealed(await group.seal(last.position), performance.now() - startedMs);
   }
 
   #throwSealFailure(): void {

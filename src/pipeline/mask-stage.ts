@@ -25,6 +25,7 @@ export class MaskStage {
   readonly #compile: MaskerCompiler;
   readonly #watch: MaskWatch;
   readonly #maskers = new Map<TableSchema, TableMasker>();
+  #haltFindings: MaskedEvent[] = [];
 
   constructor(compile: MaskerCompiler, watch: MaskWatch) {
     this.#compile = compile;
@@ -53,24 +54,36 @@ export class MaskStage {
     return masked;
   }
 
+  /** What the guard met in rows that halted the run, and so are in no group. */
+  takeHaltFindings(): readonly MaskedEvent[] {
+    const findings = this.#haltFindings;
+    this.#haltFindings = [];
+    return findings;
+  }
+
   #mask(run: RowRun, masked: MaskedEvent[]): void {
     const masker = this.#masker(run.table);
     try {
       masked.push({ kind: 'rows', run: masker.mask(run) });
-    } finally {
-      // Also when a value halts the run: what was met up to there is counted.
-      const unfit = masker.takeUnfit();
-      if (unfit.length > 0) this.#watch.unfit(masker.table, unfit);
-      const leaks = masker.takeLeaks();
-      if (leaks.length > 0) {
-        this.#watch.leaks(masker.table, leaks);
-        masked.push({
-          kind: 'finding',
-          table: masker.table,
-          finding: { action: masker.guardAction, columns: leaks },
-        });
-      }
+    } catch (error) {
+      this.#tell(masker, this.#haltFindings);
+      throw error;
     }
+    this.#tell(masker, masked);
+  }
+
+  /** Also when a value halts the run: what was met up to there is counted. */
+  #tell(masker: TableMasker, findings: MaskedEvent[]): void {
+    const unfit = masker.takeUnfit();
+    if (unfit.length > 0) this.#watch.unfit(masker.table, unfit);
+    const columns = masker.takeLeaks();
+    if (columns.length === 0) return;
+    this.#watch.leaks(masker.table, columns);
+    findings.push({
+      kind: 'finding',
+      table: masker.table,
+      finding: { action: masker.guardAction, columns },
+    });
   }
 
   #masker(table: TableSchema): TableMasker {

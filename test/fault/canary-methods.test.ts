@@ -2,6 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NodeDisk } from '../../src/audit/node-disk.ts';
+import { RecordKind } from '../../src/audit/record.ts';
+import { tableDirectory } from '../../src/audit/table-directory.ts';
+import { readTableRecords } from '../../src/audit/table-records.ts';
 import { haystacksOf, search } from '../support/canary.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -330,6 +334,20 @@ const cases: readonly Case[] = [
   },
 ];
 
+const mask = {
+  domains: { shared: { method: 'token' } },
+  leak_guard: { rows: 'every', action: 'redact' },
+  tables: {
+    'public.canaries': {
+      id: 'keep',
+      code: { domain: 'shared' },
+      ...Object.fromEntries(cases.map(({ name, rule }) => [name, rule])),
+    },
+    'public.open_notes': { id: 'keep', note: 'keep' },
+    'public.strict': { id: 'keep', iban: { method: 'iban', on_error: 'halt' } },
+  },
+};
+
 const MODULE = `
 export const vowels = (value) => 'x'.repeat(value.replace(/[^aeiou]/g, '').length);
 export const throws = (value) => { throw new Error(value); };
@@ -353,22 +371,12 @@ beforeAll(async () => {
   await client.query(
     `CREATE TABLE canaries (id int, code text, ${columns}, PRIMARY KEY (id, code)); ALTER TABLE canaries REPLICA IDENTITY FULL`,
   );
-  await client.query(`CREATE TABLE strict (id int PRIMARY KEY, iban text)`);
+  await client.query('CREATE TABLE strict (id int PRIMARY KEY, iban text)');
+  await client.query('CREATE TABLE open_notes (id int PRIMARY KEY, note text)');
   project = await makeProject({
     url: server.url(),
-    tables: ['public.canaries', 'public.strict'],
-    mask: {
-      domains: { shared: { method: 'token' } },
-      leak_guard: { rows: 'every', action: 'redact' },
-      tables: {
-        'public.canaries': {
-          id: 'keep',
-          code: { domain: 'shared' },
-          ...Object.fromEntries(cases.map(({ name, rule }) => [name, rule])),
-        },
-        'public.strict': { id: 'keep', iban: { method: 'iban', on_error: 'halt' } },
-      },
-    },
+    tables: ['public.canaries', 'public.strict', 'public.open_notes'],
+    mask,
     history: true,
   });
   await writeFile(join(project.directory, 'mask.js'), MODULE);
@@ -428,6 +436,27 @@ describe.skipIf(noPostgres(18))('canaries of every method', { timeout: 180_000 }
     // The unfit were met, and counted.
     expect(outputs[0]).toMatch(/rowseal_mask_unfit_values_total\{.*column="pan_text".*\} [1-9]/);
     expect(outputs[0]).toMatch(/rowseal_mask_unfit_values_total\{.*reason="timeout".*\} [1-9]/);
+  });
+
+  it('a leak that halts is in the log, its value is not', async () => {
+    // The rotation above raised the epoch.
+    const key = { file: 'mask.key', epoch: 2 };
+    await project.configure({ mask: { ...mask, key, leak_guard: { rows: 'every', action: 'halt' } } });
+    const halting = new RowsealProcess(['run', '--config', project.configFile, '--exit-on-halt']);
+    await until('streaming', async () => (await readStatus(project))?.['state'] === 'streaming');
+    await client.query("INSERT INTO open_notes VALUES (1, 'write to kanari.leck@example.com')");
+    expect((await halting.exit()).code).toBe(2);
+    expect(halting.output).toContain('RS-MASK-012');
+    await expectNothingRaw([halting.output], ['kanari.leck@example.com']);
+    const found: unknown[] = [];
+    const folder = join('tables', tableDirectory({ namespace: 'public', name: 'open_notes' }));
+    for await (const record of readTableRecords(new NodeDisk(), project.auditDirectory, folder, 'meta'))
+      if (record.kind === RecordKind.finding) found.push(JSON.parse(record.payload));
+    expect(found).toEqual([{ action: 'halt', columns: [{ column: 'note', kind: 'email', count: 1 }] }]);
+    const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory]);
+    expect(verified.code, verified.stdout).toBe(0);
+    await client.query('DELETE FROM open_notes');
+    await project.configure({ mask: { ...mask, key } });
   });
 
   it('a halt names column and reason, not the value', async () => {

@@ -27,6 +27,9 @@ for (const release of MYSQL_RELEASES)
         await client.query(
           "INSERT INTO shop.customers VALUES (1, ' Ada@Example.com ', 'Ada', '555-0199', 'Cork'); INSERT INTO shop.orders VALUES (7, 'ada@example.com', 12.5)",
         );
+        const proposed = await rowseal(['init', '--url', `${server.url}/shop`, '--dry-run']);
+        expect(proposed.code, proposed.stderr).toBe(0);
+        expect(proposed.stdout).toMatch(/type: mysql[\s\S]*- shop\.orders[\s\S]*email: \{ domain: email \}/);
         const port = await freePort();
         const file = join(directory, 'rowseal.yaml');
         // Only what a machine decides is changed: where the server is, and a free port for the page.

@@ -1,6 +1,6 @@
 import type { UnfitCount } from '../../src/mask/column-mask.ts';
-import { type CustomHost, noCustomFunctions } from '../../src/mask/custom.ts';
 import type { MaskKeys } from '../../src/mask/keys.ts';
+import { type CustomHost, noCustomFunctions } from '../../src/mask/method/custom.ts';
 import type { ColumnRule, PolicyDocument } from '../../src/mask/policy-document.ts';
 import type { MaskedCell, RawCell } from '../../src/model/cell.ts';
 import { Image, Op } from '../../src/model/change.ts';

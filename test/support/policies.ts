@@ -1,5 +1,5 @@
-import { type CustomHost, noCustomFunctions } from '../../src/mask/custom.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../src/mask/keys.ts';
+import { type CustomHost, noCustomFunctions } from '../../src/mask/method/custom.ts';
 import { CompiledPolicy } from '../../src/mask/policy.ts';
 import type { ColumnRule, PolicyDocument, Rule } from '../../src/mask/policy-document.ts';
 import type { Column, TableSchema } from '../../src/model/table.ts';
@@ -13,6 +13,33 @@ export const keep = method({ method: 'keep' });
 export const token = method({ method: 'token', normalize: [], prefix: 'tok_' });
 export const redact = method({ method: 'redact', with: 'null' });
 export const drop = method({ method: 'drop' });
+
+/** FF1 on digits, nothing kept. */
+export const fpe: Extract<Rule, { method: 'fpe' }> = {
+  method: 'fpe',
+  alphabet: 'digits',
+  keepFirst: 0,
+  keepLast: 0,
+  separators: null,
+  checkDigit: 'none',
+  normalize: [],
+  min: null,
+  max: null,
+};
+
+/** A function of a module, as the configuration names it. */
+export function custom(source: string, more: Partial<Extract<Rule, { method: 'custom' }>> = {}): Rule {
+  return {
+    method: 'custom',
+    module: 'mask.mjs',
+    source,
+    export: 'mask',
+    returns: 'same',
+    timeoutMs: 200,
+    injective: false,
+    ...more,
+  };
+}
 
 export function policy(
   columns: Readonly<Record<string, ColumnRule>>,

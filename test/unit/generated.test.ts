@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { errorDocs } from '../../src/cli/error-docs.ts';
+import { presetDocs } from '../../src/cli/preset-docs.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { type ErrorCode, errorCodes } from '../../src/error/codes.ts';
 import { exitCodeOf } from '../../src/error/exit.ts';
@@ -11,6 +12,7 @@ const read = (path: string): string => readFileSync(new URL(`../../${path}`, imp
 
 describe('what is generated from the code is current (npm run docs)', () => {
   it('docs/errors.md', () => expect(read('docs/errors.md')).toBe(errorDocs()));
+  it('docs/masking-presets.md', () => expect(read('docs/masking-presets.md')).toBe(presetDocs()));
   it('schema/rowseal.schema.json', () => expect(read('schema/rowseal.schema.json')).toBe(configJsonSchema()));
 });
 

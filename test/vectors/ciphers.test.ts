@@ -3,9 +3,9 @@ import { aessiv } from '@noble/ciphers/aes.js';
 import { FF1 } from '@noble/ciphers/ff1.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Aes } from '../../src/mask/aes.ts';
-import { AesSiv } from '../../src/mask/aes-siv.ts';
-import { Ff1 } from '../../src/mask/ff1.ts';
+import { Aes } from '../../src/mask/cipher/aes.ts';
+import { AesSiv } from '../../src/mask/cipher/aes-siv.ts';
+import { Ff1 } from '../../src/mask/cipher/ff1.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';

@@ -71,6 +71,11 @@ function parseUrl(text: string): URL {
   return url;
 }
 
+/** The database that the URL names; empty: none. A look around is confined to it, a stream is not. */
+export function databaseOf(options: MysqlSourceOptions): string {
+  return decodeURIComponent(parseUrl(options.url).pathname.slice(1));
+}
+
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }

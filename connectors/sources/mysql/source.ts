@@ -9,7 +9,7 @@ import { displayName, type TableSchema } from '../../../src/model/table.ts';
 import { BinlogAgain } from './binlog-again.ts';
 import { type DumpStart, FILE_HEADER_BYTES } from './binlog-dump.ts';
 import { Catalog } from './catalog.ts';
-import { Session } from './connection.ts';
+import { databaseOf, Session } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
@@ -77,7 +77,9 @@ class MysqlSource implements Source {
     const session = await this.#sideSession();
     const catalog = new Catalog(session);
     const tables: DiscoveredTable[] = [];
+    const database = databaseOf(this.#options);
     for (const name of await catalog.names()) {
+      if (database !== '' && name.namespace !== database) continue;
       const table = await catalog.table(name);
       if (table !== null) tables.push({ table: table.schema, estimatedRows: table.estimatedRows });
     }

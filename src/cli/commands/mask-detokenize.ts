@@ -16,10 +16,10 @@ import {
 } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
-import { customWorkers } from '../../mask/custom-worker.ts';
 import { type TokenMaker, tokenMaker } from '../../mask/detokenize.ts';
+import { customWorkers } from '../../mask/method/custom-worker.ts';
+import { epochOfToken } from '../../mask/method/reversible.ts';
 import { CompiledPolicy } from '../../mask/policy.ts';
-import { epochOfToken } from '../../mask/reversible.ts';
 import type { Column, TableName } from '../../model/table.ts';
 import { terminal } from '../context.ts';
 

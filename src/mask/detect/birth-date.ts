@@ -1,4 +1,4 @@
-import { parseDate } from '../calendar.ts';
+import { parseDate } from '../method/calendar.ts';
 import { Hint, patternFinder } from './text-finder.ts';
 
 const NUMERIC = /^(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d\d)$/;
@@ -28,7 +28,7 @@ const CUE_CHARACTERS_MAX = 32;
 /** In text a date is one of birth when a word before it says so. */
 export const birthDateFinder = patternFinder(
   'date_of_birth',
-  Hint.sixDigits,
+  Hint.digit,
   /(?=\d)(?<![\w./-])(?:\d{4}-\d{2}-\d{2}|\d{1,2}([./-])\d{1,2}\1\d{2,4})(?!\d)/g,
   (match, start, text) =>
     CUE.test(text.slice(Math.max(0, start - CUE_CHARACTERS_MAX), start)) ? start + match.length : -1,

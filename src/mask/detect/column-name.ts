@@ -6,8 +6,10 @@ import {
   columnPhrases,
   NAME_WORDS,
   NEUTRAL,
+  NUMBER_WORDS,
   PERSON_NOUNS,
   THING_NOUNS,
+  TITLE_WORDS,
 } from './column-words.ts';
 import type { DataClass } from './data-class.ts';
 
@@ -96,6 +98,33 @@ function nounKind(word: string): 'person' | 'thing' | null {
 function tableTells(table: string): 'person' | 'thing' | null {
   const words = wordsOf(table.slice(table.lastIndexOf('.') + 1));
   return words.map(nounKind).findLast((kind) => kind !== null) ?? null;
+}
+
+/** Classes that values of many other things satisfy by chance. */
+const BY_CHANCE: ReadonlySet<DataClass> = new Set([
+  'ip',
+  'phone',
+  'national_id',
+  'us_ssn',
+  'vehicle',
+  'coordinates',
+]);
+const NAMES: ReadonlySet<DataClass> = new Set(['person_name', 'first_name', 'last_name']);
+
+/**
+ * How much of what values seem to be is left when the column's name says that they are something else: a version of four
+ * numbers is no IP address, a product called Victoria no person. 1: the name says nothing of the kind.
+ */
+export function doubtOf(table: string, name: string): (found: DataClass) => number {
+  const words = wordsOf(name);
+  const numbered = words.some((word) => NUMBER_WORDS.has(word));
+  const last = words.map(nounKind).findLast((kind) => kind !== null) ?? null;
+  const thing = (last ?? tableTells(table)) === 'thing' || words.some((word) => TITLE_WORDS.has(word));
+  return (found) => {
+    if (BY_CHANCE.has(found) && numbered) return 0.3;
+    if ((NAMES.has(found) || found === 'address') && (thing || numbered)) return 0.35;
+    return 1;
+  };
 }
 
 /** Classes of which `…_id` is the number itself, not a reference to a row. */

@@ -49,7 +49,7 @@ const vocabulary: Vocabulary = [
   [
     'city',
     0.7,
-    'city|town|stadt|ort|ville|ciudad|citta|cidade|plaats|woonplaats|municipality|gemeinde|locality|county|birth place|place of birth|birthplace|geburtsort|lieu de naissance|lugar de nacimiento|luogo di nascita',
+    'city|town|stadt|ort|ville|ciudad|citta|cidade|plaats|woonplaats|municipality|gemeinde|locality|county|birth place|place of birth|birthplace|geburtsort|lieu de naissance|lugar de nacimiento|luogo di nascita|luogo nascita|lugar nacimiento|lieu naissance',
   ],
   [
     'postcode',
@@ -105,7 +105,7 @@ const vocabulary: Vocabulary = [
   [
     'bank_account',
     0.88,
-    'bank account|bank account number|account number|account no|acct no|acct number|acct num|routing number|sort code|bsb|kontonummer|konto nr|kontonr|blz|bankleitzahl|numero de compte|numero de cuenta|clabe|conto corrente|numero conto|conta bancaria|rekeningnummer|bic|swift|swift code',
+    'bank account|bank account number|konto|kto nr|ktonr|kto|account number|account no|acct no|acct number|acct num|routing number|sort code|bsb|kontonummer|konto nr|kontonr|blz|bankleitzahl|numero de compte|numero de cuenta|clabe|conto corrente|numero conto|conta bancaria|rekeningnummer|bic|swift|swift code',
   ],
   ['bank_account', 0.5, 'rib|aba'],
   [
@@ -119,7 +119,11 @@ const vocabulary: Vocabulary = [
     0.85,
     'card expiry|card exp|cc expiry|cc exp|exp month|exp year|expiry month|expiry year|card expiration|expiration month|expiration year',
   ],
-  ['card_security_code', 0.95, 'cvv|cvv2|cvc|cvc2|csc|card security code|security code|card verification'],
+  [
+    'card_security_code',
+    0.95,
+    'cvv|cvv2|cvc|cvc2|csc|card security code|security code|card verification|track data|track1|track2|track 1 data|track 2 data|magstripe|magnetic stripe|pin block',
+  ],
   [
     'vehicle',
     0.9,
@@ -130,7 +134,11 @@ const vocabulary: Vocabulary = [
     0.88,
     'device id|device identifier|imei|imsi|iccid|udid|idfa|idfv|gaid|aaid|android id|advertising id|device token|push token|fcm token|apns token|device serial|machine id|hardware id|installation id',
   ],
-  ['device', 0.5, 'serial number|serial no|device fingerprint'],
+  [
+    'device',
+    0.5,
+    'serial number|serial no|device fingerprint|session id|sessionid|visitor id|anonymous id|cookie id',
+  ],
   ['mac', 0.95, 'mac|mac address|mac addr|macaddress|wifi mac|bssid'],
   [
     'ip',
@@ -219,7 +227,7 @@ const vocabulary: Vocabulary = [
     0.93,
     'api key|apikey|api token|api secret|secret key|secretkey|access token|refresh token|auth token|authtoken|id token|bearer token|session token|session key|private key|privatekey|client secret|webhook secret|signing secret|signing key|otp secret|totp secret|mfa secret|two factor secret|2fa secret|recovery code|recovery codes|backup codes|reset token|reset password token|confirmation token|verification token|remember token|invite token|encryption key|credentials|oauth token|access key|jwt|secret|password salt|verification code|otp',
   ],
-  ['secret', 0.55, 'token|session id|salt|cookie'],
+  ['secret', 0.55, 'token|salt|cookie'],
   [
     'free_text',
     0.55,
@@ -301,3 +309,24 @@ export const NEUTRAL: ReadonlySet<string> = new Set(
 
 /** Words for name that say neither whose nor which. */
 export const NAME_WORDS: ReadonlySet<string> = new Set(['name', 'names', 'naam', 'nome', 'nombre', 'nom']);
+
+/** A column of these holds numbers and codes of things. */
+export const NUMBER_WORDS: ReadonlySet<string> = new Set(
+  `version versions build release firmware revision sku ean upc gtin isbn issn barcode order invoice price amount total
+   quantity qty tracking shipment batch lot checksum hash digest etag oid sequence seq part article catalog serial
+   bestellnummer rechnungsnummer artikelnummer commande facture pedido factura ordine fattura bestelling factuur`.split(
+    /\s+/,
+  ),
+);
+
+/** Words for the names of things. */
+export const TITLE_WORDS: ReadonlySet<string> = new Set(
+  `title titel titre titulo titolo label slug headline subject topic brand make marke marque marca keyword colour color
+   unit status state type kind category currency`.split(/\s+/),
+);
+
+/** A column of these holds numbers that stand for something. */
+export const CODE_WORDS: ReadonlySet<string> = new Set(
+  `id no nr num number code key ref reference ident identifier external ext legacy member customer client user person
+   employee patient account subscriber nummer numero kennung`.split(/\s+/),
+);

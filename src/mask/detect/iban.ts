@@ -17,6 +17,9 @@ export function isIban(value: string): boolean {
   );
 }
 
+/** As the hint says. */
+const DIGITS_MIN = 6;
+
 /** In text the country says where the number ends; what follows may be the next word. */
 export const ibanFinder = patternFinder(
   'iban',
@@ -29,6 +32,8 @@ export const ibanFinder = patternFinder(
     for (let count = 0; count < length && end < match.length; end++) if (match[end] !== ' ') count++;
     const bare = match.slice(0, end).replaceAll(' ', '');
     if (bare.length !== length || isAlphanumeric(text.charCodeAt(start + end))) return -1;
+    // Accounts that are all letters do not occur; words do.
+    if (bare.replace(/\D/g, '').length < DIGITS_MIN) return -1;
     return mod97(bare.slice(4) + bare.slice(0, 4)) === 1 ? start + end : -1;
   },
 );

@@ -83,7 +83,8 @@ export const nationalIdSchemes: readonly NationalIdScheme[] = [
     title: 'RUT',
     form: form('\\d{7,8}[\\dK]'),
     valid: chilean,
-    digits: /\d{1,2}\.\d{3}\.\d{3}-\d/,
+    // One digit before the first dot: a number of somebody born before 1970 or so, and one digit fewer to check.
+    digits: /\d{2}\.\d{3}\.\d{3}-\d/,
     lettered: /\d{1,2}\.\d{3}\.\d{3}-K/,
     strength: 0.9,
   },
@@ -180,14 +181,15 @@ export const nationalIdSchemes: readonly NationalIdScheme[] = [
   {
     country: 'IE',
     title: 'PPS number',
-    form: form('\\d{7}[A-W][A-IW]?'),
+    // A second letter of W, T or X is of numbers given to wives before 2000, and is not part of the sum.
+    form: form('\\d{7}[A-W][A-IWTX]?'),
     valid: (id) => {
-      const second = id.length === 9 && id[8] !== 'W' ? id.charCodeAt(8) - 64 : 0;
+      const second = id.length === 9 && id[8]! <= 'I' ? id.charCodeAt(8) - 64 : 0;
       return (
         (weighted(id, [8, 7, 6, 5, 4, 3, 2]) + second * 9) % 23 === 'WABCDEFGHIJKLMNOPQRSTUV'.indexOf(id[7]!)
       );
     },
-    lettered: /\d{7}[A-W][A-IW]?/,
+    lettered: /\d{7}[A-W][A-IWTX]?/,
     strength: 0.97,
   },
   {
@@ -210,7 +212,8 @@ export const nationalIdSchemes: readonly NationalIdScheme[] = [
     title: 'codice fiscale',
     form: form('[A-Z]{6}[\\dLMNP-V]{2}[A-EHLMPRST][\\dLMNP-V]{2}[A-Z][\\dLMNP-V]{3}[A-Z]'),
     valid: italian,
-    lettered: /[A-Z]{3} ?[A-Z]{3} ?[\dLMNP-V]{2}[A-EHLMPRST][\dLMNP-V]{2} ?[A-Z][\dLMNP-V]{3}[A-Z]/,
+    // Letters may stand for digits where two numbers would be equal (omocodia), in text not in the day.
+    lettered: /[A-Z]{3} ?[A-Z]{3} ?[\dLMNP-V]{2}[A-EHLMPRST]\d{2} ?[A-Z][\dLMNP-V]{3}[A-Z]/,
     strength: 0.99,
   },
   {

@@ -14,9 +14,10 @@ type Writing = 'digits' | 'lettered';
 /**
  * In text only where the way of writing, or the check digits, leave little to chance.
  *
- * @param lead what all ways of writing begin with: most words and numbers are passed over at once
+ * @param first the characters that all ways of writing begin with @param lead what follows from there: most numbers are
+ * passed over at once
  */
-function finderOf(writing: Writing, needs: number, lead: string): TextFinder {
+function finderOf(writing: Writing, needs: number, first: string, lead: string): TextFinder {
   const written = nationalIdSchemes.flatMap((scheme) => {
     const pattern = scheme[writing];
     return pattern === undefined ? [] : [{ scheme, pattern, alone: new RegExp(`^${pattern.source}$`) }];
@@ -25,7 +26,10 @@ function finderOf(writing: Writing, needs: number, lead: string): TextFinder {
   return patternFinder(
     'national_id',
     needs,
-    new RegExp(`(?=[\\dA-Z])(?<!\\w)(?=${lead})(?<!\\.|[\\dA-Za-z]-)(?:${sources})(?!\\w|[.-]\\d)`, 'g'),
+    new RegExp(
+      `${first}(?<!\\w.)(?<!\\..|[\\dA-Za-z]-.)(?<=(?=${lead})(?=(?<found>${sources})(?!\\w|[.-]\\d)).)`,
+      'g',
+    ),
     whole((match) => {
       const bare = bareOf(match);
       return written.some(
@@ -36,8 +40,8 @@ function finderOf(writing: Writing, needs: number, lead: string): TextFinder {
 }
 
 export const nationalIdFinders: readonly TextFinder[] = [
-  finderOf('digits', Hint.nineTogether, '\\d{1,8}[ ./+-]\\d|\\d{15}'),
-  finderOf('lettered', Hint.capital | Hint.sixDigits, '[A-Z]{1,6}-? ?\\d|[A-Z]{3} [A-Z]{3}|\\d[\\d .-]{5}'),
+  finderOf('digits', Hint.grouped, '\\d', '\\d{1,8}[ ./+-]\\d|\\d{15}'),
+  finderOf('lettered', Hint.lettered, '[\\dA-Z]', '[\\dA-Z]{2}|[XYZ]-|\\d[ .]'),
 ];
 
 /** Without what people write between; a plus in front is part of a phone number, one between a century (Nordic). */

@@ -1,4 +1,4 @@
-import { parseIp } from '../ip.ts';
+import { parseIp } from '../method/ip.ts';
 import { Hint, patternFinder, type TextFinder, whole } from './text-finder.ts';
 
 /** IPv4 or IPv6, with or without a prefix length, as inet prints it. */
@@ -41,5 +41,6 @@ export const macFinder = patternFinder(
   'mac',
   Hint.fivePairs,
   /(?<![\w:-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?![\w:-])/g,
-  (match, start) => start + match.length,
+  // Small letters alone (ff:ff:ff:ff:ff:ff) are no device.
+  (match, start) => (/[\dA-F]/.test(match) ? start + match.length : -1),
 );

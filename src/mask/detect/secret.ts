@@ -1,4 +1,4 @@
-import { Hint, patternFinder, type TextFinder } from './text-finder.ts';
+import { Hint, MIXED, patternFinder, type TextFinder } from './text-finder.ts';
 
 /** Forms of secrets that their issuers document. Repetitions are bounded, and what ends one cannot begin it. */
 const forms: readonly RegExp[] = [
@@ -6,7 +6,7 @@ const forms: readonly RegExp[] = [
   /gh[pousr]_[A-Za-z0-9]{36,255}/, // GitHub tokens
   /github_pat_[A-Za-z0-9_]{50,255}/,
   /glpat-[\w-]{20,64}/, // GitLab
-  /xox[abeoprs]-[\w-]{10,250}/, // Slack
+  /xox[abeoprs]-[\w-]{11,250}/, // Slack
   /[sr]k_(?:live|test)_[A-Za-z0-9]{16,250}/, // Stripe
   /AIza[\w-]{35}/, // Google API key
   /SG\.[\w-]{16,32}\.[\w-]{16,64}/, // SendGrid
@@ -34,9 +34,10 @@ export function isSecret(value: string): boolean {
 
 const tokenFinder = patternFinder(
   'secret',
-  Hint.longWord,
+  Hint.mixedWord,
   new RegExp(`(?<![\\w-])(?=[$AESaeghnprsx{])(?:${FORMS})(?!\\w)`, 'g'),
-  (match, start) => start + match.length,
+  // Lower-case words alone are placeholders of documentation.
+  (match, start) => (MIXED.test(match) ? start + match.length : -1),
 );
 
 /** From the header to the end line; a key that was cut off, as far as a key can reach. */

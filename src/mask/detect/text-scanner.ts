@@ -37,7 +37,7 @@ export const TEXT_CLASSES = [
 export type TextClass = (typeof TEXT_CLASSES)[number];
 
 /** The most telling first: where finds overlap, the first of these names them. */
-const finders: readonly TextFinder[] = [
+export const textFinders: readonly TextFinder[] = [
   ...secretFinders,
   emailFinder,
   ibanFinder,
@@ -67,12 +67,11 @@ export class TextScanner {
 
   constructor(classes: readonly TextClass[]) {
     const wanted: ReadonlySet<DataClass> = new Set(classes);
-    this.#finders = finders.filter((finder) => wanted.has(finder.class));
+    this.#finders = textFinders.filter((finder) => wanted.has(finder.class));
   }
 
-  /** The class of something found, the most telling first; null: nothing. */
-  has(text: string): TextClass | null {
-    const hints = hintsOf(text);
+  /** The class of something found, the most telling first; null: nothing. @param hints of the text, where known */
+  has(text: string, hints: number = hintsOf(text)): TextClass | null {
     if (hints === 0) return null;
     for (const finder of this.#finders) {
       if ((finder.needs & hints) === finder.needs && finder.next(text, 0) !== null)

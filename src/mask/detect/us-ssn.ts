@@ -21,7 +21,7 @@ const ITIN_GROUP = /^(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])$/;
 /** In text only with its dashes: nine digits alone are anything. */
 export const ssnFinder = patternFinder(
   'us_ssn',
-  Hint.nineTogether,
+  Hint.grouped,
   /(?<![\w.]|[\dA-Za-z]-)\d{3}-\d{2}-\d{4}(?!\w|[-.]\d)/g,
   whole(isSsn),
 );

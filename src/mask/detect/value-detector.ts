@@ -5,8 +5,6 @@ import type { DataClass } from './data-class.ts';
 import { isEmail } from './email.ts';
 import { isIban } from './iban.ts';
 import { isFamilyName, isGivenName, isPersonName } from './names.ts';
-import { nationalIdSchemesOf } from './national-id.ts';
-import { nationalIdSchemes } from './national-id-schemes.ts';
 import { isIp, isMac } from './network-address.ts';
 import { isPhone, mayBePhone } from './phone-number.ts';
 import { isSecret } from './secret.ts';
@@ -17,8 +15,8 @@ import { isVin } from './vehicle-id.ts';
 /** Recognises one class of personal data in whole, trimmed values. */
 export interface ValueDetector {
   readonly class: DataClass;
-  /** For evidence: «198 of 200 sampled values …». */
-  readonly says: string;
+  /** For evidence, of one value and of several: «1 of 200 sampled values is …», «198 of 200 sampled values are …». */
+  readonly says: readonly [one: string, many: string];
   /** Confidence that a column is of the class when every value matches, 0 to 1: how little a match can be chance. */
   readonly strength: number;
   /**
@@ -32,22 +30,10 @@ export interface ValueDetector {
   readonly plausible?: (value: string) => boolean;
 }
 
-const IDS = nationalIdSchemes.map(
-  ({ country, title, strength }): ValueDetector => ({
-    class: 'national_id',
-    says: `satisfy the ${strength < 0.8 ? 'form' : 'check digits'} of ${country} ${title}`,
-    strength: strength < 0.8 ? 0.4 : 0.92,
-    share: 0.9,
-    distinct: 5,
-    matches: (value) =>
-      nationalIdSchemesOf(value).some((scheme) => scheme.country === country && scheme.title === title),
-  }),
-);
-
 export const valueDetectors: readonly ValueDetector[] = [
   {
     class: 'email',
-    says: 'are e-mail addresses',
+    says: ['is an e-mail address', 'are e-mail addresses'],
     strength: 0.99,
     share: 0.02,
     distinct: 1,
@@ -56,7 +42,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'iban',
-    says: 'are IBANs (mod 97 holds)',
+    says: ['is an IBAN (mod 97 holds)', 'are IBANs (mod 97 holds)'],
     strength: 0.99,
     share: 0.02,
     distinct: 1,
@@ -64,7 +50,10 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'pan',
-    says: 'are card numbers (issuer range and Luhn digit hold)',
+    says: [
+      'is a card number (issuer range and Luhn digit hold)',
+      'are card numbers (issuer range and Luhn digit hold)',
+    ],
     strength: 0.97,
     share: 0.4,
     distinct: 2,
@@ -73,7 +62,10 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'secret',
-    says: 'have the form of keys, tokens or hashes of passwords',
+    says: [
+      'has the form of a key, a token or the hash of a password',
+      'have the form of keys, tokens or hashes of passwords',
+    ],
     strength: 0.98,
     share: 0.01,
     distinct: 1,
@@ -82,7 +74,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'us_ssn',
-    says: 'have the form of US social security numbers',
+    says: ['has the form of a US social security number', 'have the form of US social security numbers'],
     strength: 0.9,
     share: 0.7,
     distinct: 2,
@@ -91,16 +83,23 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'mac',
-    says: 'are MAC addresses',
+    says: ['is a MAC address', 'are MAC addresses'],
     strength: 0.97,
     share: 0.1,
     distinct: 1,
     matches: isMac,
   },
-  { class: 'ip', says: 'are IP addresses', strength: 0.96, share: 0.1, distinct: 1, matches: isIp },
+  {
+    class: 'ip',
+    says: ['is an IP address', 'are IP addresses'],
+    strength: 0.96,
+    share: 0.1,
+    distinct: 1,
+    matches: isIp,
+  },
   {
     class: 'phone',
-    says: 'are phone numbers',
+    says: ['is a phone number', 'are phone numbers'],
     strength: 0.92,
     share: 0.2,
     distinct: 2,
@@ -109,7 +108,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'coordinates',
-    says: 'are pairs of coordinates',
+    says: ['is a pair of coordinates', 'are pairs of coordinates'],
     strength: 0.93,
     share: 0.5,
     distinct: 2,
@@ -118,7 +117,10 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'vehicle',
-    says: 'are vehicle identification numbers (check digit holds)',
+    says: [
+      'is a vehicle identification number (check digit holds)',
+      'are vehicle identification numbers (check digit holds)',
+    ],
     strength: 0.95,
     share: 0.3,
     distinct: 2,
@@ -127,7 +129,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'url',
-    says: 'are web addresses',
+    says: ['is a web address', 'are web addresses'],
     strength: 0.9,
     share: 0.5,
     distinct: 1,
@@ -136,7 +138,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'user_agent',
-    says: 'are names of browsers',
+    says: ['is the name of a browser', 'are names of browsers'],
     strength: 0.95,
     share: 0.3,
     distinct: 1,
@@ -145,7 +147,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'date_of_birth',
-    says: 'are dates',
+    says: ['is a date', 'are dates'],
     // Dates alone say nothing of births: with the column's name, or by the spread of their years, they do.
     strength: 0,
     share: 0.9,
@@ -155,7 +157,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'person_name',
-    says: 'look like names of people',
+    says: ['looks like the name of a person', 'look like names of people'],
     strength: 0.9,
     share: 0.25,
     distinct: 4,
@@ -164,7 +166,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'first_name',
-    says: 'are common given names',
+    says: ['is a common given name', 'are common given names'],
     strength: 0.85,
     share: 0.35,
     distinct: 6,
@@ -173,7 +175,7 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'last_name',
-    says: 'are common family names',
+    says: ['is a common family name', 'are common family names'],
     strength: 0.8,
     share: 0.35,
     distinct: 6,
@@ -182,14 +184,13 @@ export const valueDetectors: readonly ValueDetector[] = [
   },
   {
     class: 'address',
-    says: 'look like streets with house numbers',
+    says: ['looks like a street with a house number', 'look like streets with house numbers'],
     strength: 0.88,
     share: 0.25,
     distinct: 3,
     matches: isAddress,
     plausible: (value) => /\p{L}{2}/u.test(value),
   },
-  ...IDS,
 ];
 
 /** No digits, few words: it may be a name. */

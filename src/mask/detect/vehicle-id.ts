@@ -18,7 +18,7 @@ export function isVin(value: string): boolean {
 
 export const vinFinder = patternFinder(
   'vehicle',
-  Hint.longWord | Hint.capital,
+  Hint.mixedWord | Hint.capital,
   /(?<![\w-])[A-HJ-NPR-Z\d]{17}(?![\w-])/g,
   // Four figures at the end (49 CFR 565.15 requires them) keep words and codes out.
   whole((match) => /\d{4}$/.test(match) && isVin(match)),

@@ -1,0 +1,41 @@
+import { createHmac } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HmacSha256 } from '../../../../src/mask/cipher/hmac.ts';
+
+describe('HMAC-SHA-256', () => {
+  // RFC 4231, test cases 1, 2, 3, 4 (keys of at most one block).
+  it.each([
+    [
+      '0b'.repeat(20),
+      Buffer.from('Hi There').toString('hex'),
+      'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7',
+    ],
+    [
+      Buffer.from('Jefe').toString('hex'),
+      Buffer.from('what do ya want for nothing?').toString('hex'),
+      '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+    ],
+    ['aa'.repeat(20), 'dd'.repeat(50), '773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe'],
+    [
+      '0102030405060708090a0b0c0d0e0f10111213141516171819',
+      'cd'.repeat(50),
+      '82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b',
+    ],
+  ])('RFC 4231: key %s', (key, message, digest) => {
+    expect(new HmacSha256(Buffer.from(key, 'hex')).digest(Buffer.from(message, 'hex'), 'hex')).toBe(digest);
+  });
+
+  it('agrees with createHmac for every text, short and long, in any order', () => {
+    const key = Buffer.alloc(32, 7);
+    const hmac = new HmacSha256(key);
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 20_000 }), (text) => {
+        expect(hmac.text(text, 'base64url')).toBe(
+          createHmac('sha256', key).update(text, 'utf8').digest('base64url'),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
