@@ -23,7 +23,7 @@ export function keyParts(table: TableSchema): readonly KeyPart[] {
     const name = quoteIdentifier(column.name);
     const plain = (literal: (cell: string) => string, expression = name): KeyPart => ({
       column,
-      selected: { expression, convert: null },
+      selected: { expression, cell: { kind: 'plain' } },
       literal,
     });
     switch (column.type.kind) {
@@ -35,7 +35,10 @@ export function keyParts(table: TableSchema): readonly KeyPart[] {
       case 'bytes':
         return {
           column,
-          selected: { expression: name, convert: (buffer, start, end) => buffer.toString('hex', start, end) },
+          selected: {
+            expression: name,
+            cell: { kind: 'bytes', convert: (buffer, start, end) => buffer.toString('hex', start, end) },
+          },
           literal: (cell) => `X'${cell}'`,
         };
       case 'enum':

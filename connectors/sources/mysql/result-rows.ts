@@ -21,7 +21,7 @@ export class ResultRows {
 
   constructor(session: Session, sql: string, columns: readonly SelectedColumn[], bufferBytes: number) {
     this.#columns = columns;
-    this.#plain = columns.every((column) => column.convert === null);
+    this.#plain = columns.every((column) => column.cell.kind !== 'bytes');
     let ends = 2;
     this.#stream = new PacketStream(
       session,
@@ -57,7 +57,7 @@ export class ResultRows {
     // As many characters as bytes: every character of every cell is one byte, and offsets agree.
     const ascii = text.length === end - start;
     let at = start;
-    for (const { convert } of this.#columns) {
+    for (const { cell } of this.#columns) {
       const first = buffer[at++]!;
       if (first === NULL_CELL) {
         into.push(null);
@@ -71,8 +71,11 @@ export class ResultRows {
       }
       const stop = at + length;
       if (stop > end) throw new RowsealError('RS-MY-014', { detail: 'a copied row is cut short' });
-      if (convert !== null) into.push(convert(buffer, at, stop));
-      else into.push(ascii ? text.substring(at - start, stop - start) : buffer.utf8Slice(at, stop));
+      if (cell.kind === 'bytes') into.push(cell.convert(buffer, at, stop));
+      else {
+        const value = ascii ? text.substring(at - start, stop - start) : buffer.utf8Slice(at, stop);
+        into.push(cell.kind === 'plain' ? value : cell.convert(value));
+      }
       at = stop;
     }
     if (at !== end)

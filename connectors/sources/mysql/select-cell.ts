@@ -8,13 +8,21 @@ import { hexText } from './binlog/text-cell.ts';
 import { inCalendar, type ZeroDates } from './binlog/zero-date.ts';
 import { quoteIdentifier } from './connection.ts';
 
-/** How one column is selected and its result made the text that the binlog decoder gives the same value. */
+/** How one column is selected, and made the text that the binlog decoder gives the same value. */
 export interface SelectedColumn {
   /** In the list of a SELECT. */
   readonly expression: string;
-  /** null: the server's text is canonical as it is. */
-  readonly convert: ((buffer: Buffer, start: number, end: number) => RawCell) | null;
+  /** What the server sends: its text as it is, a text to convert, or bytes that are no text. */
+  readonly cell:
+    | { readonly kind: 'plain' }
+    | { readonly kind: 'text'; readonly convert: (text: string) => RawCell }
+    | {
+        readonly kind: 'bytes';
+        readonly convert: (buffer: Buffer, start: number, end: number) => RawCell;
+      };
 }
+
+const PLAIN = { kind: 'plain' } as const;
 
 /**
  * @param zerofill the server pads the number with zeros
@@ -30,15 +38,15 @@ export function selectedColumn(
   const where = `${table}.${column.name}`;
   const text = (convert: (text: string) => RawCell): SelectedColumn => ({
     expression: name,
-    convert: (buffer, start, end) => convert(buffer.latin1Slice(start, end)),
+    cell: { kind: 'text', convert },
   });
   switch (column.type.kind) {
     case 'int':
       return zerofill && column.sourceType !== 'year'
         ? text(withoutZeros)
-        : { expression: name, convert: null };
+        : { expression: name, cell: PLAIN };
     case 'decimal':
-      return zerofill ? text(withoutZeros) : { expression: name, convert: null };
+      return zerofill ? text(withoutZeros) : { expression: name, cell: PLAIN };
     case 'float': {
       // Adding a double 0 makes the server print every digit that counts; a FLOAT by itself is cut to six.
       const print =
@@ -47,11 +55,11 @@ export function selectedColumn(
           : (value: string) => float64Text(Number(value));
       return {
         expression: `${name} + 0e0`,
-        convert: (buffer, start, end) => print(buffer.latin1Slice(start, end)),
+        cell: { kind: 'text', convert: print },
       };
     }
     case 'bytes':
-      return { expression: name, convert: hexText };
+      return { expression: name, cell: { kind: 'bytes', convert: hexText } };
     case 'date':
       return text((value) => dateCell(value, value, zeroDates, where));
     case 'timestamp': {
@@ -67,7 +75,7 @@ export function selectedColumn(
     case 'other':
       return other(column, name);
     default:
-      return { expression: name, convert: null };
+      return { expression: name, cell: PLAIN };
   }
 }
 
@@ -76,10 +84,13 @@ function other(column: Column, name: string): SelectedColumn {
   switch (type) {
     case 'bit': {
       const bits = Number(/\d+/.exec(column.sourceType)?.[0] ?? 1);
-      return { expression: name, convert: (buffer, start, end) => bitText(buffer, start, end, bits) };
+      return {
+        expression: name,
+        cell: { kind: 'bytes', convert: (buffer, start, end) => bitText(buffer, start, end, bits) },
+      };
     }
     case 'vector':
-      return { expression: name, convert: vectorText };
+      return { expression: name, cell: { kind: 'bytes', convert: vectorText } };
     case 'geometry':
     case 'point':
     case 'linestring':
@@ -88,9 +99,9 @@ function other(column: Column, name: string): SelectedColumn {
     case 'multilinestring':
     case 'multipolygon':
     case 'geometrycollection':
-      return { expression: name, convert: geometryText };
+      return { expression: name, cell: { kind: 'bytes', convert: geometryText } };
     default:
-      return { expression: name, convert: null };
+      return { expression: name, cell: PLAIN };
   }
 }
 

@@ -205,7 +205,8 @@ function judge(action: Phrase): 'harmless' | 'rewrites' | Phrase {
     case 'ADD':
       return judgeAdd(action);
     case 'DROP':
-      return word(1) === 'PARTITION' ? 'rewrites' : 'harmless';
+      // Another primary key tells rows apart by other columns, in the sinks too.
+      return word(1) === 'PARTITION' || word(1) === 'PRIMARY' ? 'rewrites' : 'harmless';
     case 'RENAME':
       if (word(1) === 'INDEX' || word(1) === 'KEY') return 'harmless';
       if (word(1) === 'COLUMN') return 'rewrites';
@@ -222,6 +223,7 @@ function judgeAdd(action: Phrase): 'harmless' | 'rewrites' {
   const words = action.map((word) =>
     word.kind === 'word' ? word.upper : word.kind === 'sign' ? word.text : '',
   );
+  if (words.includes('PRIMARY')) return 'rewrites';
   if (KEYS.has(words[1] ?? '') || words[1] === 'PARTITION' || words[1] === 'PERIOD') return 'harmless';
   if (words[1] === 'SYSTEM') return 'rewrites';
   const telling = words.filter((word, i) => {
