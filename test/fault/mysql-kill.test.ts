@@ -12,7 +12,7 @@ import { ReferenceMask } from '../support/reference-mask.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
-const KILLS = Number(process.env['ROWSEAL_KILLS'] ?? 15);
+const KILLS = Number(process.env['ROWSEAL_KILLS'] ?? 8);
 const seed = Number(process.env['ROWSEAL_SEED'] ?? Date.now() % 1_000_000);
 
 const cases = [
