@@ -311,3 +311,31 @@ for (const release of ['mysql-9', 'mariadb-10', 'mariadb-11'] as const)
       });
     },
   );
+
+it.skipIf(noMysql('mysql-9'))(
+  'a copy goes on behind its last key after another policy or key only from the beginning',
+  { timeout: 60_000 },
+  async () => {
+    const server = await start('mysql-9');
+    const values = Array.from({ length: 3000 }, (_, i) => `(${i}, 'v')`).join();
+    await run(server, ...SHOP, `INSERT INTO shop.t VALUES ${values}`);
+    const options = mysqlOptions(server, ['t']);
+    const reader = mysqlReader(options);
+    await reader.until('the copy', () => reader.last?.phase === 'stream');
+    await reader.close();
+    const last = (reader.positions as MysqlPosition[]).find((position) => position.copied !== null)!;
+    const goesOn = mysqlReader(options, last);
+    await goesOn.until('the rest', () => goesOn.last?.phase === 'stream');
+    expect(goesOn.lines).not.toContain('snapshot begin t');
+    await goesOn.close();
+    const refused = {
+      ...options,
+      positionSeal: { seal: (_: unknown, text: string) => text, open: () => null },
+    };
+    const anew = mysqlReader(refused, last);
+    await anew.until('all of it', () => anew.last?.phase === 'stream');
+    expect(anew.lines).toEqual(['snapshot begin t', 'snapshot end t']);
+    expect(anew.rows('shop.t').length).toBe(3000);
+    await anew.close();
+  },
+);

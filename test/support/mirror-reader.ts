@@ -20,6 +20,8 @@ export class MirrorReader {
   readonly lines: string[] = [];
   readonly transactions: string[] = [];
   readonly ops: Record<string, number> = {};
+  /** Where it could have been resumed, in order. */
+  readonly positions: Position[] = [];
   last: Position | null = null;
   error: unknown = null;
   readonly source: Source;
@@ -110,6 +112,7 @@ export class MirrorReader {
       }
       default:
         this.last = event.position;
+        this.positions.push(event.position);
         this.source.confirm(event.position);
     }
   }

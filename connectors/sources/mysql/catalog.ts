@@ -69,7 +69,8 @@ export class Catalog {
       // Counts up with every row.
       return rows[0]?.[1]?.replace(/ AUTO_INCREMENT=\d+/, '') ?? null;
     } catch (thrown) {
-      if (thrown instanceof RowsealError && thrown.code === 'RS-MY-008') return null;
+      // What may not be seen is not there, as in information_schema.
+      if (thrown instanceof RowsealError && /^RS-MY-0(08|15)$/.test(thrown.code)) return null;
       throw thrown;
     }
   }
