@@ -31,7 +31,7 @@ export function keyParts(table: TableSchema): readonly KeyPart[] {
       case 'decimal':
         return plain(numeric);
       case 'float':
-        return plain((cell) => `${numeric(cell)} + 0e0`, `${name} + 0e0`);
+        return plain((cell) => `${numeric(cell)} * 1e0`, `${name} * 1e0`);
       case 'bytes':
         return {
           column,

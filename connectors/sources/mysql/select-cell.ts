@@ -48,13 +48,14 @@ export function selectedColumn(
     case 'decimal':
       return zerofill ? text(withoutZeros) : { expression: name, cell: PLAIN };
     case 'float': {
-      // Adding a double 0 makes the server print every digit that counts; a FLOAT by itself is cut to six.
+      // Times a double 1 makes the server print every digit that counts, and keeps the sign of a zero; a FLOAT by itself
+      // is cut to six.
       const print =
         column.type.bits === 32
           ? (value: string) => float32Text(Math.fround(Number(value)))
           : (value: string) => float64Text(Number(value));
       return {
-        expression: `${name} + 0e0`,
+        expression: `${name} * 1e0`,
         cell: { kind: 'text', convert: print },
       };
     }
