@@ -71,7 +71,7 @@ describe.each(MYSQL_RELEASES.map((release) => [release, noMysql(release)] as con
       'pad', 'é', 'zoë 名 "q" \\\\', 'ÿé€', '𝄞x', '汉字',
       REPEAT('long ', 500), '', X'0102', X'FF00', X'', REPEAT(X'00FF', 300), 'b,c', 'x,z',
       ST_GeomFromText('LINESTRING(0 0,1 1,2 3)'), ST_GeomFromText('POINT(1 2)'), ${extra}`;
-      const zero = `0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1e300, 0, b'0', 0,
+      const zero = `0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -0e0, 0, 1e300, 0, b'0', 0,
       '0000-00-00', '00:00:00', '838:59:59', '0000-00-00 00:00:00', '2024-00-10 00:00:00', '0000-00-00 00:00:00', '1970-01-01 00:00:01',
       '', '', '', '', '', '', '', '', '', '', '', '', 1, '', NULL, NULL, ${extra}`;
       const nulls = names
