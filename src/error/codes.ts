@@ -1,5 +1,6 @@
 import { auditCodes } from './codes/audit.ts';
 import { auditVerifyCodes } from './codes/audit-verify.ts';
+import { bigqueryCodes } from './codes/bigquery.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
@@ -14,6 +15,7 @@ const all = {
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,
+  ...bigqueryCodes,
   ...pipelineCodes,
 };
 

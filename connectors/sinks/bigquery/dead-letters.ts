@@ -1,0 +1,32 @@
+import type { GroupIndex } from '../../../src/audit/audit-log.ts';
+
+/** A masked value, or a whole row's lack, that the warehouse could not take; it commits with the batch. */
+export interface DeadLetter {
+  readonly group: GroupIndex;
+  readonly seq: number;
+  /** `namespace.name` */
+  readonly table: string;
+  readonly key: string;
+  /** Name in the view; empty: the row as such. */
+  readonly column: string;
+  readonly value: string | null;
+  readonly reason: string;
+}
+
+/** Characters of a value that is kept; what is longer than any cell may be is told by its length. */
+const MAX_VALUE = 9_000_000;
+
+/** One line of newline-delimited JSON for the dead letters' staging table. */
+export function deadLetterLine(letter: DeadLetter): string {
+  const { value } = letter;
+  const tooLong = value !== null && value.length > MAX_VALUE;
+  return `${JSON.stringify({
+    group_index: letter.group,
+    seq: letter.seq,
+    table_name: letter.table,
+    row_key: letter.key.slice(0, 10_000),
+    column_name: letter.column,
+    value: tooLong ? null : value?.toWellFormed(),
+    reason: tooLong ? `${letter.reason} (${value.length} characters)` : letter.reason,
+  })}\n`;
+}

@@ -1,0 +1,219 @@
+import { UNCHANGED } from '../../../src/model/cell.ts';
+import { Image, Op, opLetter } from '../../../src/model/change.ts';
+import type { MaskedRun } from '../../../src/model/masked.ts';
+import { displayName } from '../../../src/model/table.ts';
+import { HistoryLines } from './history-lines.ts';
+import { KeyedPiece, type Stamp } from './keyed-piece.ts';
+import { KeylessPiece } from './keyless-piece.ts';
+import { type OnMisfit, RowReader } from './row-reader.ts';
+import { cellMembers, member, stampMembers } from './staged-row.ts';
+import { StagedLines } from './staging.ts';
+import type { EventPlace, TableWriter, WriterServices } from './table-writer.ts';
+import { keyColumns, type StoredColumn, type Target } from './target.ts';
+import type { Misfit } from './values.ts';
+
+/** Names and types of every staging table's first columns. */
+const STAMP_COLUMNS: readonly StoredColumn[] = [
+  { name: 'q', type: 'INT64' },
+  { name: 'g', type: 'INT64' },
+  { name: 'm', type: 'TIMESTAMP' },
+  { name: 'o', type: 'STRING' },
+];
+
+/** Stages a table's changes, coalesced by key, and merges them in the batch's transaction. */
+export class MergeWriter implements TableWriter {
+  readonly #target: Target;
+  readonly #services: WriterServices;
+  readonly #name: string;
+  readonly #reader: RowReader;
+  readonly #keys: readonly number[];
+  readonly #piece = new KeyedPiece();
+  readonly #bag = new KeylessPiece();
+  readonly #history: HistoryLines | null;
+  #mirrorSteps: string[] = [];
+  readonly #historySteps: string[] = [];
+  #mayMissRows = false;
+
+  constructor(target: Target, services: WriterServices) {
+    this.#target = target;
+    this.#services = services;
+    this.#name = displayName(target.table);
+    this.#reader = new RowReader(target.mirror.columns);
+    this.#keys = keyColumns(target).map((column) => target.mirror.columns.indexOf(column));
+    this.#history = target.history === null ? null : new HistoryLines(target.history);
+  }
+
+  get mayMissRows(): boolean {
+    return this.#mayMissRows;
+  }
+
+  async add(run: MaskedRun, place: EventPlace): Promise<void> {
+    if (this.#history !== null) {
+      this.#history.add(run, place);
+      if (this.#history.bytes >= this.#services.pieceBytes) await this.#flushHistory();
+    }
+    this.#reader.use(run.table);
+    const width = run.table.columns.length;
+    let at = 0;
+    for (let row = 0; row < run.count; row++) {
+      const bits = run.images[row]!;
+      const before = (bits & Image.before) !== 0 ? at : -1;
+      if (before >= 0) at += width;
+      const after = (bits & Image.after) !== 0 ? at : -1;
+      if (after >= 0) at += width;
+      const stamp = { ...place, seq: place.seq + row, op: opLetter[run.ops[row]! as Op] };
+      if (this.#keys.length === 0) this.#addToBag(run, before, after, stamp);
+      else if (after < 0) this.#delete(run, before, stamp);
+      else this.#upsert(run, run.ops[row]! === Op.update ? before : -1, after, stamp);
+    }
+    if (this.#piece.bytes + this.#bag.bytes >= this.#services.pieceBytes) await this.#flushMirror();
+  }
+
+  async empty(op: 't' | 's', place: EventPlace): Promise<void> {
+    this.#piece.clear();
+    this.#bag.clear();
+    this.#mirrorSteps = [this.#services.statements.truncate(this.#target.mirror)];
+    this.#history?.mark(op, place);
+  }
+
+  async finish(): Promise<void> {
+    await this.#flushHistory();
+    await this.#flushMirror();
+  }
+
+  statements(): readonly string[] {
+    return [...this.#mirrorSteps, ...this.#historySteps];
+  }
+
+  #delete(run: MaskedRun, at: number, stamp: Stamp): void {
+    const key = this.#key(run, at, stamp);
+    if (key !== null) this.#piece.delete(key, stamp);
+  }
+
+  #upsert(run: MaskedRun, before: number, after: number, stamp: Stamp): void {
+    const key = this.#key(run, after, stamp);
+    const oldKey = before < 0 ? key : this.#key(run, before, null);
+    if (key === null) {
+      // The row cannot be where it belongs; it is not where it was either.
+      if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, stamp);
+      return;
+    }
+    const missing = stamp.op === 'u' ? UNCHANGED : null;
+    const cells = this.#reader.read(run, after, missing, this.#onMisfit(stamp, key));
+    if (!this.#piece.upsert(key, oldKey ?? key, cells, stamp))
+      this.#keep(stamp, key.join(), '', null, 'unchanged value is not known here');
+  }
+
+  #addToBag(run: MaskedRun, before: number, after: number, stamp: Stamp): void {
+    if (before >= 0) this.#bag.take(this.#reader.read(run, before, null, () => {}));
+    if (after >= 0) this.#bag.add(this.#reader.read(run, after, null, this.#onMisfit(stamp, [])), stamp);
+  }
+
+  /**
+   * The row's key, or null when BigQuery cannot hold it. Then the whole row is kept aside, for its cells are nowhere else.
+   *
+   * @param stamp null: nothing is kept aside, for it is another image of a row that is
+   */
+  #key(run: MaskedRun, at: number, stamp: Stamp | null): readonly string[] | null {
+    let fits = true;
+    const key = this.#reader.pick(run, at, this.#keys, () => {
+      fits = false;
+    });
+    if (fits && !key.includes(null)) return key as string[];
+    if (stamp !== null) this.#keepRow(run, at, stamp, fits ? 'a column of the key is null' : 'the key does not fit');
+    return null;
+  }
+
+  #keepRow(run: MaskedRun, at: number, stamp: Stamp, reason: string): void {
+    const cells = this.#target.mirror.columns.map((_, i) => {
+      const index = this.#reader.indexOf(i);
+      return index < 0 ? null : run.cells[at + index]!;
+    });
+    const key = this.#keys.map((i) => (typeof cells[i] === 'string' ? cells[i] : '')).join();
+    cells.forEach((cell, i) => {
+      if (typeof cell === 'string')
+        this.#keep(stamp, key, this.#target.mirror.columns[i]!.shown, cell, `row left out: ${reason}`);
+    });
+  }
+
+  #onMisfit(stamp: Stamp, key: readonly string[]): OnMisfit {
+    return (column: number, value: string, misfit: Misfit) =>
+      this.#keep(stamp, key.join(), this.#target.mirror.columns[column]!.shown, value, misfit.reason);
+  }
+
+  #keep({ group, seq }: Stamp, key: string, column: string, value: string | null, reason: string): void {
+    this.#services.keep({ group, seq, table: this.#name, key, column, value, reason });
+  }
+
+  async #flushMirror(): Promise<void> {
+    if (this.#piece.rows > 0) await this.#flushKeyed();
+    if (!this.#bag.empty) await this.#flushBag();
+  }
+
+  async #flushKeyed(): Promise<void> {
+    const { statements, staging } = this.#services;
+    const lines = new StagedLines();
+    let partial = false;
+    for (const row of this.#piece.values()) {
+      let line = stampMembers(row);
+      if (row.cells === null) this.#keys.forEach((i, k) => (line += member(`c${i}`, row.key[k]!)));
+      else line += cellMembers(row.cells);
+      if (row.base !== null) {
+        partial = true;
+        line += member('u', row.cells!.map((cell) => (cell === UNCHANGED ? '1' : '0')).join(''));
+        row.base.forEach((part, k) => (line += member(`b${k}`, part)));
+      }
+      lines.push(`{${line.slice(1)}}\n`);
+    }
+    this.#piece.clear();
+    const columns = [
+      ...STAMP_COLUMNS,
+      ...textColumns('c', this.#target.mirror.columns.length),
+      ...(partial ? [{ name: 'u', type: 'STRING' } as const, ...textColumns('b', this.#keys.length)] : []),
+    ];
+    const table = await staging.stage(columns, lines, `staging rows of ${this.#name}`);
+    if (partial) {
+      this.#mayMissRows = true;
+      this.#mirrorSteps.push(statements.keepBaseless(this.#target, table, this.#name));
+    }
+    this.#mirrorSteps.push(statements.merge(this.#target, table, partial));
+  }
+
+  async #flushBag(): Promise<void> {
+    const { statements, staging } = this.#services;
+    const { mirror } = this.#target;
+    const texts = textColumns('c', mirror.columns.length);
+    const removed = new StagedLines();
+    for (const { cells, copies } of this.#bag.removed())
+      removed.push(`{"i":${removed.lines},"n":${copies}${cellMembers(cells)}}\n`);
+    const added = new StagedLines();
+    for (const { cells, stamp } of this.#bag.added()) added.push(`{${(stampMembers(stamp) + cellMembers(cells)).slice(1)}}\n`);
+    this.#bag.clear();
+    if (removed.lines > 0) {
+      const columns: StoredColumn[] = [{ name: 'i', type: 'INT64' }, { name: 'n', type: 'INT64' }, ...texts];
+      const table = await staging.stage(columns, removed, `staging deleted rows of ${this.#name}`);
+      this.#mirrorSteps.push(statements.removeCopies(mirror, table));
+    }
+    if (added.lines > 0) {
+      const table = await staging.stage([...STAMP_COLUMNS, ...texts], added, `staging rows of ${this.#name}`);
+      this.#mirrorSteps.push(statements.append(mirror, table, false));
+    }
+  }
+
+  async #flushHistory(): Promise<void> {
+    const { history } = this.#target;
+    if (history === null || this.#history === null || this.#history.lines === 0) return;
+    const lines = this.#history.take();
+    const columns: readonly StoredColumn[] = [
+      ...STAMP_COLUMNS,
+      { name: 'u', type: 'STRING' },
+      ...textColumns('c', history.columns.length),
+    ];
+    const table = await this.#services.staging.stage(columns, lines, `staging history of ${this.#name}`);
+    this.#historySteps.push(this.#services.statements.append(history, table, true));
+  }
+}
+
+function textColumns(prefix: string, count: number): readonly StoredColumn[] {
+  return Array.from({ length: count }, (_, i) => ({ name: `${prefix}${i}`, type: 'STRING' }));
+}

@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import type { GroupIndex } from '../../../src/audit/audit-log.ts';
+import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import type { MaskedTable } from '../../../src/model/masked.ts';
+import { diffTables } from '../../../src/model/schema-diff.ts';
+import { displayName } from '../../../src/model/table.ts';
+import { applyGroup } from './apply-group.ts';
+import { Bookkeeping } from './bookkeeping.ts';
+import { Catalog, checkLocation } from './catalog.ts';
+import { BigqueryClient, requestError } from './client.ts';
+import { type DeadLetter, deadLetterLine } from './dead-letters.ts';
+import { Jobs } from './jobs.ts';
+import { MergeWriter } from './merge-writer.ts';
+import { labelValue, tableName } from './names.ts';
+import type { BigquerySinkOptions } from './options.ts';
+import { preflight } from './preflight.ts';
+import { Relations } from './relations.ts';
+import { StagedLines, Staging } from './staging.ts';
+import { DEAD_LETTER_COLUMNS, Statements } from './statements.ts';
+import { alterTarget, createTarget, keyIdentities, type Target, written } from './target.ts';
+import type { TableWriter } from './table-writer.ts';
+
+/** Mirrors and histories in one BigQuery dataset (docs/bigquery.md). */
+export function createBigquerySink(options: BigquerySinkOptions): Sink {
+  return new BigquerySink(options);
+}
+
+/** What is there while the sink is open. */
+interface OpenDataset {
+  readonly jobs: Jobs;
+  readonly catalog: Catalog;
+  readonly statements: Statements;
+  readonly bookkeeping: Bookkeeping;
+  readonly relations: Relations;
+  readonly pipeline: string;
+  readonly epoch: bigint;
+}
+
+class BigquerySink implements Sink {
+  readonly name: string;
+  readonly kind: Sink['kind'];
+  readonly capabilities: SinkCapabilities;
+  readonly #options: BigquerySinkOptions;
+  readonly #targets = new Map<string, Target>();
+  /** The version object last seen of each table. */
+  readonly #seen = new Map<string, MaskedTable>();
+  /** Targets that `_rowseal_tables` does not know yet. */
+  readonly #dirty = new Map<string, Target>();
+  /** Statements that must come before the next batch's own. */
+  #due: string[] = [];
+  readonly #deadLetters = new Map<string, number>();
+  #open: OpenDataset | null = null;
+  #cursor: GroupIndex | null = null;
+  #rows = 0;
+
+  constructor(options: BigquerySinkOptions) {
+    this.name = options.name;
+    this.#options = options;
+    const cdc = options.mode === 'cdc' || [...options.tables.values()].some(({ mode }) => mode === 'cdc');
+    this.kind = cdc ? 'convergent' : 'atomic';
+    this.capabilities = { partialRows: !cdc, keylessTables: true, ddlInTransaction: false };
+  }
+
+  preflight(): Promise<readonly Finding[]> {
+    return preflight(this.#options);
+  }
+
+  async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
+    await this.close();
+    const { project, dataset, patience, labels, location, stagingExpirationMs } = this.#options;
+    const client = await BigqueryClient.connect(this.#options);
+    const owned = Object.fromEntries(labels);
+    const catalog = new Catalog(client, dataset, labelValue(pipeline), owned, stagingExpirationMs);
+    const resource = await catalog.readDataset();
+    checkLocation(resource, location, `${project}.${dataset}`);
+    const jobs = new Jobs(client, resource.location, owned, patience);
+    const statements = new Statements(project, dataset);
+    const bookkeeping = new Bookkeeping(jobs, catalog, statements, pipeline, epoch);
+    const taken = await bookkeeping.takeOver();
+    for (const [key, target] of taken.targets) this.#targets.set(key, target);
+    const relations = new Relations(catalog, statements, this.#options);
+    this.#open = { jobs, catalog, statements, bookkeeping, relations, pipeline, epoch };
+    this.#cursor = taken.cursor;
+    return this.#cursor;
+  }
+
+  async alter(table: MaskedTable, at: GroupIndex): Promise<void> {
+    const key = targetKey(table);
+    if (this.#seen.get(key) === table) return;
+    await this.#guard(`changing ${displayName(table)}`, async ({ bookkeeping, relations }) => {
+      const known = this.#targets.get(key) ?? null;
+      if (known !== null && sameVersion(known.table, table)) {
+        if (!this.#seen.has(key)) await relations.verify(known);
+      } else {
+        await bookkeeping.assertNewest();
+        const target = known === null ? this.#create(table) : alterTarget(known, table, this.#options.types);
+        await relations.reach(known, target);
+        if (known !== null) this.#due.push(...this.#unconvertible(known, target, at));
+        this.#targets.set(key, target);
+        this.#dirty.set(key, target);
+      }
+      this.#seen.set(key, table);
+    });
+  }
+
+  async write(batch: DeliveryBatch): Promise<GroupIndex> {
+    return this.#guard('writing a batch', async (open) => {
+      if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
+      await this.#write(open, batch);
+      this.#cursor = batch.to;
+      this.#rows += batch.rows;
+      return batch.to;
+    });
+  }
+
+  stats(): SinkStats {
+    return { rows: this.#rows, deadLetters: this.#deadLetters };
+  }
+
+  async close(): Promise<void> {
+    this.#open = null;
+    this.#targets.clear();
+    this.#seen.clear();
+    this.#dirty.clear();
+    this.#due = [];
+  }
+
+  async #write(open: OpenDataset, batch: DeliveryBatch): Promise<void> {
+    const { jobs, catalog, statements, bookkeeping } = open;
+    const id = this.#batchId(open, batch);
+    const staging = new Staging(jobs, catalog, id);
+    const letters: DeadLetter[] = [];
+    const writers = new Map<string, TableWriter>();
+    const writerOf = (table: MaskedTable): TableWriter => {
+      const key = targetKey(table);
+      let writer = writers.get(key);
+      if (writer === undefined) {
+        const target = this.#targets.get(key);
+        if (target === undefined)
+          throw new RowsealError('RS-RUN-000', { detail: `rows of ${displayName(table)} before its version` });
+        writer = new MergeWriter(target, {
+          statements,
+          staging,
+          pieceBytes: this.#options.pieceBytes,
+          keep: (letter) => letters.push(letter),
+        });
+        writers.set(key, writer);
+      }
+      return writer;
+    };
+    for (const group of batch.groups) await applyGroup(group.index, group.chunks(), writerOf);
+    for (const writer of writers.values()) await writer.finish();
+    const own = [...this.#due, ...[...writers.values()].flatMap((writer) => writer.statements())];
+    const kept = letters.length === 0 ? [] : [await this.#stageLetters(staging, statements, letters)];
+    await staging.settled();
+    // Some dead letters come of the statements: values of columns that were retyped, rows that were looked for in vain.
+    const uncounted = this.#due.length > 0 || [...writers.values()].some(({ mayMissRows }) => mayMissRows);
+    const limit = kept.length > 0 || uncounted ? [statements.limitDeadLetters(this.#options.maxDeadLetters)] : [];
+    const move = { after: batch.after, to: batch.to };
+    await bookkeeping.commit(id, move, [...own, ...kept, ...limit], this.#dirty);
+    this.#due = [];
+    this.#dirty.clear();
+    await staging.discard();
+    this.#count(uncounted ? await bookkeeping.countDeadLetters(batch.after, batch.to) : countByTable(letters));
+  }
+
+  async #stageLetters(
+    staging: Staging,
+    statements: Statements,
+    letters: readonly DeadLetter[],
+  ): Promise<string> {
+    const lines = new StagedLines();
+    for (const letter of letters) lines.push(deadLetterLine(letter));
+    return statements.keepDeadLetters(await staging.stage(DEAD_LETTER_COLUMNS, lines, 'staging dead letters'));
+  }
+
+  #create(table: MaskedTable): Target {
+    const { types, mode, tables, history } = this.#options;
+    const taken = new Set(
+      [...this.#targets.values()].flatMap((target) =>
+        [target.mirror.view, target.history?.view ?? ''].map((name) => name.toLowerCase()),
+      ),
+    );
+    return createTarget(table, {
+      types,
+      taken: (name) => taken.has(name),
+      name: tableName(this.#options.tableName, table.namespace, table.name),
+      mode: tables.get(displayName(table))?.mode ?? mode,
+      history: history === 'all' || (history !== 'none' && history.has(displayName(table))),
+    });
+  }
+
+  /** Statements that keep what columns of the mirror held and their new types do not. */
+  #unconvertible(known: Target, target: Target, at: GroupIndex): readonly string[] {
+    if (known.mirror.version !== target.mirror.version) return [];
+    return target.mirror.columns.flatMap((column) => {
+      const before = known.mirror.columns.find(({ identity }) => identity === column.identity);
+      if (before === undefined || before.stored.length === column.stored.length) return [];
+      if (written(column).type === 'STRING') return [];
+      return [this.#open!.statements.keepUnconvertible(target.mirror, column, displayName(target.table), at)];
+    });
+  }
+
+  #count(found: ReadonlyMap<string, number>): void {
+    for (const [table, count] of found)
+      this.#deadLetters.set(table, (this.#deadLetters.get(table) ?? 0) + count);
+  }
+
+  /** Short enough for a job's id and a table's name. */
+  #batchId({ pipeline, epoch }: OpenDataset, { after, to }: DeliveryBatch): string {
+    const { project, dataset } = this.#options;
+    const where = createHash('sha256').update(`${project}.${dataset}.${this.name}`).digest('hex').slice(0, 8);
+    return `${pipeline}_${where}_e${epoch}_${after ?? 'new'}_${to}`;
+  }
+
+  async #guard<T>(doing: string, action: (open: OpenDataset) => Promise<T>): Promise<T> {
+    if (this.#open === null) throw new RowsealError('RS-RUN-000', { detail: `sink ${this.name} is not open` });
+    try {
+      return await action(this.#open);
+    } catch (thrown) {
+      throw thrown instanceof RowsealError ? thrown : requestError(thrown, `${doing} in sink ${this.name}`);
+    }
+  }
+}
+
+/** As `tableKey`, without the NUL: it is stored in BigQuery. */
+function targetKey({ namespace, name }: MaskedTable): string {
+  return JSON.stringify([namespace, name]);
+}
+
+function sameVersion(before: MaskedTable, after: MaskedTable): boolean {
+  return (
+    diffTables(before, after).length === 0 &&
+    keyIdentities(before).join('\0') === keyIdentities(after).join('\0')
+  );
+}
+
+function countByTable(letters: readonly DeadLetter[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { table } of letters) counts.set(table, (counts.get(table) ?? 0) + 1);
+  return counts;
+}
