@@ -83,9 +83,9 @@ const PATTERNS: Readonly<Record<string, string>> = {
 
 /** Run once on a new database. */
 export const DUCKDB_MACROS = [
-  `CREATE MACRO bq_text(x) AS CASE WHEN typeof(x) = 'DOUBLE' AND isnan(CAST(x AS DOUBLE)) THEN 'NaN' ELSE CAST(x AS VARCHAR) END`,
   // As BigQuery prints a NUMERIC: without zeros at the end.
   `CREATE MACRO bq_plain(x) AS CASE WHEN contains(x, '.') THEN regexp_replace(x, '\\.?0+$', '') ELSE x END`,
+  `CREATE MACRO bq_text(x) AS CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN bq_plain(CAST(x AS VARCHAR)) ELSE CAST(x AS VARCHAR) END`,
   ...Object.entries(PATTERNS).flatMap(([type, pattern]) => {
     const name = type.toLowerCase();
     const value =
@@ -286,11 +286,21 @@ export class SqlReader {
 
   #source(): string {
     let sql: string;
+    if (this.#accept('UNNEST')) return this.#unnest();
     if (this.#accept('(')) {
       sql = `(${this.#select()})`;
       this.#expect(')');
     } else sql = quoteDuckdb(this.#tableName());
     return this.#accept('AS') ? `${sql} AS ${quoteDuckdb(this.#word())}` : sql;
+  }
+
+  /** `UNNEST(JSON_QUERY_ARRAY(x)) AS j WITH OFFSET AS n` */
+  #unnest(): string {
+    for (const word of ['(', 'JSON_QUERY_ARRAY', '(']) this.#expect(word);
+    const json = this.#expression();
+    for (const word of [')', ')', 'AS', 'j', 'WITH', 'OFFSET', 'AS', 'n']) this.#expect(word);
+    const list = `SELECT from_json(${json}, '["JSON"]') AS l`;
+    return `(SELECT unnest(l) AS j, generate_subscripts(l, 1) - 1 AS n FROM (${list})) AS u`;
   }
 
   #expression(): string {
@@ -421,6 +431,10 @@ export class SqlReader {
         return `error(${args[0]})`;
       case 'FROM_BASE64':
         return `from_base64(${args[0]})`;
+      case 'TO_BASE64':
+        return `to_base64(${args[0]})`;
+      case 'JSON_VALUE':
+        return `json_extract_string(${args[0]}, ${args[1]})`;
       case 'TO_HEX':
         return `lower(hex(${args[0]}))`;
       case 'TO_JSON_STRING':

@@ -121,7 +121,8 @@ export class Catalog {
     });
   }
 
-  async dropStaging(name: string): Promise<void> {
+  /** A table that nobody reads any more. */
+  async drop(name: string): Promise<void> {
     await this.#client.send({ method: 'DELETE', path: this.#path(name) });
   }
 

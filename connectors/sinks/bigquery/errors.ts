@@ -80,7 +80,7 @@ export function bigqueryError(failure: Failure, doing: string, state?: string): 
 
 function codeOf({ status, reason }: Failure): ErrorCode {
   if (reason === 'fenced') return 'RS-BQ-006';
-  if (reason === 'deadLetters') return 'RS-BQ-019';
+  if (reason === 'deadLetters') return 'RS-SINK-001';
   if (reason === 'concurrentUpdate') return 'RS-BQ-013';
   if (QUOTA.has(reason) || status === 429) return 'RS-BQ-009';
   if (reason === 'billingNotEnabled' || reason === 'blocked' || reason === 'accessNotConfigured') return 'RS-BQ-014';

@@ -1,6 +1,6 @@
 import { UNCHANGED } from '../../../src/model/cell.ts';
 import { Image, Op, opLetter } from '../../../src/model/change.ts';
-import type { MaskedRun } from '../../../src/model/masked.ts';
+import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { HistoryLines } from './history-lines.ts';
 import { KeyedPiece, type Stamp } from './keyed-piece.ts';
@@ -26,7 +26,9 @@ export class MergeWriter implements TableWriter {
   readonly #services: WriterServices;
   readonly #name: string;
   readonly #reader: RowReader;
-  readonly #keys: readonly number[];
+  /** Positions of the key among the mirror's columns, of the version whose rows are pending. */
+  #keys: readonly number[];
+  #table: MaskedTable | null = null;
   readonly #piece = new KeyedPiece();
   readonly #bag = new KeylessPiece();
   readonly #history: HistoryLines | null;
@@ -39,7 +41,7 @@ export class MergeWriter implements TableWriter {
     this.#services = services;
     this.#name = displayName(target.table);
     this.#reader = new RowReader(target.mirror.columns);
-    this.#keys = keyColumns(target).map((column) => target.mirror.columns.indexOf(column));
+    this.#keys = keyPositions(target, target.table);
     this.#history = target.history === null ? null : new HistoryLines(target.history);
   }
 
@@ -52,7 +54,7 @@ export class MergeWriter implements TableWriter {
       this.#history.add(run, place);
       if (this.#history.bytes >= this.#services.pieceBytes) await this.#flushHistory();
     }
-    this.#reader.use(run.table);
+    await this.#use(run.table);
     const width = run.table.columns.length;
     let at = 0;
     for (let row = 0; row < run.count; row++) {
@@ -83,6 +85,16 @@ export class MergeWriter implements TableWriter {
 
   statements(): readonly string[] {
     return [...this.#mirrorSteps, ...this.#historySteps];
+  }
+
+  /** Rows of every version are found by the key that it had: those of another key go first. */
+  async #use(table: MaskedTable): Promise<void> {
+    if (this.#table === table) return;
+    const keys = keyPositions(this.#target, table);
+    if (keys.join() !== this.#keys.join()) await this.#flushMirror();
+    this.#keys = keys;
+    this.#table = table;
+    this.#reader.use(table);
   }
 
   #delete(run: MaskedRun, at: number, stamp: Stamp): void {
@@ -166,6 +178,8 @@ export class MergeWriter implements TableWriter {
       lines.push(`{${line.slice(1)}}\n`);
     }
     this.#piece.clear();
+    const { mirror } = this.#target;
+    const keys = this.#keys.map((i) => mirror.columns[i]!);
     const columns = [
       ...STAMP_COLUMNS,
       ...textColumns('c', this.#target.mirror.columns.length),
@@ -174,9 +188,9 @@ export class MergeWriter implements TableWriter {
     const table = await staging.stage(columns, lines, `staging rows of ${this.#name}`);
     if (partial) {
       this.#mayMissRows = true;
-      this.#mirrorSteps.push(statements.keepBaseless(this.#target, table, this.#name));
+      this.#mirrorSteps.push(statements.keepBaseless(mirror, keys, table, this.#name));
     }
-    this.#mirrorSteps.push(statements.merge(this.#target, table, partial));
+    this.#mirrorSteps.push(statements.merge(mirror, keys, table, partial));
   }
 
   async #flushBag(): Promise<void> {
@@ -212,6 +226,10 @@ export class MergeWriter implements TableWriter {
     const table = await this.#services.staging.stage(columns, lines, `staging history of ${this.#name}`);
     this.#historySteps.push(this.#services.statements.append(history, table, true));
   }
+}
+
+function keyPositions({ mirror }: Target, table: MaskedTable): readonly number[] {
+  return keyColumns(mirror, table).map((column) => mirror.columns.indexOf(column));
 }
 
 function textColumns(prefix: string, count: number): readonly StoredColumn[] {

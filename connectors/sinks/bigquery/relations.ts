@@ -19,6 +19,7 @@ import {
 const MAX_COLUMNS = { merge: 10_000, cdc: 2_000 } as const;
 const MAX_CDC_KEY = 16;
 const MAX_CLUSTER = 4;
+const PARALLEL_REQUESTS = 8;
 
 /** Types that tables can be clustered by (https://cloud.google.com/bigquery/docs/clustered-tables). */
 const CLUSTERABLE = new Set(['BIGNUMERIC', 'BOOL', 'DATE', 'DATETIME', 'INT64', 'NUMERIC', 'STRING', 'TIMESTAMP']);
@@ -36,16 +37,34 @@ export class Relations {
     this.#options = options;
   }
 
-  /** Brings the warehouse from what is known (null: nothing) to a target; views come last, when all below them is there. */
+  /**
+   * Brings the tables from what is known (null: nothing) to a target. A view that is new comes at once, so that its name
+   * is ours; one that is there is changed by `show`, when the first rows of the new version are committed.
+   */
   async reach(known: Target | null, target: Target): Promise<void> {
     this.#checkWidth(target);
     const { mirror, history } = target;
     const same = known?.mirror.version === mirror.version;
     await this.#reach(mirror, same ? known.mirror : null, () => this.#createMirror(target));
-    await this.#show(mirror, target, false);
+    if (known === null) await this.#show(mirror, target, false);
     if (history === null) return;
     await this.#reach(history, known?.history ?? null, () => this.#createHistory(history, target));
-    await this.#show(history, target, true);
+    if (known === null) await this.#show(history, target, true);
+  }
+
+  /** Readers see the target as it is. */
+  async show(target: Target): Promise<void> {
+    await this.#show(target.mirror, target, false);
+    if (target.history !== null) await this.#show(target.history, target, true);
+  }
+
+  /** As `show`, for all that were known when the sink was opened: a crash may have come before. */
+  async showAll(targets: Iterable<Target>): Promise<void> {
+    const waiting = [...targets];
+    const worker = async (): Promise<void> => {
+      for (let target = waiting.pop(); target !== undefined; target = waiting.pop()) await this.show(target);
+    };
+    await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, worker));
   }
 
   /** What was made is still as it was made. @throws RowsealError RS-BQ-010 */
@@ -54,7 +73,6 @@ export class Relations {
       const there = await this.#existing(relation);
       const missing = absent(relation, relation, there, this.#catalog.dataset);
       if (missing.length > 0) throw this.#gone(relation, missing[0]!);
-      await this.#show(relation, target, relation === target.history);
     }
   }
 
@@ -85,7 +103,7 @@ export class Relations {
   #createMirror(target: Target): Promise<TableResource> {
     const { table, mirror, mode } = target;
     const options = this.#options.tables.get(displayName(table));
-    const keys = keyColumns(target).map(written);
+    const keys = keyColumns(mirror, table).map(written);
     if (mode === 'cdc' && keys.length > MAX_CDC_KEY)
       throw new RowsealError('RS-BQ-015', { detail: `the key of ${displayName(table)} has ${keys.length} columns` });
     const clusterBy =

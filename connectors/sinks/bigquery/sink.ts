@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
@@ -12,14 +12,28 @@ import { Catalog, checkLocation } from './catalog.ts';
 import { BigqueryClient, requestError } from './client.ts';
 import { type DeadLetter, deadLetterLine } from './dead-letters.ts';
 import { Jobs } from './jobs.ts';
+import { BaseRows } from './base-rows.ts';
+import { CdcStream } from './cdc-stream.ts';
+import { CdcWriter } from './cdc-writer.ts';
 import { MergeWriter } from './merge-writer.ts';
+import { WriteChannel } from './append-stream.ts';
 import { labelValue, tableName } from './names.ts';
 import type { BigquerySinkOptions } from './options.ts';
 import { preflight } from './preflight.ts';
 import { Relations } from './relations.ts';
 import { StagedLines, Staging } from './staging.ts';
 import { DEAD_LETTER_COLUMNS, Statements } from './statements.ts';
-import { alterTarget, createTarget, keyIdentities, type Target, written } from './target.ts';
+import {
+  alterTarget,
+  createTarget,
+  isRekeyed,
+  keyIdentities,
+  nextVersion,
+  type Relation,
+  storedTable,
+  type Target,
+  written,
+} from './target.ts';
 import type { TableWriter } from './table-writer.ts';
 
 /** Mirrors and histories in one BigQuery dataset (docs/bigquery.md). */
@@ -34,6 +48,8 @@ interface OpenDataset {
   readonly statements: Statements;
   readonly bookkeeping: Bookkeeping;
   readonly relations: Relations;
+  readonly channel: WriteChannel;
+  readonly baseRows: BaseRows;
   readonly pipeline: string;
   readonly epoch: bigint;
 }
@@ -51,6 +67,11 @@ class BigquerySink implements Sink {
   /** Statements that must come before the next batch's own. */
   #due: string[] = [];
   readonly #deadLetters = new Map<string, number>();
+  /** By the base name of their tables. */
+  readonly #streams = new Map<
+    string,
+    { readonly relation: Relation; readonly stream: CdcStream; readonly table: string }
+  >();
   #open: OpenDataset | null = null;
   #cursor: GroupIndex | null = null;
   #rows = 0;
@@ -81,7 +102,19 @@ class BigquerySink implements Sink {
     const taken = await bookkeeping.takeOver();
     for (const [key, target] of taken.targets) this.#targets.set(key, target);
     const relations = new Relations(catalog, statements, this.#options);
-    this.#open = { jobs, catalog, statements, bookkeeping, relations, pipeline, epoch };
+    await relations.showAll(taken.targets.values());
+    this.#deadLetters.clear();
+    this.#open = {
+      jobs,
+      catalog,
+      statements,
+      bookkeeping,
+      relations,
+      channel: new WriteChannel(client.auth, this.#options.endpoints),
+      baseRows: new BaseRows(jobs, statements),
+      pipeline,
+      epoch,
+    };
     this.#cursor = taken.cursor;
     return this.#cursor;
   }
@@ -89,17 +122,20 @@ class BigquerySink implements Sink {
   async alter(table: MaskedTable, at: GroupIndex): Promise<void> {
     const key = targetKey(table);
     if (this.#seen.get(key) === table) return;
-    await this.#guard(`changing ${displayName(table)}`, async ({ bookkeeping, relations }) => {
+    await this.#guard(`changing ${displayName(table)}`, async (open) => {
+      const { bookkeeping, relations } = open;
       const known = this.#targets.get(key) ?? null;
       if (known !== null && sameVersion(known.table, table)) {
         if (!this.#seen.has(key)) await relations.verify(known);
       } else {
         await bookkeeping.assertNewest();
         const target = known === null ? this.#create(table) : alterTarget(known, table, this.#options.types);
-        await relations.reach(known, target);
-        if (known !== null) this.#due.push(...this.#unconvertible(known, target, at));
-        this.#targets.set(key, target);
-        this.#dirty.set(key, target);
+        if (known !== null && target.mode === 'cdc' && isRekeyed(known, target)) await this.#rekey(open, known, target);
+        else {
+          await relations.reach(known, target);
+          if (known !== null) this.#due.push(...this.#unconvertible(known, target, at));
+          await this.#know(open, target);
+        }
       }
       this.#seen.set(key, table);
     });
@@ -120,6 +156,9 @@ class BigquerySink implements Sink {
   }
 
   async close(): Promise<void> {
+    for (const { stream } of this.#streams.values()) stream.close();
+    this.#streams.clear();
+    this.#open?.channel.close();
     this.#open = null;
     this.#targets.clear();
     this.#seen.clear();
@@ -140,18 +179,15 @@ class BigquerySink implements Sink {
         const target = this.#targets.get(key);
         if (target === undefined)
           throw new RowsealError('RS-RUN-000', { detail: `rows of ${displayName(table)} before its version` });
-        writer = new MergeWriter(target, {
-          statements,
-          staging,
-          pieceBytes: this.#options.pieceBytes,
-          keep: (letter) => letters.push(letter),
-        });
+        const keep = (letter: DeadLetter): void => void letters.push(letter);
+        writer = this.#writer(open, target, staging, keep);
         writers.set(key, writer);
       }
       return writer;
     };
     for (const group of batch.groups) await applyGroup(group.index, group.chunks(), writerOf);
     for (const writer of writers.values()) await writer.finish();
+    letters.push(...this.#refused(batch.to));
     const own = [...this.#due, ...[...writers.values()].flatMap((writer) => writer.statements())];
     const kept = letters.length === 0 ? [] : [await this.#stageLetters(staging, statements, letters)];
     await staging.settled();
@@ -160,10 +196,90 @@ class BigquerySink implements Sink {
     const limit = kept.length > 0 || uncounted ? [statements.limitDeadLetters(this.#options.maxDeadLetters)] : [];
     const move = { after: batch.after, to: batch.to };
     await bookkeeping.commit(id, move, [...own, ...kept, ...limit], this.#dirty);
-    this.#due = [];
-    this.#dirty.clear();
+    await this.#committed(open);
     await staging.discard();
     this.#count(uncounted ? await bookkeeping.countDeadLetters(batch.after, batch.to) : countByTable(letters));
+  }
+
+  #writer(
+    open: OpenDataset,
+    target: Target,
+    staging: Staging,
+    keep: (letter: DeadLetter) => void,
+  ): TableWriter {
+    const { statements, baseRows } = open;
+    const { pieceBytes } = this.#options;
+    if (target.mode === 'merge') return new MergeWriter(target, { statements, staging, pieceBytes, keep });
+    return new CdcWriter(target, {
+      streamOf: (relation, history) => this.#streamOf(open, target.table, relation, history),
+      baseRows,
+      pieceBytes,
+      keep,
+      nextVersion: (seq) => this.#nextVersion(open, this.#targets.get(targetKey(target.table))!, seq),
+    });
+  }
+
+  /** Kept over batches; one for a table that was changed since learns the new columns. */
+  #streamOf({ channel }: OpenDataset, table: MaskedTable, relation: Relation, history: boolean): CdcStream {
+    const known = this.#streams.get(relation.base);
+    if (known?.relation === relation) return known.stream;
+    known?.stream.close();
+    const stream = new CdcStream(channel, this.#options, relation, history, this.#options.patience);
+    this.#streams.set(relation.base, { relation, stream, table: displayName(table) });
+    return stream;
+  }
+
+  /** Rows that BigQuery itself did not take; what they held is in the audit log under their `seq`. */
+  #refused(group: GroupIndex): readonly DeadLetter[] {
+    return [...this.#streams.values()].flatMap(({ stream, table }) =>
+      stream.takeRefused().map(({ seq, key }) => ({
+        group,
+        seq,
+        table,
+        key,
+        column: '',
+        value: null,
+        reason: 'BigQuery refused the row',
+      })),
+    );
+  }
+
+  /** A target is known from the next commit on; one that is streamed into must be known before. */
+  async #know(open: OpenDataset, target: Target, ...statements: readonly string[]): Promise<void> {
+    const key = targetKey(target.table);
+    this.#targets.set(key, target);
+    this.#dirty.set(key, target);
+    if (target.mode === 'merge') return;
+    const stay = { after: this.#cursor, to: this.#cursor };
+    await open.bookkeeping.commit(randomUUID(), stay, [...statements, ...this.#due], this.#dirty);
+    await this.#committed(open);
+  }
+
+  /** TRUNCATE is DML, which a table with streamed changes does not take: an empty table takes its place. */
+  async #nextVersion(open: OpenDataset, known: Target, since: number): Promise<Target> {
+    await open.bookkeeping.assertNewest();
+    const target = nextVersion(known, since, this.#options.types);
+    await open.relations.reach(known, target);
+    await this.#know(open, target);
+    await open.catalog.drop(storedTable(known.mirror)).catch(() => {});
+    return target;
+  }
+
+  /** A primary key cannot be exchanged under streamed changes: the rows go into a table with the new one. */
+  async #rekey(open: OpenDataset, known: Target, altered: Target): Promise<void> {
+    const target = nextVersion(altered, known.since, this.#options.types);
+    if (this.#options.maxStalenessMs !== null) await open.catalog.unsetStaleness(storedTable(known.mirror));
+    await open.relations.reach(known, target);
+    await this.#know(open, target, open.statements.copyVersion(known.mirror, target.mirror));
+    await open.catalog.drop(storedTable(known.mirror)).catch(() => {});
+  }
+
+  /** What the transaction made known is shown. */
+  async #committed({ relations }: OpenDataset): Promise<void> {
+    const changed = [...this.#dirty.values()];
+    this.#due = [];
+    this.#dirty.clear();
+    for (const target of changed) await relations.show(target);
   }
 
   async #stageLetters(

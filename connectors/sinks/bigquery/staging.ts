@@ -100,7 +100,7 @@ export class Staging {
 
   /** After the commit. What stays behind expires by itself. */
   async discard(): Promise<void> {
-    await Promise.all(this.#tables.map((table) => this.#catalog.dropStaging(table).catch(() => {})));
+    await Promise.all(this.#tables.map((table) => this.#catalog.drop(table).catch(() => {})));
   }
 
   async #load(

@@ -2,16 +2,14 @@ import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import { FENCED, TOO_MANY } from './errors.ts';
 import { quoteIdentifier, quoteLiteral } from './names.ts';
 import {
-  keyColumns,
   OWN_COLUMNS,
   type Relation,
   storedTable,
-  type Target,
   type TargetColumn,
   UNCHANGED_COLUMN,
   written,
 } from './target.ts';
-import { castExpression, convertExpression } from './types.ts';
+import { castExpression, convertExpression, textExpression } from './types.ts';
 
 /** GoogleSQL that the sink sends; the fake of the tests knows these shapes and no others. */
 export class Statements {
@@ -71,7 +69,7 @@ WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index) VALUES (s.pipeline, 
 
   /** @param to null: all there are */
   countDeadLetters(after: GroupIndex | null, to: GroupIndex | null): string {
-    const some = to === null ? '' : ` WHERE group_index > ${after ?? -1} AND group_index <= ${to}`;
+    const some = to === null ? '' : ` WHERE group_index >= ${after === null ? 0 : after + 1} AND group_index <= ${to}`;
     return `SELECT table_name, COUNT(*) FROM ${this.table(DEAD_LETTERS)}${some} GROUP BY table_name`;
   }
 
@@ -99,10 +97,8 @@ WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index) VALUES (s.pipeline, 
    * Staged final states of keys into the mirror. Where cells are unchanged their row is looked up first, under the key it
    * had before: it may be about to get another.
    */
-  merge(target: Target, staging: string, partial: boolean): string {
-    const { mirror } = target;
+  merge(mirror: Relation, keys: readonly TargetColumn[], staging: string, partial: boolean): string {
     const table = this.table(storedTable(mirror));
-    const keys = keyColumns(target);
     const inner = [...STAGED_OWN.map(({ staged }) => `s.${staged} AS ${staged}`)];
     const assigned: { readonly name: string; readonly value: string }[] = [];
     mirror.columns.forEach((column, i) => {
@@ -131,14 +127,13 @@ WHEN NOT MATCHED AND s.o != 'd' THEN INSERT (${names.join(', ')}) VALUES (${assi
   }
 
   /** Rows whose unchanged cells are nowhere: a pipeline that began without a copy. Comes before the merge. */
-  keepBaseless(target: Target, staging: string, table: string): string {
-    const keys = keyColumns(target);
+  keepBaseless(mirror: Relation, keys: readonly TargetColumn[], staging: string, table: string): string {
     const columns = DEAD_LETTER_COLUMNS.map(({ name }) => name).join(', ');
     const key = keys.map((_, k) => `IFNULL(s.b${k}, '')`).join(", ',', ");
     const match = keys.map(
       (column, k) => `${shownValue('b', column)} = ${castExpression(`s.b${k}`, written(column).type)}`,
     );
-    return `INSERT INTO ${this.table(DEAD_LETTERS)} (${columns}) SELECT s.g, s.q, ${quoteLiteral(table)}, CONCAT(${key}), '', NULL, 'unchanged value is not known here' FROM ${this.table(staging)} AS s LEFT JOIN ${this.table(storedTable(target.mirror))} AS b ON ${match.join(' AND ')} WHERE s.u IS NOT NULL AND b._rowseal_seq IS NULL`;
+    return `INSERT INTO ${this.table(DEAD_LETTERS)} (${columns}) SELECT s.g, s.q, ${quoteLiteral(table)}, CONCAT(${key}), '', NULL, 'unchanged value is not known here' FROM ${this.table(staging)} AS s LEFT JOIN ${this.table(storedTable(mirror))} AS b ON ${match.join(' AND ')} WHERE s.u IS NOT NULL AND b._rowseal_seq IS NULL`;
   }
 
   /** Staged rows as they are: histories, and tables without a key. */
@@ -165,6 +160,24 @@ WHEN NOT MATCHED AND s.o != 'd' THEN INSERT (${names.join(', ')}) VALUES (${assi
     const shown = relation.columns.map((column, i) => `${shownValue('b', column)} AS f${i}`);
     const staged = relation.columns.map((column, i) => `${castExpression(`s.c${i}`, written(column).type)} AS f${i}`);
     return `DELETE FROM ${table} AS t WHERE t._rowseal_seq IN (SELECT q FROM (SELECT b._rowseal_seq AS q, d.n AS n, ROW_NUMBER() OVER (PARTITION BY d.i ORDER BY b._rowseal_seq) AS r FROM ${table} AS b JOIN (SELECT s.i AS i, s.n AS n, TO_JSON_STRING(STRUCT(${staged.join(', ')})) AS j FROM ${this.table(staging)} AS s) AS d ON TO_JSON_STRING(STRUCT(${shown.join(', ')})) = d.j) WHERE r <= n)`;
+  }
+
+  /** Rows under the keys of the parameter, a JSON array of arrays: place among the keys, then every column as staged text. */
+  lookUp(relation: Relation, keyPositions: readonly number[]): string {
+    const cells = relation.columns.map((column) => textExpression(shownValue('b', column), written(column).type));
+    const match = keyPositions.map((i, k) => {
+      const column = relation.columns[i]!;
+      return `${shownValue('b', column)} = ${castExpression(`JSON_VALUE(j, '$[${k}]')`, written(column).type)}`;
+    });
+    return `SELECT n, ${cells.join(', ')} FROM UNNEST(JSON_QUERY_ARRAY(@keys)) AS j WITH OFFSET AS n JOIN ${this.table(storedTable(relation))} AS b ON ${match.join(' AND ')}`;
+  }
+
+  /** The rows of a version into the next, which has another primary key. */
+  copyVersion(from: Relation, to: Relation): string {
+    const own = OWN_COLUMNS.map(({ name }) => name);
+    const names = [...to.columns.map((column) => quoteIdentifier(written(column).name)), ...own];
+    const values = [...to.columns.map((column) => sharedValue(from, column)), ...own.map((name) => `t.${name}`)];
+    return `INSERT INTO ${this.table(storedTable(to))} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${this.table(storedTable(from))} AS t`;
   }
 
   /** What readers see: present columns under their present names, in their present types. */
@@ -214,4 +227,12 @@ function shownValue(alias: string, { stored }: TargetColumn): string {
     value = `COALESCE(${alias}.${quoteIdentifier(name)}, ${convertExpression(value, stored[i - 1]!.type, type)})`;
   }
   return value;
+}
+
+/** A column's value in an earlier version of its table, where it may have had another type, or not have been. */
+function sharedValue(from: Relation, column: TargetColumn): string {
+  const { type } = written(column);
+  const old = from.columns.find(({ identity }) => identity === column.identity);
+  if (old === undefined) return `CAST(NULL AS ${type})`;
+  return convertExpression(shownValue('t', old), written(old).type, type);
 }

@@ -67,9 +67,11 @@ export function keyIdentities(table: MaskedTable): readonly string[] {
   return table.key.map((index) => columnIdentity(table.columns[index]!));
 }
 
-/** The target's columns of the row key, in key order. */
-export function keyColumns({ table, mirror }: Target): readonly TargetColumn[] {
-  return keyIdentities(table).map((identity) => mirror.columns.find((column) => column.identity === identity)!);
+/** The mirror's columns of the row key that a table version has, in key order; one that is gone by now is left out. */
+export function keyColumns(mirror: Relation, table: MaskedTable): readonly TargetColumn[] {
+  return keyIdentities(table).flatMap(
+    (identity) => mirror.columns.find((column) => column.identity === identity) ?? [],
+  );
 }
 
 /** The stored column that is written. */
@@ -134,6 +136,13 @@ export function nextVersion(known: Target, since: number, types: TypeChoices): T
     mirror: evolve(fresh, null, known.table, mirrorType(known.table, types), 'drop'),
     since,
   };
+}
+
+/** Another key than before: a table that was made for the other one cannot take it. */
+export function isRekeyed(before: Target, after: Target): boolean {
+  const key = ({ mirror, table }: Target): string =>
+    JSON.stringify(keyColumns(mirror, table).map((column) => written(column).name));
+  return key(before) !== key(after);
 }
 
 function mirrorType(table: MaskedTable, types: TypeChoices): (type: ColumnType, identity: string) => BigqueryType {

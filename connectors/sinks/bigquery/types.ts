@@ -110,6 +110,21 @@ export function castExpression(text: string, type: BigqueryType): string {
   }
 }
 
+/** The inverse of `castExpression`: GoogleSQL that gives a value's staged text. */
+export function textExpression(value: string, type: BigqueryType): string {
+  const element = elementOf(type);
+  if (element !== null)
+    return `TO_JSON_STRING(ARRAY(SELECT ${textExpression('x', element)} FROM UNNEST(${value}) AS x WITH OFFSET AS o ORDER BY o))`;
+  switch (type) {
+    case 'STRING':
+      return value;
+    case 'BYTES':
+      return `TO_BASE64(${value})`;
+    default:
+      return convertExpression(value, type, 'STRING');
+  }
+}
+
 /** GoogleSQL that shows values of a column's earlier type in its present one; null where one does not convert. */
 export function convertExpression(value: string, from: BigqueryType, to: BigqueryType): string {
   if (from === to) return value;

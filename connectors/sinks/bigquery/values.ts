@@ -40,6 +40,7 @@ export function converterTo(type: BigqueryType, source: ColumnType): Converter {
   const element = elementOf(type);
   if (element !== null) return repeatedConverter(element, source);
   if (source.kind === 'array') return type === 'JSON' ? arrayToJson(source.element) : toText;
+  if (type === 'INT64' && source.kind === 'int') return intConverter(source);
   return scalarConverters[type as Scalar];
 }
 
@@ -65,6 +66,19 @@ const scalarConverters: Readonly<Record<Scalar, Converter>> = {
   TIME: (text) => (Number.isNaN(microsecondsAt(text, 0, text.length)) ? NOT_TIME : text),
   JSON: toJson,
 };
+
+/** Integers of the width that the source declares: what is beyond is a mistake, wherever it was made. */
+function intConverter({ bits, unsigned }: Extract<ColumnType, { kind: 'int' }>): Converter {
+  if (bits === 64) return scalarConverters.INT64;
+  const min = unsigned ? 0 : -(2 ** (bits - 1));
+  const max = unsigned ? 2 ** bits - 1 : 2 ** (bits - 1) - 1;
+  const beyond = misfit('INT64', `not an ${unsigned ? 'unsigned ' : ''}integer of ${bits} bits`);
+  return (text) => {
+    if (!isInt64(text)) return NOT_INT64;
+    const value = Number(text);
+    return value >= min && value <= max ? text : beyond;
+  };
+}
 
 export function isInt64(text: string): boolean {
   const negative = text.charCodeAt(0) === 45;

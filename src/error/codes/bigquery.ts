@@ -122,10 +122,4 @@ export const bigqueryCodes = defineCodes({
       'partition_by needs a DATE, DATETIME or TIMESTAMP column, cluster_by at most four columns that can be compared, and both need columns that the policy keeps in the table.',
     fix: 'correct partition_by or cluster_by of that table in the sink',
   },
-  'RS-BQ-019': {
-    kind: 'data',
-    title: 'a table has more dead letters in BigQuery than allowed',
-    explain: 'More values than max_dead_letters did not fit their columns. The batch was rolled back; the audit log keeps it.',
-    fix: 'look at _rowseal_dead_letters, then change the type at the source, the policy, or max_dead_letters of the sink',
-  },
 });

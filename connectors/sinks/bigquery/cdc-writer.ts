@@ -1,0 +1,271 @@
+import { UNCHANGED } from '../../../src/model/cell.ts';
+import { Image, Op, opLetter } from '../../../src/model/change.ts';
+import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
+import { displayName } from '../../../src/model/table.ts';
+import { CdcStream } from './cdc-stream.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import { historyRows, unchangedNames } from './history-lines.ts';
+import { KeyedPiece, keyText, type PendingRow, type Stamp } from './keyed-piece.ts';
+import type { BaseRows } from './base-rows.ts';
+import { type OnMisfit, RowReader, type WrittenCell } from './row-reader.ts';
+import { keyColumns, type Relation, type Target } from './target.ts';
+import type { EventPlace, TableWriter } from './table-writer.ts';
+import type { Misfit } from './values.ts';
+
+export interface CdcServices {
+  /** The open stream of a relation's table, kept over batches. */
+  readonly streamOf: (relation: Relation, history: boolean) => CdcStream;
+  /** Looks rows up that are in the warehouse already. */
+  readonly baseRows: BaseRows;
+  readonly pieceBytes: number;
+  readonly keep: (letter: DeadLetter) => void;
+  /** Makes an empty table the mirror's, for rows from `seq` on. */
+  readonly nextVersion: (seq: number) => Promise<Target>;
+}
+
+/**
+ * Streams a table's changes as upserts and deletes with sequence numbers, so that a replay changes nothing. Rows that come
+ * whole go straight from canonical text to protobuf. From the first one that does not (unchanged cells, an older key),
+ * changes are gathered by key, and what they lack is read from the warehouse.
+ */
+export class CdcWriter implements TableWriter {
+  readonly mayMissRows = false;
+  readonly #services: CdcServices;
+  readonly #name: string;
+  #target: Target;
+  #stream: CdcStream;
+  readonly #history: CdcStream | null;
+  readonly #historyReader: RowReader | null;
+  readonly #piece = new KeyedPiece();
+  #reader: RowReader;
+  /** Positions among the mirror's columns of the table's primary key, and of the key of the version in use. */
+  #primary: readonly number[];
+  #keys: readonly number[];
+  #table: MaskedTable | null = null;
+  /** Rows are gathered, not streamed. */
+  #gathering = false;
+
+  constructor(target: Target, services: CdcServices) {
+    this.#target = target;
+    this.#services = services;
+    this.#name = displayName(target.table);
+    this.#stream = services.streamOf(target.mirror, false);
+    this.#history = target.history === null ? null : services.streamOf(target.history, true);
+    this.#historyReader = target.history === null ? null : new RowReader(target.history.columns);
+    this.#reader = new RowReader(target.mirror.columns);
+    this.#primary = positions(target.mirror, target.table);
+    this.#keys = this.#primary;
+  }
+
+  async add(run: MaskedRun, place: EventPlace): Promise<void> {
+    if (this.#history !== null) await this.#addHistory(run, place);
+    // A replay of what a truncate voided.
+    if (place.seq + run.count <= this.#target.since) return;
+    await this.#use(run.table);
+    this.#stream.encoder.use(run.table);
+    const width = run.table.columns.length;
+    let at = 0;
+    for (let row = 0; row < run.count; row++) {
+      const bits = run.images[row]!;
+      const before = (bits & Image.before) !== 0 ? at : -1;
+      if (before >= 0) at += width;
+      const after = (bits & Image.after) !== 0 ? at : -1;
+      if (after >= 0) at += width;
+      const op = run.ops[row]! as Op;
+      const stamp = { ...place, seq: place.seq + row, op: opLetter[op] };
+      if (stamp.seq < this.#target.since) continue;
+      const old = op === Op.update || after < 0 ? before : -1;
+      if (!this.#gathering && !this.#direct(run, old, after, stamp)) this.#gathering = true;
+      if (this.#gathering) this.#gather(run, old, after, stamp);
+      if (this.#stream.full) await this.#stream.flush();
+    }
+    if (this.#piece.bytes >= this.#services.pieceBytes) await this.#flushPiece();
+  }
+
+  async empty(op: 't' | 's', place: EventPlace): Promise<void> {
+    if (this.#history !== null) {
+      const { encoder } = this.#history;
+      encoder.begin();
+      encoder.end('UPSERT', place, place.seq, op, 0);
+      this.#history.rowDone(place.seq, '');
+    }
+    if (place.seq < this.#target.since) return;
+    this.#piece.clear();
+    this.#gathering = false;
+    await this.#stream.settled();
+    this.#target = await this.#services.nextVersion(place.seq + 1);
+    this.#stream = this.#services.streamOf(this.#target.mirror, false);
+    this.#reader = new RowReader(this.#target.mirror.columns);
+    this.#primary = positions(this.#target.mirror, this.#target.table);
+    this.#keys = this.#primary;
+    this.#table = null;
+  }
+
+  async finish(): Promise<void> {
+    await this.#flushPiece();
+    await this.#history?.settled();
+    await this.#stream.settled();
+  }
+
+  statements(): readonly string[] {
+    return [];
+  }
+
+  /** Rows of a version with another key than the table's cannot be streamed: their row has to be found first. */
+  async #use(table: MaskedTable): Promise<void> {
+    if (this.#table === table) return;
+    const keys = positions(this.#target.mirror, table);
+    if (keys.join() !== this.#keys.join()) await this.#flushPiece();
+    this.#keys = keys;
+    this.#gathering ||= keys.join() !== this.#primary.join();
+    this.#table = table;
+    this.#reader.use(table);
+  }
+
+  /** @returns false when the row lacks something, and nothing was written of it */
+  #direct(run: MaskedRun, before: number, after: number, stamp: Stamp): boolean {
+    const { encoder } = this.#stream;
+    const key = this.#key(run, after >= 0 ? after : before, stamp);
+    const oldKey = after >= 0 && before >= 0 ? this.#key(run, before, null) : key;
+    if (after >= 0 && key !== null) {
+      const letters: DeadLetter[] = [];
+      encoder.begin();
+      if (!encoder.cells(run, after, this.#onMisfit(stamp, key, (letter) => letters.push(letter)))) {
+        encoder.bytes.undoRow();
+        return false;
+      }
+      if (encoder.end('UPSERT', stamp, stamp.seq, stamp.op, 1) > this.#stream.maxRowBytes) {
+        encoder.bytes.undoRow();
+        this.#keepRow(run, after, stamp, 'larger than a request may be');
+      } else {
+        this.#stream.rowDone(stamp.seq, key.join());
+        for (const letter of letters) this.#services.keep(letter);
+      }
+    }
+    const moved = oldKey !== null && (after < 0 || key === null || keyText(oldKey) !== keyText(key));
+    if (moved) this.#sendDelete(this.#primary, oldKey, stamp);
+    return true;
+  }
+
+  #gather(run: MaskedRun, before: number, after: number, stamp: Stamp): void {
+    const key = this.#key(run, after >= 0 ? after : before, stamp);
+    if (after < 0) {
+      if (key !== null) this.#piece.delete(key, stamp);
+      return;
+    }
+    const oldKey = before >= 0 ? this.#key(run, before, null) : key;
+    if (key === null) {
+      if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, stamp);
+      return;
+    }
+    const missing = stamp.op === 'u' ? UNCHANGED : null;
+    const cells = this.#reader.read(run, after, missing, this.#onMisfit(stamp, key, this.#services.keep));
+    if (!this.#piece.upsert(key, oldKey ?? key, cells, stamp)) this.#keepBaseless(stamp, key);
+  }
+
+  async #flushPiece(): Promise<void> {
+    if (this.#piece.rows === 0) return;
+    const foreign = this.#keys.join() !== this.#primary.join();
+    const rows = [...this.#piece.values()];
+    this.#piece.clear();
+    // What was streamed before must be seen by the look-up.
+    await this.#stream.settled();
+    const wanted = rows.flatMap((row) => [
+      ...(row.base === null ? [] : [row.base]),
+      ...(foreign ? [row.key] : []),
+    ]);
+    const found = await this.#services.baseRows.find(this.#target.mirror, this.#keys, wanted);
+    for (const row of rows) {
+      this.#sendGathered(row, found, foreign);
+      if (this.#stream.full) await this.#stream.flush();
+    }
+  }
+
+  #sendGathered(row: PendingRow, found: ReadonlyMap<string, readonly WrittenCell[]>, foreign: boolean): void {
+    const there = foreign ? found.get(keyText(row.key)) : undefined;
+    const primaryOf = (cells: readonly WrittenCell[]): readonly string[] =>
+      this.#primary.map((i) => String(cells[i]));
+    if (row.cells === null) {
+      if (!foreign) this.#sendDelete(this.#primary, row.key, row);
+      else if (there !== undefined) this.#sendDelete(this.#primary, primaryOf(there), row);
+      return;
+    }
+    let { cells } = row;
+    if (row.base !== null) {
+      const base = found.get(keyText(row.base));
+      if (base === undefined) this.#keepBaseless(row, row.key);
+      cells = cells.map((cell, i) => (cell === UNCHANGED ? (base?.[i] ?? null) : cell));
+    }
+    const primary = primaryOf(cells);
+    if (there !== undefined && keyText(primaryOf(there)) !== keyText(primary))
+      this.#sendDelete(this.#primary, primaryOf(there), row);
+    const { encoder } = this.#stream;
+    encoder.begin();
+    encoder.converted(cells);
+    encoder.end('UPSERT', row, row.seq, row.op, 1);
+    this.#stream.rowDone(row.seq, primary.join());
+  }
+
+  #sendDelete(columns: readonly number[], key: readonly string[], stamp: Stamp): void {
+    const { encoder } = this.#stream;
+    encoder.begin();
+    encoder.convertedKey(columns, key);
+    encoder.end('DELETE', stamp, stamp.seq, stamp.op, 0);
+    this.#stream.rowDone(stamp.seq, key.join());
+  }
+
+  async #addHistory(run: MaskedRun, place: EventPlace): Promise<void> {
+    const history = this.#target.history!;
+    const stream = this.#history!;
+    this.#historyReader!.use(run.table);
+    for (const { op, seq, cells } of historyRows(run, place, this.#historyReader!)) {
+      const { encoder } = stream;
+      encoder.begin();
+      encoder.converted(cells);
+      const unchanged = unchangedNames(history, cells);
+      if (unchanged !== null) encoder.extra(0, unchanged);
+      encoder.end('UPSERT', place, seq, op, 0);
+      stream.rowDone(seq, '');
+      if (stream.full) await stream.flush();
+    }
+  }
+
+  /** See `MergeWriter`: a row whose key cannot be held is kept aside whole. */
+  #key(run: MaskedRun, at: number, stamp: Stamp | null): readonly string[] | null {
+    let fits = true;
+    const key = this.#reader.pick(run, at, this.#keys, () => {
+      fits = false;
+    });
+    if (fits && !key.includes(null)) return key as string[];
+    if (stamp !== null) this.#keepRow(run, at, stamp, fits ? 'a column of the key is null' : 'the key does not fit');
+    return null;
+  }
+
+  #keepRow(run: MaskedRun, at: number, stamp: Stamp, reason: string): void {
+    const { columns } = this.#target.mirror;
+    columns.forEach((column, i) => {
+      const index = this.#reader.indexOf(i);
+      const cell = index < 0 ? null : run.cells[at + index]!;
+      if (typeof cell === 'string') this.#keep(stamp, '', column.shown, cell, `row left out: ${reason}`);
+    });
+  }
+
+  #keepBaseless(stamp: Stamp, key: readonly string[]): void {
+    this.#keep(stamp, key.join(), '', null, 'unchanged value is not known here');
+  }
+
+  #onMisfit(stamp: Stamp, key: readonly string[], keep: (letter: DeadLetter) => void): OnMisfit {
+    const { group, seq } = stamp;
+    const { columns } = this.#target.mirror;
+    return (column: number, value: string, { reason }: Misfit) =>
+      keep({ group, seq, table: this.#name, key: key.join(), column: columns[column]!.shown, value, reason });
+  }
+
+  #keep({ group, seq }: Stamp, key: string, column: string, value: string | null, reason: string): void {
+    this.#services.keep({ group, seq, table: this.#name, key, column, value, reason });
+  }
+}
+
+function positions(mirror: Relation, table: MaskedTable): readonly number[] {
+  return keyColumns(mirror, table).map((column) => mirror.columns.indexOf(column));
+}
