@@ -5,6 +5,7 @@ import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { sinkCodes } from './codes/sink.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
@@ -14,6 +15,7 @@ const all = {
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,
+  ...sinkCodes,
   ...pipelineCodes,
 };
 
