@@ -62,6 +62,9 @@ export interface SinkConfig {
   readonly history: 'none' | 'all' | ReadonlySet<string>;
   readonly memoryLimitBytes: number;
   readonly threads: number;
+  readonly maxDeadLetters: number;
+  /** Mirrors carry columns that lead to the audit record of each row. */
+  readonly proof: boolean;
 }
 
 /**
@@ -227,6 +230,8 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       history: sink.history === true ? 'all' : sink.history === false ? 'none' : new Set(sink.history),
       memoryLimitBytes: sink.memory_limit_bytes,
       threads: sink.threads,
+      maxDeadLetters: sink.dead_letters.max_rows,
+      proof: sink.provenance,
     })),
     http: config.http,
     log: config.log,

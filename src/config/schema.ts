@@ -204,8 +204,26 @@ const source = z.strictObject({
   idle_interval_ms: positive.min(100).default(10_000),
 });
 
+/** Options of every sink. */
+const anySink = {
+  dead_letters: z
+    .strictObject({
+      max_rows: z
+        .int()
+        .min(0)
+        .default(10_000)
+        .describe('dead letters that one table may have; one more, and the sink stops'),
+    })
+    .prefault({}),
+  provenance: z
+    .boolean()
+    .default(true)
+    .describe('mirrors carry _rowseal_op, _rowseal_group, _rowseal_seq, _rowseal_committed_at'),
+};
+
 const duckdb = z.strictObject({
   type: z.literal('duckdb'),
+  ...anySink,
   path: z.string(),
   history: z.union([z.boolean(), z.array(tableName)]).default(false),
   memory_limit_bytes: positive.min(32_000_000).default(40_000_000),

@@ -1,4 +1,5 @@
 import { BigqueryFake } from '../support/bigquery-fake.ts';
+import { BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { BigqueryTarget } from '../support/bigquery-target.ts';
 import { describeSinkContract, type SinkHarness } from './sink-contract.ts';
 
@@ -6,6 +7,7 @@ const CHILD = new URL('../support/bigquery-child.ts', import.meta.url).href;
 
 function onFake(mode: 'merge' | 'cdc'): SinkHarness {
   let fake: BigqueryFake;
+  let write: BigqueryWriteFake;
   let datasets = 0;
   return {
     kind: mode === 'merge' ? 'atomic' : 'convergent',
@@ -16,16 +18,21 @@ function onFake(mode: 'merge' | 'cdc'): SinkHarness {
     childModule: CHILD,
     setUp: async () => {
       fake = await BigqueryFake.start();
+      write = await BigqueryWriteFake.start(fake);
     },
-    tearDown: () => fake.stop(),
+    tearDown: async () => {
+      write.stop();
+      await fake.stop();
+    },
     make: async () => {
       const dataset = `contract_${datasets++}`;
       fake.addDataset(dataset);
       const { project, url } = fake;
-      const address = { project, dataset, mode, history: 'all', fake: { rest: url, grpc: '' }, pieceBytes: 2_000_000 } as const;
+      const address = { project, dataset, mode, history: 'all', fake: { rest: url, grpc: write.address }, pieceBytes: 2_000_000 } as const;
       return new BigqueryTarget(address, fake);
     },
   };
 }
 
-describeSinkContract('BigQuery, merge mode, on the fake', onFake('merge'));
+describeSinkContract('bigquery merge', onFake('merge'));
+describeSinkContract('bigquery cdc', onFake('cdc'));

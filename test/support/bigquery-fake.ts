@@ -56,6 +56,8 @@ export interface FakeTable {
   cdc: CdcTable | null;
   /** When the schema changed last, for the write interface's lag. */
   alteredAtMs: number;
+  /** Columns before that change. */
+  fieldsBefore: number;
 }
 
 /** Bytes of SQL that a request may have (https://cloud.google.com/bigquery/quotas#query_jobs: 1 MB). */
@@ -228,6 +230,7 @@ export class BigqueryFake {
       partitioning,
       cdc: null,
       alteredAtMs: 0,
+      fieldsBefore: fields.length,
     };
     await this.#inTurn(async () => {
       if (view !== null) return this.#createView(full, view);
@@ -271,7 +274,10 @@ export class BigqueryFake {
             `ALTER TABLE ${quoteDuckdb(full)} ADD COLUMN ${quoteDuckdb(field.name)} ${duckdbColumn(field)}`,
           );
       });
-      if (fields.length > table.fields.length) table.alteredAtMs = Date.now();
+      if (fields.length > table.fields.length) {
+        table.alteredAtMs = Date.now();
+        table.fieldsBefore = table.fields.length;
+      }
       table.fields = fields;
     }
     return resource(table);

@@ -1,15 +1,16 @@
+import { proofOf, type RowProof, type RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
-import { Image, Op, opLetter } from '../../../src/model/change.ts';
+import { Image, Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { CdcStream } from './cdc-stream.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { historyRows, unchangedNames } from './history-lines.ts';
-import { KeyedPiece, keyText, type PendingRow, type Stamp } from './keyed-piece.ts';
+import { KeyedPiece, keyText, type PendingRow } from './keyed-piece.ts';
 import type { BaseRows } from './base-rows.ts';
 import { type OnMisfit, RowReader, type WrittenCell } from './row-reader.ts';
 import { keyColumns, type Relation, type Target } from './target.ts';
-import type { EventPlace, TableWriter } from './table-writer.ts';
+import type { TableWriter } from './table-writer.ts';
 import type { Misfit } from './values.ts';
 
 export interface CdcServices {
@@ -57,7 +58,7 @@ export class CdcWriter implements TableWriter {
     this.#keys = this.#primary;
   }
 
-  async add(run: MaskedRun, place: EventPlace): Promise<void> {
+  async add(run: MaskedRun, place: RunPlace): Promise<void> {
     if (this.#history !== null) await this.#addHistory(run, place);
     // A replay of what a truncate voided.
     if (place.seq + run.count <= this.#target.since) return;
@@ -72,21 +73,21 @@ export class CdcWriter implements TableWriter {
       const after = (bits & Image.after) !== 0 ? at : -1;
       if (after >= 0) at += width;
       const op = run.ops[row]! as Op;
-      const stamp = { ...place, seq: place.seq + row, op: opLetter[op] };
-      if (stamp.seq < this.#target.since) continue;
+      const proof = proofOf(place, op, row);
+      if (proof.seq < this.#target.since) continue;
       const old = op === Op.update || after < 0 ? before : -1;
-      if (!this.#gathering && !this.#direct(run, old, after, stamp)) this.#gathering = true;
-      if (this.#gathering) this.#gather(run, old, after, stamp);
+      if (!this.#gathering && !this.#direct(run, old, after, proof)) this.#gathering = true;
+      if (this.#gathering) this.#gather(run, old, after, proof);
       if (this.#stream.full) await this.#stream.flush();
     }
     if (this.#piece.bytes >= this.#services.pieceBytes) await this.#flushPiece();
   }
 
-  async empty(op: 't' | 's', place: EventPlace): Promise<void> {
+  async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
     if (this.#history !== null) {
       const { encoder } = this.#history;
       encoder.begin();
-      encoder.end('UPSERT', place, place.seq, op, 0);
+      encoder.end('UPSERT', place, place.seq, why === 'truncate' ? 't' : 's', 0);
       this.#history.rowDone(place.seq, '');
     }
     if (place.seq < this.#target.since) return;
@@ -123,44 +124,44 @@ export class CdcWriter implements TableWriter {
   }
 
   /** @returns false when the row lacks something, and nothing was written of it */
-  #direct(run: MaskedRun, before: number, after: number, stamp: Stamp): boolean {
+  #direct(run: MaskedRun, before: number, after: number, proof: RowProof): boolean {
     const { encoder } = this.#stream;
-    const key = this.#key(run, after >= 0 ? after : before, stamp);
+    const key = this.#key(run, after >= 0 ? after : before, proof);
     const oldKey = after >= 0 && before >= 0 ? this.#key(run, before, null) : key;
     if (after >= 0 && key !== null) {
       const letters: DeadLetter[] = [];
       encoder.begin();
-      if (!encoder.cells(run, after, this.#onMisfit(stamp, key, (letter) => letters.push(letter)))) {
+      if (!encoder.cells(run, after, this.#onMisfit(proof, key, (letter) => letters.push(letter)))) {
         encoder.bytes.undoRow();
         return false;
       }
-      if (encoder.end('UPSERT', stamp, stamp.seq, stamp.op, 1) > this.#stream.maxRowBytes) {
+      if (encoder.end('UPSERT', proof, proof.seq, proof.op, 1) > this.#stream.maxRowBytes) {
         encoder.bytes.undoRow();
-        this.#keepRow(run, after, stamp, 'larger than a request may be');
+        this.#keepRow(run, after, proof, 'larger than a request may be');
       } else {
-        this.#stream.rowDone(stamp.seq, key.join());
+        this.#stream.rowDone(proof.seq, key.join());
         for (const letter of letters) this.#services.keep(letter);
       }
     }
     const moved = oldKey !== null && (after < 0 || key === null || keyText(oldKey) !== keyText(key));
-    if (moved) this.#sendDelete(this.#primary, oldKey, stamp);
+    if (moved) this.#sendDelete(this.#primary, oldKey, proof);
     return true;
   }
 
-  #gather(run: MaskedRun, before: number, after: number, stamp: Stamp): void {
-    const key = this.#key(run, after >= 0 ? after : before, stamp);
+  #gather(run: MaskedRun, before: number, after: number, proof: RowProof): void {
+    const key = this.#key(run, after >= 0 ? after : before, proof);
     if (after < 0) {
-      if (key !== null) this.#piece.delete(key, stamp);
+      if (key !== null) this.#piece.delete(key, proof);
       return;
     }
     const oldKey = before >= 0 ? this.#key(run, before, null) : key;
     if (key === null) {
-      if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, stamp);
+      if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, proof);
       return;
     }
-    const missing = stamp.op === 'u' ? UNCHANGED : null;
-    const cells = this.#reader.read(run, after, missing, this.#onMisfit(stamp, key, this.#services.keep));
-    if (!this.#piece.upsert(key, oldKey ?? key, cells, stamp)) this.#keepBaseless(stamp, key);
+    const missing = proof.op === 'u' ? UNCHANGED : null;
+    const cells = this.#reader.read(run, after, missing, this.#onMisfit(proof, key, this.#services.keep));
+    if (!this.#piece.upsert(key, oldKey ?? key, cells, proof)) this.#keepBaseless(proof, key);
   }
 
   async #flushPiece(): Promise<void> {
@@ -206,15 +207,15 @@ export class CdcWriter implements TableWriter {
     this.#stream.rowDone(row.seq, primary.join());
   }
 
-  #sendDelete(columns: readonly number[], key: readonly string[], stamp: Stamp): void {
+  #sendDelete(columns: readonly number[], key: readonly string[], proof: RowProof): void {
     const { encoder } = this.#stream;
     encoder.begin();
     encoder.convertedKey(columns, key);
-    encoder.end('DELETE', stamp, stamp.seq, stamp.op, 0);
-    this.#stream.rowDone(stamp.seq, key.join());
+    encoder.end('DELETE', proof, proof.seq, proof.op, 0);
+    this.#stream.rowDone(proof.seq, key.join());
   }
 
-  async #addHistory(run: MaskedRun, place: EventPlace): Promise<void> {
+  async #addHistory(run: MaskedRun, place: RunPlace): Promise<void> {
     const history = this.#target.history!;
     const stream = this.#history!;
     this.#historyReader!.use(run.table);
@@ -231,37 +232,37 @@ export class CdcWriter implements TableWriter {
   }
 
   /** See `MergeWriter`: a row whose key cannot be held is kept aside whole. */
-  #key(run: MaskedRun, at: number, stamp: Stamp | null): readonly string[] | null {
+  #key(run: MaskedRun, at: number, proof: RowProof | null): readonly string[] | null {
     let fits = true;
     const key = this.#reader.pick(run, at, this.#keys, () => {
       fits = false;
     });
     if (fits && !key.includes(null)) return key as string[];
-    if (stamp !== null) this.#keepRow(run, at, stamp, fits ? 'a column of the key is null' : 'the key does not fit');
+    if (proof !== null) this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
     return null;
   }
 
-  #keepRow(run: MaskedRun, at: number, stamp: Stamp, reason: string): void {
+  #keepRow(run: MaskedRun, at: number, proof: RowProof, reason: string): void {
     const { columns } = this.#target.mirror;
     columns.forEach((column, i) => {
       const index = this.#reader.indexOf(i);
       const cell = index < 0 ? null : run.cells[at + index]!;
-      if (typeof cell === 'string') this.#keep(stamp, '', column.shown, cell, `row left out: ${reason}`);
+      if (typeof cell === 'string') this.#keep(proof, '', column.shown, cell, `row left out: ${reason}`);
     });
   }
 
-  #keepBaseless(stamp: Stamp, key: readonly string[]): void {
-    this.#keep(stamp, key.join(), '', null, 'unchanged value is not known here');
+  #keepBaseless(proof: RowProof, key: readonly string[]): void {
+    this.#keep(proof, key.join(), '', null, 'unchanged value is not known here');
   }
 
-  #onMisfit(stamp: Stamp, key: readonly string[], keep: (letter: DeadLetter) => void): OnMisfit {
-    const { group, seq } = stamp;
+  #onMisfit(proof: RowProof, key: readonly string[], keep: (letter: DeadLetter) => void): OnMisfit {
+    const { group, seq } = proof;
     const { columns } = this.#target.mirror;
     return (column: number, value: string, { reason }: Misfit) =>
       keep({ group, seq, table: this.#name, key: key.join(), column: columns[column]!.shown, value, reason });
   }
 
-  #keep({ group, seq }: Stamp, key: string, column: string, value: string | null, reason: string): void {
+  #keep({ group, seq }: RowProof, key: string, column: string, value: string | null, reason: string): void {
     this.#services.keep({ group, seq, table: this.#name, key, column, value, reason });
   }
 }

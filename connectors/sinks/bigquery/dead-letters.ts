@@ -1,16 +1,10 @@
-import type { GroupIndex } from '../../../src/audit/audit-log.ts';
+import type { DeadLetter as AnyDeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 
-/** A masked value, or a whole row's lack, that the warehouse could not take; it commits with the batch. */
-export interface DeadLetter {
-  readonly group: GroupIndex;
+/** It commits with the batch; columns have their names in the view. */
+export interface DeadLetter extends AnyDeadLetter {
+  /** Of the row's audit record. */
   readonly seq: number;
-  /** `namespace.name` */
-  readonly table: string;
   readonly key: string;
-  /** Name in the view; empty: the row as such. */
-  readonly column: string;
-  readonly value: string | null;
-  readonly reason: string;
 }
 
 /** Characters of a value that is kept; what is longer than any cell may be is told by its length. */

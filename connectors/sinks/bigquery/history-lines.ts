@@ -1,10 +1,10 @@
+import type { RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
 import { Image, type Op, opLetter } from '../../../src/model/change.ts';
 import type { MaskedRun } from '../../../src/model/masked.ts';
 import { RowReader, type WrittenCell } from './row-reader.ts';
 import { cellMembers, member, stampMembers } from './staged-row.ts';
 import { StagedLines } from './staging.ts';
-import type { EventPlace } from './table-writer.ts';
 import type { Relation } from './target.ts';
 
 /** Every version of every row, in order. What a column cannot hold is null here; the mirror's dead letters tell of it. */
@@ -32,11 +32,11 @@ export class HistoryLines {
     return lines;
   }
 
-  mark(op: 't' | 's', place: EventPlace): void {
+  mark(op: 't' | 's', place: RunPlace): void {
     this.#lines.push(`{${stampMembers({ ...place, op }).slice(1)}}\n`);
   }
 
-  add(run: MaskedRun, place: EventPlace): void {
+  add(run: MaskedRun, place: RunPlace): void {
     this.#reader.use(run.table);
     for (const { op, seq, cells } of historyRows(run, place, this.#reader)) {
       let line = stampMembers({ ...place, op, seq }) + cellMembers(cells);
@@ -54,7 +54,7 @@ export interface HistoryRow {
 }
 
 /** What each row shows: its state after the change, of a delete that before. */
-export function* historyRows(run: MaskedRun, place: EventPlace, reader: RowReader): Generator<HistoryRow> {
+export function* historyRows(run: MaskedRun, place: RunPlace, reader: RowReader): Generator<HistoryRow> {
   const width = run.table.columns.length;
   let at = 0;
   for (let row = 0; row < run.count; row++) {

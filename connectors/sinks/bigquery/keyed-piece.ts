@@ -1,17 +1,9 @@
+import type { RowProof } from '../../../src/deliver/warehouse/row-proof.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
 import type { WrittenCell } from './row-reader.ts';
 
-/** Where a row's newest change lies, for its own columns. */
-export interface Stamp {
-  readonly seq: number;
-  readonly group: number;
-  readonly committedAtUs: bigint;
-  /** c u d r */
-  readonly op: string;
-}
-
 /** What becomes of one key in a stretch of changes. */
-export interface PendingRow extends Stamp {
+export interface PendingRow extends RowProof {
   readonly key: readonly string[];
   /** One cell per target column; null: the row is deleted. */
   readonly cells: readonly WrittenCell[] | null;
@@ -42,8 +34,8 @@ export class KeyedPiece {
     return this.#rows.values();
   }
 
-  delete(key: readonly string[], stamp: Stamp): void {
-    this.#set(key, { ...stamp, op: 'd', key, cells: null, base: null });
+  delete(key: readonly string[], proof: RowProof): void {
+    this.#set(key, { ...proof, op: 'd', key, cells: null, base: null });
   }
 
   /**
@@ -54,12 +46,12 @@ export class KeyedPiece {
     key: readonly string[],
     oldKey: readonly string[],
     cells: readonly WrittenCell[],
-    stamp: Stamp,
+    proof: RowProof,
   ): boolean {
     const moved = oldKey !== key && keyText(oldKey) !== keyText(key);
     const filled = cells.includes(UNCHANGED) ? this.#fill(oldKey, cells) : { cells, base: null, known: true };
-    if (moved) this.delete(oldKey, stamp);
-    this.#set(key, { ...stamp, key, cells: filled.cells, base: filled.base });
+    if (moved) this.delete(oldKey, proof);
+    this.#set(key, { ...proof, key, cells: filled.cells, base: filled.base });
     return filled.known;
   }
 

@@ -1,10 +1,10 @@
-import type { Stamp } from './keyed-piece.ts';
+import type { RowProof } from '../../../src/deliver/warehouse/row-proof.ts';
 import type { WrittenCell } from './row-reader.ts';
 
 interface Tally {
   readonly cells: readonly (string | null)[];
   /** Copies that are added and not taken away again. */
-  readonly added: Stamp[];
+  readonly added: RowProof[];
   /** Copies that the warehouse holds and loses. */
   removed: number;
 }
@@ -30,10 +30,10 @@ export class KeylessPiece {
     this.#bytes = 0;
   }
 
-  add(cells: readonly WrittenCell[], stamp: Stamp): void {
+  add(cells: readonly WrittenCell[], proof: RowProof): void {
     const tally = this.#tally(cells);
     if (tally.removed > 0) tally.removed--;
-    else tally.added.push(stamp);
+    else tally.added.push(proof);
   }
 
   take(cells: readonly WrittenCell[]): void {
@@ -42,8 +42,8 @@ export class KeylessPiece {
     else tally.removed++;
   }
 
-  *added(): Generator<{ readonly cells: readonly (string | null)[]; readonly stamp: Stamp }> {
-    for (const { cells, added } of this.#tallies.values()) for (const stamp of added) yield { cells, stamp };
+  *added(): Generator<{ readonly cells: readonly (string | null)[]; readonly proof: RowProof }> {
+    for (const { cells, added } of this.#tallies.values()) for (const proof of added) yield { cells, proof };
   }
 
   /** Rows to take away, each once, with the number of copies. */

@@ -1,14 +1,15 @@
+import { proofOf, type RowProof, type RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
-import { Image, Op, opLetter } from '../../../src/model/change.ts';
+import { Image, Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { HistoryLines } from './history-lines.ts';
-import { KeyedPiece, type Stamp } from './keyed-piece.ts';
+import { KeyedPiece } from './keyed-piece.ts';
 import { KeylessPiece } from './keyless-piece.ts';
 import { type OnMisfit, RowReader } from './row-reader.ts';
 import { cellMembers, member, stampMembers } from './staged-row.ts';
 import { StagedLines } from './staging.ts';
-import type { EventPlace, TableWriter, WriterServices } from './table-writer.ts';
+import type { TableWriter, WriterServices } from './table-writer.ts';
 import { keyColumns, type StoredColumn, type Target } from './target.ts';
 import type { Misfit } from './values.ts';
 
@@ -49,7 +50,7 @@ export class MergeWriter implements TableWriter {
     return this.#mayMissRows;
   }
 
-  async add(run: MaskedRun, place: EventPlace): Promise<void> {
+  async add(run: MaskedRun, place: RunPlace): Promise<void> {
     if (this.#history !== null) {
       this.#history.add(run, place);
       if (this.#history.bytes >= this.#services.pieceBytes) await this.#flushHistory();
@@ -63,19 +64,19 @@ export class MergeWriter implements TableWriter {
       if (before >= 0) at += width;
       const after = (bits & Image.after) !== 0 ? at : -1;
       if (after >= 0) at += width;
-      const stamp = { ...place, seq: place.seq + row, op: opLetter[run.ops[row]! as Op] };
-      if (this.#keys.length === 0) this.#addToBag(run, before, after, stamp);
-      else if (after < 0) this.#delete(run, before, stamp);
-      else this.#upsert(run, run.ops[row]! === Op.update ? before : -1, after, stamp);
+      const proof = proofOf(place, run.ops[row]!, row);
+      if (this.#keys.length === 0) this.#addToBag(run, before, after, proof);
+      else if (after < 0) this.#delete(run, before, proof);
+      else this.#upsert(run, run.ops[row]! === Op.update ? before : -1, after, proof);
     }
     if (this.#piece.bytes + this.#bag.bytes >= this.#services.pieceBytes) await this.#flushMirror();
   }
 
-  async empty(op: 't' | 's', place: EventPlace): Promise<void> {
+  async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
     this.#piece.clear();
     this.#bag.clear();
     this.#mirrorSteps = [this.#services.statements.truncate(this.#target.mirror)];
-    this.#history?.mark(op, place);
+    this.#history?.mark(why === 'truncate' ? 't' : 's', place);
   }
 
   async finish(): Promise<void> {
@@ -97,46 +98,46 @@ export class MergeWriter implements TableWriter {
     this.#reader.use(table);
   }
 
-  #delete(run: MaskedRun, at: number, stamp: Stamp): void {
-    const key = this.#key(run, at, stamp);
-    if (key !== null) this.#piece.delete(key, stamp);
+  #delete(run: MaskedRun, at: number, proof: RowProof): void {
+    const key = this.#key(run, at, proof);
+    if (key !== null) this.#piece.delete(key, proof);
   }
 
-  #upsert(run: MaskedRun, before: number, after: number, stamp: Stamp): void {
-    const key = this.#key(run, after, stamp);
+  #upsert(run: MaskedRun, before: number, after: number, proof: RowProof): void {
+    const key = this.#key(run, after, proof);
     const oldKey = before < 0 ? key : this.#key(run, before, null);
     if (key === null) {
       // The row cannot be where it belongs; it is not where it was either.
-      if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, stamp);
+      if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, proof);
       return;
     }
-    const missing = stamp.op === 'u' ? UNCHANGED : null;
-    const cells = this.#reader.read(run, after, missing, this.#onMisfit(stamp, key));
-    if (!this.#piece.upsert(key, oldKey ?? key, cells, stamp))
-      this.#keep(stamp, key.join(), '', null, 'unchanged value is not known here');
+    const missing = proof.op === 'u' ? UNCHANGED : null;
+    const cells = this.#reader.read(run, after, missing, this.#onMisfit(proof, key));
+    if (!this.#piece.upsert(key, oldKey ?? key, cells, proof))
+      this.#keep(proof, key.join(), '', null, 'unchanged value is not known here');
   }
 
-  #addToBag(run: MaskedRun, before: number, after: number, stamp: Stamp): void {
+  #addToBag(run: MaskedRun, before: number, after: number, proof: RowProof): void {
     if (before >= 0) this.#bag.take(this.#reader.read(run, before, null, () => {}));
-    if (after >= 0) this.#bag.add(this.#reader.read(run, after, null, this.#onMisfit(stamp, [])), stamp);
+    if (after >= 0) this.#bag.add(this.#reader.read(run, after, null, this.#onMisfit(proof, [])), proof);
   }
 
   /**
    * The row's key, or null when BigQuery cannot hold it. Then the whole row is kept aside, for its cells are nowhere else.
    *
-   * @param stamp null: nothing is kept aside, for it is another image of a row that is
+   * @param proof null: nothing is kept aside, for it is another image of a row that is
    */
-  #key(run: MaskedRun, at: number, stamp: Stamp | null): readonly string[] | null {
+  #key(run: MaskedRun, at: number, proof: RowProof | null): readonly string[] | null {
     let fits = true;
     const key = this.#reader.pick(run, at, this.#keys, () => {
       fits = false;
     });
     if (fits && !key.includes(null)) return key as string[];
-    if (stamp !== null) this.#keepRow(run, at, stamp, fits ? 'a column of the key is null' : 'the key does not fit');
+    if (proof !== null) this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
     return null;
   }
 
-  #keepRow(run: MaskedRun, at: number, stamp: Stamp, reason: string): void {
+  #keepRow(run: MaskedRun, at: number, proof: RowProof, reason: string): void {
     const cells = this.#target.mirror.columns.map((_, i) => {
       const index = this.#reader.indexOf(i);
       return index < 0 ? null : run.cells[at + index]!;
@@ -144,16 +145,16 @@ export class MergeWriter implements TableWriter {
     const key = this.#keys.map((i) => (typeof cells[i] === 'string' ? cells[i] : '')).join();
     cells.forEach((cell, i) => {
       if (typeof cell === 'string')
-        this.#keep(stamp, key, this.#target.mirror.columns[i]!.shown, cell, `row left out: ${reason}`);
+        this.#keep(proof, key, this.#target.mirror.columns[i]!.shown, cell, `row left out: ${reason}`);
     });
   }
 
-  #onMisfit(stamp: Stamp, key: readonly string[]): OnMisfit {
+  #onMisfit(proof: RowProof, key: readonly string[]): OnMisfit {
     return (column: number, value: string, misfit: Misfit) =>
-      this.#keep(stamp, key.join(), this.#target.mirror.columns[column]!.shown, value, misfit.reason);
+      this.#keep(proof, key.join(), this.#target.mirror.columns[column]!.shown, value, misfit.reason);
   }
 
-  #keep({ group, seq }: Stamp, key: string, column: string, value: string | null, reason: string): void {
+  #keep({ group, seq }: RowProof, key: string, column: string, value: string | null, reason: string): void {
     this.#services.keep({ group, seq, table: this.#name, key, column, value, reason });
   }
 
@@ -201,7 +202,7 @@ export class MergeWriter implements TableWriter {
     for (const { cells, copies } of this.#bag.removed())
       removed.push(`{"i":${removed.lines},"n":${copies}${cellMembers(cells)}}\n`);
     const added = new StagedLines();
-    for (const { cells, stamp } of this.#bag.added()) added.push(`{${(stampMembers(stamp) + cellMembers(cells)).slice(1)}}\n`);
+    for (const { cells, proof } of this.#bag.added()) added.push(`{${(stampMembers(proof) + cellMembers(cells)).slice(1)}}\n`);
     this.#bag.clear();
     if (removed.lines > 0) {
       const columns: StoredColumn[] = [{ name: 'i', type: 'INT64' }, { name: 'n', type: 'INT64' }, ...texts];

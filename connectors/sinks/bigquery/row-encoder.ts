@@ -26,7 +26,7 @@ const PSEUDO_COLUMNS = ['_CHANGE_TYPE', '_CHANGE_SEQUENCE_NUMBER'] as const;
 /** How a row's own columns are filled; `sub` orders the parts of one change: a key change deletes first. */
 export interface RowStamp {
   readonly group: number;
-  readonly committedAtUs: bigint;
+  readonly commitTimeUs: bigint;
 }
 
 interface FieldEncoder {
@@ -49,7 +49,7 @@ export class RowEncoder {
   #encoders: readonly CellEncoder[] = [];
   #group = -1;
   #groupHex = '';
-  #committedAtUs = -1n;
+  #commitTimeUs = -1n;
   #committed: Uint8Array = new Uint8Array();
 
   /** @param extra text columns behind the relation's, see `finish` */
@@ -132,7 +132,7 @@ export class RowEncoder {
   }
 
   /** Our own columns and the change. @returns bytes of the row */
-  end(change: ChangeType, { group, committedAtUs }: RowStamp, seq: number, op: string, sub: 0 | 1): number {
+  end(change: ChangeType, { group, commitTimeUs }: RowStamp, seq: number, op: string, sub: 0 | 1): number {
     const { bytes } = this;
     if (group !== this.#group) {
       this.#group = group;
@@ -142,10 +142,10 @@ export class RowEncoder {
     bytes.int(seq);
     bytes.raw(this.#ownTags[1]!);
     bytes.int(group);
-    if (committedAtUs !== this.#committedAtUs) {
-      this.#committedAtUs = committedAtUs;
+    if (commitTimeUs !== this.#commitTimeUs) {
+      this.#commitTimeUs = commitTimeUs;
       const scratch = new RowBytes(16);
-      scratch.bigint(committedAtUs);
+      scratch.bigint(commitTimeUs);
       this.#committed = Uint8Array.of(...this.#ownTags[2]!, ...scratch.take());
     }
     bytes.raw(this.#committed);

@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
+import { DeadLetterCount } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { diffTables } from '../../../src/model/schema-diff.ts';
 import { displayName } from '../../../src/model/table.ts';
-import { applyGroup } from './apply-group.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { Catalog, checkLocation } from './catalog.ts';
 import { BigqueryClient, requestError } from './client.ts';
@@ -66,7 +67,7 @@ class BigquerySink implements Sink {
   readonly #dirty = new Map<string, Target>();
   /** Statements that must come before the next batch's own. */
   #due: string[] = [];
-  readonly #deadLetters = new Map<string, number>();
+  readonly #deadLetters: DeadLetterCount;
   /** By the base name of their tables. */
   readonly #streams = new Map<
     string,
@@ -79,6 +80,7 @@ class BigquerySink implements Sink {
   constructor(options: BigquerySinkOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
     const cdc = options.mode === 'cdc' || [...options.tables.values()].some(({ mode }) => mode === 'cdc');
     this.kind = cdc ? 'convergent' : 'atomic';
     this.capabilities = { partialRows: !cdc, keylessTables: true, ddlInTransaction: false };
@@ -103,7 +105,7 @@ class BigquerySink implements Sink {
     for (const [key, target] of taken.targets) this.#targets.set(key, target);
     const relations = new Relations(catalog, statements, this.#options);
     await relations.showAll(taken.targets.values());
-    this.#deadLetters.clear();
+    this.#deadLetters.opened(taken.deadLetters);
     this.#open = {
       jobs,
       catalog,
@@ -144,6 +146,7 @@ class BigquerySink implements Sink {
   async write(batch: DeliveryBatch): Promise<GroupIndex> {
     return this.#guard('writing a batch', async (open) => {
       if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
+      this.#deadLetters.rolledBack();
       await this.#write(open, batch);
       this.#cursor = batch.to;
       this.#rows += batch.rows;
@@ -152,7 +155,7 @@ class BigquerySink implements Sink {
   }
 
   stats(): SinkStats {
-    return { rows: this.#rows, deadLetters: this.#deadLetters };
+    return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
 
   async close(): Promise<void> {
@@ -185,7 +188,7 @@ class BigquerySink implements Sink {
       }
       return writer;
     };
-    for (const group of batch.groups) await applyGroup(group.index, group.chunks(), writerOf);
+    for (const group of batch.groups) await feedGroup(group, writerOf);
     for (const writer of writers.values()) await writer.finish();
     letters.push(...this.#refused(batch.to));
     const own = [...this.#due, ...[...writers.values()].flatMap((writer) => writer.statements())];
@@ -193,12 +196,19 @@ class BigquerySink implements Sink {
     await staging.settled();
     // Some dead letters come of the statements: values of columns that were retyped, rows that were looked for in vain.
     const uncounted = this.#due.length > 0 || [...writers.values()].some(({ mayMissRows }) => mayMissRows);
-    const limit = kept.length > 0 || uncounted ? [statements.limitDeadLetters(this.#options.maxDeadLetters)] : [];
+    for (const { table, column, reason } of letters) this.#deadLetters.add(table, `${column}: ${reason}`, 1);
+    this.#deadLetters.check(this.name);
+    const limit = uncounted ? [statements.limitDeadLetters(this.#options.maxDeadLetters)] : [];
     const move = { after: batch.after, to: batch.to };
     await bookkeeping.commit(id, move, [...own, ...kept, ...limit], this.#dirty);
     await this.#committed(open);
     await staging.discard();
-    this.#count(uncounted ? await bookkeeping.countDeadLetters(batch.after, batch.to) : countByTable(letters));
+    if (uncounted) {
+      this.#deadLetters.rolledBack();
+      for (const [table, count] of await bookkeeping.countDeadLetters(batch.after, batch.to))
+        this.#deadLetters.add(table, '', count);
+    }
+    this.#deadLetters.committed();
   }
 
   #writer(
@@ -319,11 +329,6 @@ class BigquerySink implements Sink {
     });
   }
 
-  #count(found: ReadonlyMap<string, number>): void {
-    for (const [table, count] of found)
-      this.#deadLetters.set(table, (this.#deadLetters.get(table) ?? 0) + count);
-  }
-
   /** Short enough for a job's id and a table's name. */
   #batchId({ pipeline, epoch }: OpenDataset, { after, to }: DeliveryBatch): string {
     const { project, dataset } = this.#options;
@@ -351,10 +356,4 @@ function sameVersion(before: MaskedTable, after: MaskedTable): boolean {
     diffTables(before, after).length === 0 &&
     keyIdentities(before).join('\0') === keyIdentities(after).join('\0')
   );
-}
-
-function countByTable(letters: readonly DeadLetter[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { table } of letters) counts.set(table, (counts.get(table) ?? 0) + 1);
-  return counts;
 }

@@ -1,4 +1,4 @@
-import type { Stamp } from './keyed-piece.ts';
+import type { RowProof } from '../../../src/deliver/warehouse/row-proof.ts';
 import type { WrittenCell } from './row-reader.ts';
 import { timestampText } from './timestamp-text.ts';
 
@@ -12,8 +12,8 @@ export function cellMembers(cells: readonly WrittenCell[]): string {
   return text;
 }
 
-export function stampMembers({ seq, group, committedAtUs, op }: Stamp): string {
-  return `,"q":${seq},"g":${group},"m":"${timestampText(committedAtUs)}","o":"${op}"`;
+export function stampMembers({ seq, group, commitTimeUs, op }: RowProof): string {
+  return `,"q":${seq},"g":${group},"m":"${timestampText(commitTimeUs)}","o":"${op}"`;
 }
 
 export function member(name: string, value: string): string {

@@ -1,20 +1,10 @@
-import type { MaskedRun } from '../../../src/model/masked.ts';
+import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { Staging } from './staging.ts';
 import type { Statements } from './statements.ts';
 
-/** Where an event lies: its group, its audit record's `seq`, its transaction's commit. */
-export interface EventPlace {
-  readonly group: number;
-  readonly seq: number;
-  readonly committedAtUs: bigint;
-}
-
 /** Feeds one table of a batch; what it does not write itself becomes statements of the batch's transaction. */
-export interface TableWriter {
-  add(run: MaskedRun, place: EventPlace): Promise<void>;
-  /** TRUNCATE, or the beginning of a new copy: what the mirror holds is void. */
-  empty(op: 't' | 's', place: EventPlace): Promise<void>;
+export interface TableWriter extends ChangeTaker {
   /** All is staged or acknowledged. */
   finish(): Promise<void>;
   /** After `finish`. */
