@@ -1,6 +1,6 @@
 import { BigqueryFake } from '../support/bigquery-fake.ts';
-import { BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { BigqueryTarget } from '../support/bigquery-target.ts';
+import { BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { describeSinkContract, type SinkHarness } from './sink-contract.ts';
 
 const CHILD = new URL('../support/bigquery-child.ts', import.meta.url).href;
@@ -28,7 +28,14 @@ function onFake(mode: 'merge' | 'cdc'): SinkHarness {
       const dataset = `contract_${datasets++}`;
       fake.addDataset(dataset);
       const { project, url } = fake;
-      const address = { project, dataset, mode, history: 'all', fake: { rest: url, grpc: write.address }, pieceBytes: 2_000_000 } as const;
+      const address = {
+        project,
+        dataset,
+        mode,
+        history: 'all',
+        fake: { rest: url, grpc: write.address },
+        pieceBytes: 2_000_000,
+      } as const;
       return new BigqueryTarget(address, fake);
     },
   };

@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FakeTable } from './bigquery-fake.ts';
-import { duckdbLiteral, type FakeValue } from './bigquery-proto-values.ts';
+import { cellText, type FakeValue, fromCellText } from './bigquery-proto-values.ts';
 import { quoteDuckdb } from './bigquery-sql.ts';
 
 /** One streamed change: `_CHANGE_TYPE`, `_CHANGE_SEQUENCE_NUMBER`, the row. */
@@ -48,18 +52,34 @@ export class CdcTable {
   /** Brings the stored rows up to date. */
   async materialize(connection: DuckDBConnection, full: string, table: FakeTable): Promise<void> {
     const name = quoteDuckdb(full);
-    const types = new Map(table.fields.map((field) => [field.name, field]));
-    for (const { row, deleted } of this.#touched.values()) {
-      const where = this.#key.map((column) => `${quoteDuckdb(column)} = ${duckdbLiteral(types.get(column)!, row.get(column) ?? null)}`);
-      await connection.run(`DELETE FROM ${name} WHERE ${where.join(' AND ')}`);
-      if (deleted) continue;
-      const columns = [...row.keys()];
-      const values = columns.map((column) => duckdbLiteral(types.get(column)!, row.get(column)!));
-      await connection.run(
-        `INSERT INTO ${name} (${columns.map(quoteDuckdb).join(', ')}) VALUES (${values.join(', ')})`,
-      );
-    }
+    const lines = [...this.#touched.values()].map(({ row, deleted }) =>
+      JSON.stringify({
+        d: deleted,
+        ...Object.fromEntries(
+          table.fields.map((field, i) => [`c${i}`, cellText(row.get(field.name) ?? null)]),
+        ),
+      }),
+    );
     this.#touched.clear();
+    const file = join(tmpdir(), `rowseal-fake-${randomUUID()}.json`);
+    await writeFile(file, lines.join('\n'));
+    try {
+      const columns = ["d: 'BOOLEAN'", ...table.fields.map((_, i) => `c${i}: 'VARCHAR'`)];
+      const read = `read_json('${file}', format = 'newline_delimited', maximum_object_size = 100000000, columns = {${columns.join(', ')}})`;
+      const value = (i: number): string => fromCellText(table.fields[i]!, `s.c${i}`);
+      const match = this.#key.map((key) => {
+        const i = table.fields.findIndex((field) => field.name === key);
+        return `t.${quoteDuckdb(key)} = ${value(i)}`;
+      });
+      await connection.run(`DELETE FROM ${name} AS t USING ${read} AS s WHERE ${match.join(' AND ')}`);
+      const names = table.fields.map((field) => quoteDuckdb(field.name));
+      const values = table.fields.map((_, i) => value(i));
+      await connection.run(
+        `INSERT INTO ${name} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${read} AS s WHERE NOT s.d`,
+      );
+    } finally {
+      await rm(file);
+    }
   }
 }
 

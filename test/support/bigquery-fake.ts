@@ -138,7 +138,10 @@ export class BigqueryFake {
 
   /** Somebody else makes a table. */
   async meddle(dataset: string, name: string): Promise<void> {
-    await this.#createTable(dataset, { tableReference: { tableId: name }, schema: { fields: [{ name: 'mine', type: 'INT64' }] } });
+    await this.#createTable(dataset, {
+      tableReference: { tableId: name },
+      schema: { fields: [{ name: 'mine', type: 'INT64' }] },
+    });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -153,14 +156,17 @@ export class BigqueryFake {
     this.requests.push({ ...seen, body: seen.body.slice(0, 10_000) });
     const fault = this.fault(seen);
     if (fault?.kind === 'cut' && fault.when === 'before') return void request.socket.destroy();
-    if (fault?.kind === 'status') return sendError(response, new RestError(fault.status, fault.reason, fault.reason));
+    if (fault?.kind === 'status')
+      return sendError(response, new RestError(fault.status, fault.reason, fault.reason));
     let answer: object;
     try {
       answer = await this.#answer(seen, url.searchParams, request.headers['content-type'] ?? '');
     } catch (thrown) {
       if (fault?.kind === 'cut') return void request.socket.destroy();
       const error =
-        thrown instanceof RestError ? thrown : new RestError(500, 'internalError', `the fake failed: ${String(thrown)}`);
+        thrown instanceof RestError
+          ? thrown
+          : new RestError(500, 'internalError', `the fake failed: ${String(thrown)}`);
       return sendError(response, error);
     }
     if (fault?.kind === 'cut') return void request.socket.destroy();
@@ -178,9 +184,11 @@ export class BigqueryFake {
     if (collection === 'jobs' && id === undefined && method === 'POST') return this.#insertQuery(json());
     if (collection === 'jobs' && id !== undefined && method === 'GET') return this.#getJob(id, query);
     if (collection === 'queries' && id !== undefined && method === 'GET') return this.#getResults(id, query);
-    if (collection !== 'datasets' || id === undefined) throw new RestError(404, 'notFound', `Not found: ${path}`);
+    if (collection !== 'datasets' || id === undefined)
+      throw new RestError(404, 'notFound', `Not found: ${path}`);
     const location = this.#datasets.get(id);
-    if (location === undefined) throw new RestError(404, 'notFound', `Not found: Dataset ${this.project}:${id}`);
+    if (location === undefined)
+      throw new RestError(404, 'notFound', `Not found: Dataset ${this.project}:${id}`);
     if (inner === undefined && method === 'GET') return { location, datasetReference: { datasetId: id } };
     if (inner === 'tables' && name === undefined && method === 'POST') return this.#createTable(id, json());
     if (inner === 'tables' && name === undefined && method === 'GET') return { tables: [] };
@@ -206,11 +214,15 @@ export class BigqueryFake {
     const full = `${this.project}.${dataset}.${tableId}`;
     if (this.tables.has(full)) throw new RestError(409, 'duplicate', `Already Exists: Table ${full}`);
     const view = (body['view'] as { readonly query: string } | undefined)?.query ?? null;
-    const { fields: given = [] } = (body['schema'] ?? {}) as { readonly fields?: readonly Partial<RestField>[] };
+    const { fields: given = [] } = (body['schema'] ?? {}) as {
+      readonly fields?: readonly Partial<RestField>[];
+    };
     const fields = checkFields(given);
     const labels = (body['labels'] ?? {}) as Record<string, string>;
     checkLabels(labels);
-    const constraints = body['tableConstraints'] as { readonly primaryKey: { readonly columns: string[] } } | undefined;
+    const constraints = body['tableConstraints'] as
+      | { readonly primaryKey: { readonly columns: string[] } }
+      | undefined;
     const primaryKey = constraints?.primaryKey.columns ?? [];
     checkPrimaryKey(primaryKey, fields);
     const clustering = (body['clustering'] as { readonly fields: string[] } | undefined)?.fields ?? [];
@@ -256,7 +268,8 @@ export class BigqueryFake {
 
   async #patchTable(full: string, table: FakeTable, body: Record<string, unknown>): Promise<object> {
     for (const key of Object.keys(body))
-      if (!['schema', 'view', 'maxStaleness'].includes(key)) throw new RestError(400, 'invalid', `cannot patch ${key}`);
+      if (!['schema', 'view', 'maxStaleness'].includes(key))
+        throw new RestError(400, 'invalid', `cannot patch ${key}`);
     const view = (body['view'] as { readonly query: string } | undefined)?.query;
     if (view !== undefined) {
       if (table.view === null) throw new RestError(400, 'invalid', 'a table cannot become a view');
@@ -293,15 +306,25 @@ export class BigqueryFake {
 
   #insertQuery(body: Record<string, unknown>): object {
     const configuration = body['configuration'] as Record<string, unknown>;
-    const { query, useLegacySql, queryParameters = [] } = configuration['query'] as {
+    const {
+      query,
+      useLegacySql,
+      queryParameters = [],
+    } = configuration['query'] as {
       readonly query: string;
       readonly useLegacySql: boolean;
-      readonly queryParameters?: readonly { readonly name: string; readonly parameterValue: { readonly value: string } }[];
+      readonly queryParameters?: readonly {
+        readonly name: string;
+        readonly parameterValue: { readonly value: string };
+      }[];
     };
     if (useLegacySql !== false) throw new RestError(400, 'invalid', 'the sink sends GoogleSQL');
     if (Buffer.byteLength(query) > MAX_SQL) throw new RestError(400, 'invalid', 'The query is too large');
-    if (configuration['dryRun'] === true) return { status: { state: 'DONE' }, jobReference: body['jobReference'] };
-    const parameters = new Map(queryParameters.map(({ name, parameterValue }) => [name, parameterValue.value]));
+    if (configuration['dryRun'] === true)
+      return { status: { state: 'DONE' }, jobReference: body['jobReference'] };
+    const parameters = new Map(
+      queryParameters.map(({ name, parameterValue }) => [name, parameterValue.value]),
+    );
     return this.#insertJob(body, (job) => this.#runScript(job, query, parameters));
   }
 
@@ -316,7 +339,8 @@ export class BigqueryFake {
     const reference = body['jobReference'] as Record<string, string>;
     const id = reference['jobId']!;
     if (!/^[A-Za-z0-9_-]{1,1024}$/.test(id)) throw new RestError(400, 'invalid', 'Invalid job ID');
-    if (this.#jobs.has(id)) throw new RestError(409, 'duplicate', `Already Exists: Job ${this.project}:${id}`);
+    if (this.#jobs.has(id))
+      throw new RestError(409, 'duplicate', `Already Exists: Job ${this.project}:${id}`);
     const job: Job = { reference, state: 'RUNNING', error: null, rows: [], done: Promise.resolve() };
     this.#jobs.set(id, job);
     job.done = this.#inTurn(async () => {
@@ -325,6 +349,7 @@ export class BigqueryFake {
       } catch (thrown) {
         await this.#connection.run('ROLLBACK').catch(() => {});
         job.error = asJobError(thrown);
+        if (process.env['ROWSEAL_FAKE_LOG'] === '1') console.error(job.error.message.slice(0, 600));
       }
       job.state = 'DONE';
     });
@@ -361,9 +386,13 @@ export class BigqueryFake {
       }
       for (const name of statement.tables) await this.#freshen(this.#existing(name), name);
       if (statement.kind === 'select') {
-        const reader = await this.#connection.runAndReadAll(`SELECT 'x' || CAST(COLUMNS(*) AS VARCHAR) FROM (${statement.sql})`);
+        const reader = await this.#connection.runAndReadAll(
+          `SELECT 'x' || CAST(COLUMNS(*) AS VARCHAR) FROM (${statement.sql})`,
+        );
         // DuckDB's binding drops a byte order mark at a text's beginning.
-        job.rows = (reader.getRowsJS() as (string | null)[][]).map((row) => row.map((v) => v?.slice(1) ?? null));
+        job.rows = (reader.getRowsJS() as (string | null)[][]).map((row) =>
+          row.map((v) => v?.slice(1) ?? null),
+        );
         continue;
       }
       const table = this.#existing(statement.target);
@@ -375,8 +404,15 @@ export class BigqueryFake {
           'invalid',
           'DELETE/UPDATE/MERGE DMLs are currently not supported over tables that had UPSERT streams.',
         );
-      if (statement.ambiguous !== null && (await this.#connection.runAndReadAll(statement.ambiguous)).currentRowCount > 0)
-        throw new RestError(400, 'invalidQuery', 'UPDATE/MERGE must match at most one source row for each target row');
+      if (
+        statement.ambiguous !== null &&
+        (await this.#connection.runAndReadAll(statement.ambiguous)).currentRowCount > 0
+      )
+        throw new RestError(
+          400,
+          'invalidQuery',
+          'UPDATE/MERGE must match at most one source row for each target row',
+        );
       rowCount = (await this.#connection.run(statement.sql)).rowsChanged;
       if (statement.kind !== 'insert')
         this.mutations.set(statement.target, (this.mutations.get(statement.target) ?? 0) + 1);
@@ -398,7 +434,8 @@ export class BigqueryFake {
     const { projectId, datasetId, tableId } = load['destinationTable'] as Record<string, string>;
     const full = `${projectId}.${datasetId}.${tableId}`;
     const table = this.#existing(full);
-    if (load['sourceFormat'] !== 'NEWLINE_DELIMITED_JSON') throw new RestError(400, 'invalid', 'sourceFormat');
+    if (load['sourceFormat'] !== 'NEWLINE_DELIMITED_JSON')
+      throw new RestError(400, 'invalid', 'sourceFormat');
     if (load['writeDisposition'] === 'WRITE_EMPTY') {
       const rows = await this.#connection.runAndReadAll(`SELECT 1 FROM ${quoteDuckdb(full)} LIMIT 1`);
       if (rows.currentRowCount > 0) throw new RestError(409, 'duplicate', `Already Exists: Table ${full}`);
@@ -470,9 +507,14 @@ function errorProto({ reason, message }: RestError): object {
 function asJobError(thrown: unknown): RestError {
   if (thrown instanceof RestError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (thrown instanceof UnknownSql) return new RestError(400, 'invalidQuery', `the fake does not know this SQL: ${message}`);
+  if (thrown instanceof UnknownSql)
+    return new RestError(400, 'invalidQuery', `the fake does not know this SQL: ${message}`);
   if (/conflict/i.test(message))
-    return new RestError(400, 'invalidQuery', 'Transaction is aborted due to concurrent update against table');
+    return new RestError(
+      400,
+      'invalidQuery',
+      'Transaction is aborted due to concurrent update against table',
+    );
   return new RestError(400, 'invalidQuery', message);
 }
 
@@ -484,7 +526,10 @@ function sendError(response: ServerResponse, error: RestError): void {
 }
 
 /** RFC 2387, two parts. */
-function parseMultipart(body: string, contentType: string): { readonly metadata: string; readonly media: string } {
+function parseMultipart(
+  body: string,
+  contentType: string,
+): { readonly metadata: string; readonly media: string } {
   const [, quoted, plain] = /boundary=(?:"([^"]+)"|([^;]+))/.exec(contentType) ?? [];
   const [, metadata, media] = body.split(`--${quoted ?? plain}`);
   const content = (part: string | undefined): string => {

@@ -1,32 +1,34 @@
 import { type RestField, standardType } from './bigquery-rules.ts';
 import { DUCKDB_TYPES } from './bigquery-sql.ts';
 
-/** A cell that came as protobuf; bigint: INT64, days of a DATE, microseconds of a TIMESTAMP. */
-export type FakeValue = string | number | bigint | boolean | Buffer | null | readonly FakeValue[];
+/** A cell that came as protobuf; longs are decimal text: INT64, microseconds of a TIMESTAMP. */
+export type FakeValue = string | number | boolean | Buffer | null | readonly FakeValue[];
 
-/** The value as an expression of DuckDB, through the same narrow casts as staged text. */
-export function duckdbLiteral(field: RestField, value: FakeValue): string {
+/** The value as text, for DuckDB to read from JSON. */
+export function cellText(value: FakeValue): string | null {
+  if (value === null) return null;
+  if (Buffer.isBuffer(value)) return value.toString('hex');
+  if (Array.isArray(value)) return JSON.stringify(value.map((item: FakeValue) => cellText(item)));
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
+/** What makes the column's value of that text, through the same narrow casts as staged text. */
+export function fromCellText(field: RestField, text: string): string {
   const type = standardType(field.type);
-  if (Array.isArray(value)) {
-    const items = value.map((item: FakeValue) => duckdbLiteral({ ...field, mode: 'NULLABLE' }, item));
-    return `CAST([${items.join(', ')}] AS ${DUCKDB_TYPES[type]}[])`;
+  if (field.mode === 'REPEATED') {
+    const item = fromCellText({ ...field, mode: 'NULLABLE' }, '"x"');
+    return `CAST(list_transform(coalesce(from_json(${text}, '["VARCHAR"]'), []), lambda "x": ${item}) AS ${DUCKDB_TYPES[type]}[])`;
   }
-  if (value === null) return 'NULL';
-  const quoted = `'${String(value).replaceAll("'", "''")}'`;
   switch (type) {
     case 'BYTES':
-      return `from_hex('${(value as Buffer).toString('hex')}')`;
+      return `from_hex(${text})`;
     case 'DATE':
-      return `DATE '1970-01-01' + CAST(${quoted} AS INTEGER)`;
+      return `DATE '1970-01-01' + CAST(${text} AS INTEGER)`;
     case 'TIMESTAMP':
-      return `make_timestamptz(CAST(${quoted} AS BIGINT))`;
+      return `make_timestamptz(CAST(${text} AS BIGINT))`;
     case 'JSON':
-      return `CAST(${quoted} AS JSON)`;
-    case 'FLOAT64':
-      return `CAST(${Object.is(value, -0) ? "'-0.0'" : quoted} AS DOUBLE)`;
-    case 'BOOL':
-      return String(value);
+      return `CAST(${text} AS JSON)`;
     default:
-      return `bq_${type.toLowerCase()}(${quoted})`;
+      return `bq_${type.toLowerCase()}(${text})`;
   }
 }

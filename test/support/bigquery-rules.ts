@@ -82,7 +82,17 @@ export function checkPrimaryKey(key: readonly string[], fields: readonly RestFie
   for (const name of key) {
     const field = fields.find((one) => one.name === name);
     if (field === undefined) throw invalid(`Primary key column ${name} does not exist`);
-    const allowed = ['BIGNUMERIC', 'BOOLEAN', 'BYTES', 'DATE', 'DATETIME', 'INTEGER', 'NUMERIC', 'STRING', 'TIMESTAMP'];
+    const allowed = [
+      'BIGNUMERIC',
+      'BOOLEAN',
+      'BYTES',
+      'DATE',
+      'DATETIME',
+      'INTEGER',
+      'NUMERIC',
+      'STRING',
+      'TIMESTAMP',
+    ];
     if (field.mode === 'REPEATED' || !allowed.includes(field.type))
       throw invalid(`Type ${field.type} cannot be a primary key`);
   }
@@ -93,7 +103,16 @@ export function checkClustering(names: readonly string[], fields: readonly RestF
   if (names.length > 4) throw invalid('At most four clustering columns');
   for (const name of names) {
     const field = fields.find((one) => one.name === name);
-    const allowed = ['BIGNUMERIC', 'BOOLEAN', 'DATE', 'DATETIME', 'INTEGER', 'NUMERIC', 'STRING', 'TIMESTAMP'];
+    const allowed = [
+      'BIGNUMERIC',
+      'BOOLEAN',
+      'DATE',
+      'DATETIME',
+      'INTEGER',
+      'NUMERIC',
+      'STRING',
+      'TIMESTAMP',
+    ];
     if (field === undefined || field.mode === 'REPEATED' || !allowed.includes(field.type))
       throw invalid(`Cannot cluster by ${name}`);
   }
@@ -115,8 +134,10 @@ export function checkPartitioning(
 export function checkSchemaUpdate(before: readonly RestField[], after: readonly RestField[]): void {
   before.forEach((field, i) => {
     const now = after[i];
-    if (now?.name !== field.name) throw invalid(`Provided Schema does not match: field ${field.name} is missing`);
-    if (now.type !== field.type) throw invalid(`Field ${field.name} has changed type from ${field.type} to ${now.type}`);
+    if (now?.name !== field.name)
+      throw invalid(`Provided Schema does not match: field ${field.name} is missing`);
+    if (now.type !== field.type)
+      throw invalid(`Field ${field.name} has changed type from ${field.type} to ${now.type}`);
     const relaxed = field.mode === 'REQUIRED' && now.mode === 'NULLABLE';
     if (now.mode !== field.mode && !relaxed) throw invalid(`Field ${field.name} has changed mode`);
   });
@@ -139,7 +160,8 @@ export function checkLoadedValue(field: RestField, value: unknown): void {
       if (!Number.isSafeInteger(value)) throw bad();
       return;
     case 'TIMESTAMP':
-      if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00$/.test(value)) throw bad();
+      if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00$/.test(value))
+        throw bad();
       return;
     default:
       throw bad();

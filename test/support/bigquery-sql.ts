@@ -36,9 +36,9 @@ function tokenize(sql: string): readonly Token[] {
     const match = TOKEN.exec(sql);
     if (match === null) throw new UnknownSql(`at ${sql.slice(at, at + 40)}`);
     const [, name, raw, text, number, system, parameter, word, symbol] = match;
-    if (name !== undefined) tokens.push({ kind: 'name', text: unescape(name) });
+    if (name !== undefined) tokens.push({ kind: 'name', text: unescaped(name) });
     else if (raw !== undefined) tokens.push({ kind: 'text', text: raw });
-    else if (text !== undefined) tokens.push({ kind: 'text', text: unescape(text) });
+    else if (text !== undefined) tokens.push({ kind: 'text', text: unescaped(text) });
     else if (number !== undefined) tokens.push({ kind: 'number', text: number });
     else if (system !== undefined) tokens.push({ kind: 'system', text: system });
     else if (parameter !== undefined) tokens.push({ kind: 'parameter', text: parameter });
@@ -48,7 +48,7 @@ function tokenize(sql: string): readonly Token[] {
   return [...tokens, { kind: 'end', text: '' }];
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\(.)/g, (_, c: string) => ({ n: '\n', r: '\r', t: '\t' })[c] ?? c);
 }
 
@@ -179,7 +179,11 @@ export class SqlReader {
     const columns = this.#names();
     if (this.#accept('VALUES')) {
       const values = this.#list(() => this.#expression());
-      return this.#dml('insert', target, `INSERT INTO ${quoteDuckdb(target)} ${columns} VALUES (${values.join(', ')})`);
+      return this.#dml(
+        'insert',
+        target,
+        `INSERT INTO ${quoteDuckdb(target)} ${columns} VALUES (${values.join(', ')})`,
+      );
     }
     return this.#dml('insert', target, `INSERT INTO ${quoteDuckdb(target)} ${columns} ${this.#select()}`);
   }
@@ -189,7 +193,11 @@ export class SqlReader {
     this.#expect('SET');
     const set = this.#assignments();
     this.#expect('WHERE');
-    return this.#dml('update', target, `UPDATE ${quoteDuckdb(target)} SET ${set} WHERE ${this.#expression()}`);
+    return this.#dml(
+      'update',
+      target,
+      `UPDATE ${quoteDuckdb(target)} SET ${set} WHERE ${this.#expression()}`,
+    );
   }
 
   #delete(): FakeStatement {
@@ -197,7 +205,11 @@ export class SqlReader {
     const target = this.#tableName();
     const alias = this.#accept('AS') ? ` AS ${this.#word()}` : '';
     this.#expect('WHERE');
-    return this.#dml('delete', target, `DELETE FROM ${quoteDuckdb(target)}${alias} WHERE ${this.#expression()}`);
+    return this.#dml(
+      'delete',
+      target,
+      `DELETE FROM ${quoteDuckdb(target)}${alias} WHERE ${this.#expression()}`,
+    );
   }
 
   #merge(): FakeStatement {
@@ -294,13 +306,16 @@ export class SqlReader {
     return this.#accept('AS') ? `${sql} AS ${quoteDuckdb(this.#word())}` : sql;
   }
 
-  /** `UNNEST(JSON_QUERY_ARRAY(x)) AS j WITH OFFSET AS n` */
+  /** `UNNEST(JSON_QUERY_ARRAY(x)) AS key WITH OFFSET AS place` */
   #unnest(): string {
     for (const word of ['(', 'JSON_QUERY_ARRAY', '(']) this.#expect(word);
     const json = this.#expression();
-    for (const word of [')', ')', 'AS', 'j', 'WITH', 'OFFSET', 'AS', 'n']) this.#expect(word);
+    for (const word of [')', ')', 'AS']) this.#expect(word);
+    const element = this.#word();
+    for (const word of ['WITH', 'OFFSET', 'AS']) this.#expect(word);
+    const place = this.#word();
     const list = `SELECT from_json(${json}, '["JSON"]') AS l`;
-    return `(SELECT unnest(l) AS j, generate_subscripts(l, 1) - 1 AS n FROM (${list})) AS u`;
+    return `(SELECT unnest(l) AS ${element}, generate_subscripts(l, 1) - 1 AS ${place} FROM (${list})) AS u`;
   }
 
   #expression(): string {
@@ -411,7 +426,10 @@ export class SqlReader {
         return `struct_pack(${fields.join(', ')})`;
       }
       default:
-        return this.#function(name, this.#sequence(() => this.#expression()));
+        return this.#function(
+          name,
+          this.#sequence(() => this.#expression()),
+        );
     }
   }
 
@@ -455,7 +473,8 @@ export class SqlReader {
       if (element !== null) this.#expect('>');
       return `CAST(NULL AS ${DUCKDB_TYPES[element ?? type]}${element === null ? '' : '[]'})`;
     }
-    if (DUCKDB_TYPES[type] === undefined || type === 'BYTES' || type === 'JSON') throw new UnknownSql(`cast to ${type}`);
+    if (DUCKDB_TYPES[type] === undefined || type === 'BYTES' || type === 'JSON')
+      throw new UnknownSql(`cast to ${type}`);
     return `bq_${safe ? 'try_' : ''}${type.toLowerCase()}(${value})`;
   }
 

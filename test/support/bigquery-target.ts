@@ -53,9 +53,7 @@ export function testOptions(
     stagingExpirationMs: 3_600_000,
     endpoints: fake === null ? null : { ...fake, plaintext: true },
     patience:
-      fake === null
-        ? defaultPatience
-        : { firstMs: 1, maxMs: 5, attempts: 3, pollMs: 1, schemaMs: 2_000 },
+      fake === null ? defaultPatience : { firstMs: 1, maxMs: 5, attempts: 3, pollMs: 1, schemaMs: 2_000 },
     ...changes,
   };
 }

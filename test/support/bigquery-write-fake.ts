@@ -33,7 +33,9 @@ interface AppendMessage {
   readonly write_stream: string;
   readonly offset?: object | null;
   readonly proto_rows?: {
-    readonly writer_schema?: { readonly proto_descriptor?: { readonly field: readonly DescriptorField[] } | null } | null;
+    readonly writer_schema?: {
+      readonly proto_descriptor?: { readonly field: readonly DescriptorField[] } | null;
+    } | null;
     readonly rows?: { readonly serialized_rows: readonly Uint8Array[] } | null;
   } | null;
 }
@@ -149,7 +151,8 @@ export class BigqueryWriteFake {
           const append = connection.read(bytes, String(routed));
           const fault = this.fault(append.stream);
           if (fault?.kind === 'cut' && fault.when === 'before') return void call.destroy(broken());
-          if (fault?.kind === 'error') throw new Refusal(fault.code, 'a fault was ordered', fault.storageCode);
+          if (fault?.kind === 'error')
+            throw new Refusal(fault.code, 'a fault was ordered', fault.storageCode);
           const rowErrors = fault?.kind === 'rows' ? fault.indexes : connection.apply(append);
           if (fault?.kind === 'cut') return void call.destroy(broken());
           call.write(rowErrors.length > 0 ? refusedRows(append.stream, rowErrors) : success(append.stream));
@@ -189,13 +192,17 @@ class Connection {
     const message = Request.toObject(Request.decode(bytes)) as unknown as AppendMessage;
     this.#stream ??= message.write_stream;
     if (this.#stream === '' || this.#stream !== message.write_stream) throw invalid('write_stream differs');
-    if (routed !== `write_stream=${encodeURIComponent(this.#stream)}`) throw invalid('the call is not routed to its table');
-    const match = /^projects\/([^/]+)\/datasets\/([^/]+)\/tables\/([^/]+)\/streams\/_default$/.exec(this.#stream);
+    if (routed !== `write_stream=${encodeURIComponent(this.#stream)}`)
+      throw invalid('the call is not routed to its table');
+    const match = /^projects\/([^/]+)\/datasets\/([^/]+)\/tables\/([^/]+)\/streams\/_default$/.exec(
+      this.#stream,
+    );
     if (match === null) throw invalid('not a default stream');
     if (message.offset != null) throw invalid('the default stream has no offsets');
     const full = `${match[1]}.${match[2]}.${match[3]}`;
     const found = this.#fake.cdcTable(full);
-    if (found === null) throw new Refusal(status.NOT_FOUND, `Table not found: ${full}`, STORAGE.tableNotFound);
+    if (found === null)
+      throw new Refusal(status.NOT_FOUND, `Table not found: ${full}`, STORAGE.tableNotFound);
     const descriptor = message.proto_rows?.writer_schema?.proto_descriptor;
     if (this.#fields === null) {
       if (descriptor == null) throw invalid('the first request has no writer schema');
@@ -219,9 +226,16 @@ class Connection {
       }
       const column = columns.get(name.toLowerCase());
       if (column === undefined || (behind && table.fields.indexOf(column) >= table.fieldsBefore))
-        throw new Refusal(status.INVALID_ARGUMENT, `Input schema has more fields: ${name}`, STORAGE.extraFields);
+        throw new Refusal(
+          status.INVALID_ARGUMENT,
+          `Input schema has more fields: ${name}`,
+          STORAGE.extraFields,
+        );
       if (PROTO_TYPES[standardType(column.type)]!.type !== type)
-        throw new Refusal(status.INVALID_ARGUMENT, `The field ${name} could not be converted to ${column.type}`);
+        throw new Refusal(
+          status.INVALID_ARGUMENT,
+          `The field ${name} could not be converted to ${column.type}`,
+        );
       if ((column.mode === 'REPEATED') !== (label === 3))
         throw new Refusal(status.INVALID_ARGUMENT, `The field ${name} has another mode`);
     }
@@ -250,7 +264,11 @@ class Connection {
     return [];
   }
 
-  #change(bytes: Uint8Array, columns: ReadonlyMap<string, RestField>, table: FakeTable): StreamedChange | null {
+  #change(
+    bytes: Uint8Array,
+    columns: ReadonlyMap<string, RestField>,
+    table: FakeTable,
+  ): StreamedChange | null {
     const row = this.#row!.toObject(this.#row!.decode(bytes), { longs: String }) as Record<string, unknown>;
     const type = row['_CHANGE_TYPE'];
     const sequence = parseSequence(String(row['_CHANGE_SEQUENCE_NUMBER'] ?? '0'));
@@ -314,13 +332,18 @@ function success(stream: string): Buffer {
 
 /** "If a request failed due to corrupted rows, no rows in the batch will be appended" (storage.proto). */
 function refusedRows(stream: string, indexes: readonly number[]): Buffer {
-  const row_errors = indexes.map((index) => ({ index, code: FIELDS_ERROR, message: 'the value canary@example.com' }));
+  const row_errors = indexes.map((index) => ({
+    index,
+    code: FIELDS_ERROR,
+    message: 'the value canary@example.com',
+  }));
   const error = { code: status.INVALID_ARGUMENT, message: 'Errors found while processing rows' };
   return Buffer.from(Response.encode({ error, row_errors, write_stream: stream }).finish());
 }
 
 function failure(thrown: unknown): Buffer {
-  const refusal = thrown instanceof Refusal ? thrown : new Refusal(status.INTERNAL, `the fake failed: ${String(thrown)}`);
+  const refusal =
+    thrown instanceof Refusal ? thrown : new Refusal(status.INTERNAL, `the fake failed: ${String(thrown)}`);
   const details =
     refusal.storageCode === 0
       ? []

@@ -1,11 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ClientDuplexStream, credentials, Metadata, Client, status } from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { AuthClient } from 'google-auth-library';
 import type { ErrorCode } from '../../../src/error/codes.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Endpoints, Patience } from './options.ts';
 import type { ProtoField } from './row-encoder.ts';
-import { APPEND_ROWS, type AppendError, type AppendResponse, decodeResponse, encodeAppend, STORAGE_CODE } from './write-messages.ts';
+import {
+  APPEND_ROWS,
+  type AppendError,
+  type AppendResponse,
+  decodeResponse,
+  encodeAppend,
+  STORAGE_CODE,
+} from './write-messages.ts';
 
 const ADDRESS = 'bigquerystorage.googleapis.com:443';
 /** Requests sent and not yet answered: hides the network's latency, and bounds memory. */
@@ -206,7 +213,10 @@ export class AppendStream {
 
   #change(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#break({ code: status.DEADLINE_EXCEEDED, storageCode: 0 }), ANSWER_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => this.#break({ code: status.DEADLINE_EXCEEDED, storageCode: 0 }),
+        ANSWER_TIMEOUT_MS,
+      );
       this.#wake = () => {
         clearTimeout(timer);
         this.#wake = () => {};

@@ -3,7 +3,14 @@ import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Catalog } from './catalog.ts';
 import type { Jobs, QueryParameter, QueryRow } from './jobs.ts';
-import { CURSOR, type CursorMove, DEAD_LETTER_COLUMNS, DEAD_LETTERS, type Statements, TABLES } from './statements.ts';
+import {
+  CURSOR,
+  type CursorMove,
+  DEAD_LETTER_COLUMNS,
+  DEAD_LETTERS,
+  type Statements,
+  TABLES,
+} from './statements.ts';
 import type { StoredColumn, Target } from './target.ts';
 
 /** What was read when the sink took the dataset over. */
@@ -44,10 +51,18 @@ export class Bookkeeping {
   /** @throws RowsealError RS-BQ-005, -006 */
   async takeOver(): Promise<TakenOver> {
     await this.#make();
-    await this.#jobs.query(this.#id(), this.#statements.takeOver(this.#epoch), this.#who(), 'taking the dataset over');
+    await this.#jobs.query(
+      this.#id(),
+      this.#statements.takeOver(this.#epoch),
+      this.#who(),
+      'taking the dataset over',
+    );
     const cursor = this.#mine(await this.#select(this.#statements.readCursor(), 'reading the cursor'));
     const targets = new Map<string, Target>();
-    for (const [key, known] of await this.#select(this.#statements.readTables(), 'reading what is known of tables'))
+    for (const [key, known] of await this.#select(
+      this.#statements.readTables(),
+      'reading what is known of tables',
+    ))
       targets.set(key!, JSON.parse(known!) as Target);
     const counts = await this.#select(this.#statements.countDeadLetters(null, null), 'counting dead letters');
     return { cursor, targets, deadLetters: asCounts(counts) };
@@ -76,12 +91,17 @@ export class Bookkeeping {
       all.push(...this.#statements.rememberTable(n));
     }
     const sql = this.#statements.transaction({ ...move, epoch: this.#epoch }, all);
-    const digest = createHash('sha256').update(JSON.stringify([sql, parameters])).digest('hex').slice(0, 16);
+    const digest = createHash('sha256')
+      .update(JSON.stringify([sql, parameters]))
+      .digest('hex')
+      .slice(0, 16);
     await this.#jobs.query(`rowseal_${batch}_commit_${digest}`, sql, parameters, 'committing a batch');
   }
 
   async countDeadLetters(after: GroupIndex | null, to: GroupIndex): Promise<ReadonlyMap<string, number>> {
-    return asCounts(await this.#select(this.#statements.countDeadLetters(after, to), 'counting dead letters'));
+    return asCounts(
+      await this.#select(this.#statements.countDeadLetters(after, to), 'counting dead letters'),
+    );
   }
 
   async #make(): Promise<void> {
@@ -99,9 +119,13 @@ export class Bookkeeping {
   #mine(rows: readonly QueryRow[]): GroupIndex | null {
     const [pipeline, epoch, group] = rows[0] ?? [];
     if (pipeline !== this.#pipeline)
-      throw new RowsealError('RS-BQ-005', { detail: `${this.#catalog.dataset} holds pipeline ${pipeline ?? 'none'}` });
+      throw new RowsealError('RS-BQ-005', {
+        detail: `${this.#catalog.dataset} holds pipeline ${pipeline ?? 'none'}`,
+      });
     if (BigInt(epoch!) !== this.#epoch)
-      throw new RowsealError('RS-BQ-006', { detail: `epoch ${epoch} in ${this.#catalog.dataset}, here ${this.#epoch}` });
+      throw new RowsealError('RS-BQ-006', {
+        detail: `epoch ${epoch} in ${this.#catalog.dataset}, here ${this.#epoch}`,
+      });
     return group === null || group === undefined ? null : Number(group);
   }
 

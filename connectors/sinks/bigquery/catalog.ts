@@ -106,7 +106,11 @@ export class Catalog {
     const kept = there.columns.map(({ description, ...column }) =>
       fieldOf(description === null ? column : { ...column, description }),
     );
-    await this.#patch(name, { schema: { fields: [...kept, ...added.map(fieldOf)] } }, `adding columns to ${name}`);
+    await this.#patch(
+      name,
+      { schema: { fields: [...kept, ...added.map(fieldOf)] } },
+      `adding columns to ${name}`,
+    );
   }
 
   /** Queries see every row from now on, however dear. */
@@ -144,7 +148,10 @@ export class Catalog {
     }
     const there = await this.read(name);
     if (there?.owner !== this.#pipeline)
-      throw new RowsealError('RS-BQ-007', { detail: `${this.dataset}.${name}`, state: 'it was left as it is' });
+      throw new RowsealError('RS-BQ-007', {
+        detail: `${this.dataset}.${name}`,
+        state: 'it was left as it is',
+      });
     return there;
   }
 
@@ -210,5 +217,7 @@ function intervalText(milliseconds: number): string {
 /** @throws RowsealError RS-BQ-004 */
 export function checkLocation(dataset: DatasetResource, wanted: string | null, name: string): void {
   if (wanted !== null && wanted.toLowerCase() !== dataset.location.toLowerCase())
-    throw new RowsealError('RS-BQ-004', { detail: `${name} is in ${dataset.location}, configured is ${wanted}` });
+    throw new RowsealError('RS-BQ-004', {
+      detail: `${name} is in ${dataset.location}, configured is ${wanted}`,
+    });
 }

@@ -3,14 +3,14 @@ import { UNCHANGED } from '../../../src/model/cell.ts';
 import { Image, Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
-import { CdcStream } from './cdc-stream.ts';
+import type { BaseRows } from './base-rows.ts';
+import type { CdcStream } from './cdc-stream.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { historyRows, unchangedNames } from './history-lines.ts';
 import { KeyedPiece, keyText, type PendingRow } from './keyed-piece.ts';
-import type { BaseRows } from './base-rows.ts';
 import { type OnMisfit, RowReader, type WrittenCell } from './row-reader.ts';
-import { keyColumns, type Relation, type Target } from './target.ts';
 import type { TableWriter } from './table-writer.ts';
+import { keyColumns, type Relation, type Target } from './target.ts';
 import type { Misfit } from './values.ts';
 
 export interface CdcServices {
@@ -131,7 +131,13 @@ export class CdcWriter implements TableWriter {
     if (after >= 0 && key !== null) {
       const letters: DeadLetter[] = [];
       encoder.begin();
-      if (!encoder.cells(run, after, this.#onMisfit(proof, key, (letter) => letters.push(letter)))) {
+      if (
+        !encoder.cells(
+          run,
+          after,
+          this.#onMisfit(proof, key, (letter) => letters.push(letter)),
+        )
+      ) {
         encoder.bytes.undoRow();
         return false;
       }
@@ -238,7 +244,8 @@ export class CdcWriter implements TableWriter {
       fits = false;
     });
     if (fits && !key.includes(null)) return key as string[];
-    if (proof !== null) this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
+    if (proof !== null)
+      this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
     return null;
   }
 

@@ -109,10 +109,13 @@ export class BigqueryClient {
 
   #once(request: object): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      this.#bigquery.request(request as Parameters<BigQuery['request']>[0], (error: unknown, body: unknown) => {
-        if (error !== null && error !== undefined) reject(error);
-        else resolve(typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {});
-      });
+      this.#bigquery.request(
+        request as Parameters<BigQuery['request']>[0],
+        (error: unknown, body: unknown) => {
+          if (error !== null && error !== undefined) reject(error);
+          else resolve(typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {});
+        },
+      );
     });
   }
 }
@@ -157,7 +160,8 @@ function parseKey(key: { readonly json: string; readonly file: string }): {
   readonly client_email: string;
   readonly private_key: string;
 } {
-  const refuse = (why: string): RowsealError => new RowsealError('RS-BQ-016', { detail: `${key.file}: ${why}` });
+  const refuse = (why: string): RowsealError =>
+    new RowsealError('RS-BQ-016', { detail: `${key.file}: ${why}` });
   let parsed: unknown;
   try {
     parsed = JSON.parse(key.json);
@@ -170,7 +174,9 @@ function parseKey(key: { readonly json: string; readonly file: string }): {
   if (type !== 'service_account') throw refuse('type is not service_account');
   if (typeof client_email !== 'string' || typeof private_key !== 'string')
     throw refuse('client_email or private_key is missing');
-  if (token_uri !== undefined && token_uri !== 'https://oauth2.googleapis.com/token') throw refuse('another token_uri');
-  if (universe_domain !== undefined && universe_domain !== 'googleapis.com') throw refuse('another universe_domain');
+  if (token_uri !== undefined && token_uri !== 'https://oauth2.googleapis.com/token')
+    throw refuse('another token_uri');
+  if (universe_domain !== undefined && universe_domain !== 'googleapis.com')
+    throw refuse('another universe_domain');
   return { type, client_email, private_key };
 }

@@ -11,7 +11,8 @@ export function daysAt(text: string, at: number): number {
   const year = two(text, at) * 100 + two(text, at + 2);
   const month = two(text, at + 5);
   const day = two(text, at + 8);
-  if (!(year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return Number.NaN;
+  if (!(year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month)))
+    return Number.NaN;
   return daysFromCivil(year, month, day);
 }
 

@@ -14,7 +14,12 @@ export const FENCED = 'rowseal: fenced';
 export const TOO_MANY = 'rowseal: too many dead letters';
 
 /** Reasons of https://cloud.google.com/bigquery/docs/error-messages that waiting mends. */
-const QUOTA = new Set(['rateLimitExceeded', 'jobRateLimitExceeded', 'quotaExceeded', 'userRateLimitExceeded']);
+const QUOTA = new Set([
+  'rateLimitExceeded',
+  'jobRateLimitExceeded',
+  'quotaExceeded',
+  'userRateLimitExceeded',
+]);
 const PASSING = new Set([
   'backendError',
   'internalError',
@@ -33,8 +38,7 @@ export function failureOf(thrown: unknown): Failure {
   const errors = 'errors' in thrown && Array.isArray(thrown.errors) ? (thrown.errors as unknown[]) : [];
   const reason = reasonOf(errors[0]);
   if (typeof code === 'number') return { status: code, reason: reason ?? `http ${code}` };
-  if (typeof code === 'string' && /^[A-Za-z0-9_]{2,60}$/.test(code))
-    return { status: null, reason: code };
+  if (typeof code === 'string' && /^[A-Za-z0-9_]{2,60}$/.test(code)) return { status: null, reason: code };
   const message = thrown instanceof Error ? thrown.message : '';
   if (/default credentials|invalid_grant|unauthorized_client|invalid_client/i.test(message))
     return { status: 401, reason: 'credentials' };
@@ -58,13 +62,16 @@ export function jobFailure(errorResult: unknown): Failure {
 
 function reasonOf(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('reason' in error)) return null;
-  return typeof error.reason === 'string' && /^[A-Za-z0-9_ -]{2,60}$/.test(error.reason) ? error.reason : null;
+  return typeof error.reason === 'string' && /^[A-Za-z0-9_ -]{2,60}$/.test(error.reason)
+    ? error.reason
+    : null;
 }
 
 /** Worth another attempt within the same call. */
 export function isPassing(failure: Failure): boolean {
   if (QUOTA.has(failure.reason) || PASSING.has(failure.reason)) return true;
-  if (failure.status !== null) return failure.status === 408 || failure.status === 429 || failure.status >= 500;
+  if (failure.status !== null)
+    return failure.status === 408 || failure.status === 429 || failure.status >= 500;
   return NETWORK.test(failure.reason);
 }
 
@@ -83,7 +90,8 @@ function codeOf({ status, reason }: Failure): ErrorCode {
   if (reason === 'deadLetters') return 'RS-SINK-001';
   if (reason === 'concurrentUpdate') return 'RS-BQ-013';
   if (QUOTA.has(reason) || status === 429) return 'RS-BQ-009';
-  if (reason === 'billingNotEnabled' || reason === 'blocked' || reason === 'accessNotConfigured') return 'RS-BQ-014';
+  if (reason === 'billingNotEnabled' || reason === 'blocked' || reason === 'accessNotConfigured')
+    return 'RS-BQ-014';
   if (status === 401 || reason === 'authError') return 'RS-BQ-002';
   if (reason === 'accessDenied' || status === 403) return 'RS-BQ-003';
   if (isPassing({ status, reason })) return 'RS-BQ-008';

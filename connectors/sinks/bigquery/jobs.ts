@@ -51,7 +51,9 @@ export class Jobs {
     parameters: readonly QueryParameter[],
     doing: string,
   ): Promise<readonly QueryRow[]> {
-    const jobId = await this.#run(id, doing, (jobReference) => this.#insertQuery(jobReference, sql, parameters));
+    const jobId = await this.#run(id, doing, (jobReference) =>
+      this.#insertQuery(jobReference, sql, parameters),
+    );
     const rows: QueryRow[] = [];
     let pageToken: string | null = null;
     do {
@@ -62,7 +64,8 @@ export class Jobs {
       });
       for (const row of (page['rows'] ?? []) as { readonly f: readonly { readonly v: string | null }[] }[])
         rows.push(row.f.map(({ v }) => v));
-      pageToken = typeof page['pageToken'] === 'string' && page['pageToken'] !== '' ? page['pageToken'] : null;
+      pageToken =
+        typeof page['pageToken'] === 'string' && page['pageToken'] !== '' ? page['pageToken'] : null;
     } while (pageToken !== null);
     return rows;
   }
@@ -82,7 +85,11 @@ export class Jobs {
             labels: this.#labels,
             jobTimeoutMs: String(JOB_TIMEOUT_MS),
             load: {
-              destinationTable: { projectId: this.#client.project, datasetId: table.dataset, tableId: table.table },
+              destinationTable: {
+                projectId: this.#client.project,
+                datasetId: table.dataset,
+                tableId: table.table,
+              },
               sourceFormat: 'NEWLINE_DELIMITED_JSON',
               encoding: 'UTF-8',
               maxBadRecords: 0,
@@ -144,7 +151,8 @@ export class Jobs {
       if (failure === null) return jobId;
       if (existed && n < MAX_EARLIER_JOBS) continue;
       failures++;
-      if (!isPassing(failure) || failures >= this.#attempts) throw bigqueryError(failure, `${doing}, job ${jobId}`);
+      if (!isPassing(failure) || failures >= this.#attempts)
+        throw bigqueryError(failure, `${doing}, job ${jobId}`);
       await sleep(this.#pollMs * 2 ** failures * (0.5 + Math.random() / 2));
     }
   }
@@ -174,9 +182,16 @@ export class Jobs {
     let job = inserted;
     for (let waitMs = this.#pollMs; ; waitMs = Math.min(MAX_POLL_MS, waitMs * 1.5)) {
       const status = (job?.['status'] ?? {}) as { readonly state?: string; readonly errorResult?: unknown };
-      if (status.state === 'DONE') return status.errorResult === undefined || status.errorResult === null ? null : jobFailure(status.errorResult);
+      if (status.state === 'DONE')
+        return status.errorResult === undefined || status.errorResult === null
+          ? null
+          : jobFailure(status.errorResult);
       if (job !== null) await sleep(waitMs);
-      job = await this.#client.send({ method: 'GET', path: `/jobs/${jobId}`, query: { location: this.#location } });
+      job = await this.#client.send({
+        method: 'GET',
+        path: `/jobs/${jobId}`,
+        query: { location: this.#location },
+      });
     }
   }
 }

@@ -59,7 +59,11 @@ export class KeyedPiece {
   #fill(
     key: readonly string[],
     cells: readonly WrittenCell[],
-  ): { readonly cells: readonly WrittenCell[]; readonly base: readonly string[] | null; readonly known: boolean } {
+  ): {
+    readonly cells: readonly WrittenCell[];
+    readonly base: readonly string[] | null;
+    readonly known: boolean;
+  } {
     const previous = this.#rows.get(keyText(key));
     if (previous === undefined) return { cells, base: key, known: true };
     const filled = cells.map((cell, i) => (cell !== UNCHANGED ? cell : (previous.cells?.[i] ?? null)));

@@ -48,7 +48,8 @@ export class KeylessPiece {
 
   /** Rows to take away, each once, with the number of copies. */
   *removed(): Generator<{ readonly cells: readonly (string | null)[]; readonly copies: number }> {
-    for (const { cells, removed } of this.#tallies.values()) if (removed > 0) yield { cells, copies: removed };
+    for (const { cells, removed } of this.#tallies.values())
+      if (removed > 0) yield { cells, copies: removed };
   }
 
   #tally(cells: readonly WrittenCell[]): Tally {

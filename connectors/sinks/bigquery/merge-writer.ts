@@ -133,7 +133,8 @@ export class MergeWriter implements TableWriter {
       fits = false;
     });
     if (fits && !key.includes(null)) return key as string[];
-    if (proof !== null) this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
+    if (proof !== null)
+      this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
     return null;
   }
 
@@ -202,7 +203,8 @@ export class MergeWriter implements TableWriter {
     for (const { cells, copies } of this.#bag.removed())
       removed.push(`{"i":${removed.lines},"n":${copies}${cellMembers(cells)}}\n`);
     const added = new StagedLines();
-    for (const { cells, proof } of this.#bag.added()) added.push(`{${(stampMembers(proof) + cellMembers(cells)).slice(1)}}\n`);
+    for (const { cells, proof } of this.#bag.added())
+      added.push(`{${(stampMembers(proof) + cellMembers(cells)).slice(1)}}\n`);
     this.#bag.clear();
     if (removed.lines > 0) {
       const columns: StoredColumn[] = [{ name: 'i', type: 'INT64' }, { name: 'n', type: 'INT64' }, ...texts];

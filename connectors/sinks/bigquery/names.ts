@@ -52,5 +52,8 @@ export function tableName(template: string, namespace: string, name: string): st
 
 /** Label values hold lower-case letters, digits, `_` and `-`, at most 63 characters. */
 export function labelValue(text: string): string {
-  return text.toLowerCase().replace(/[^a-z0-9_-]/g, '_').slice(0, 63);
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]/g, '_')
+    .slice(0, 63);
 }

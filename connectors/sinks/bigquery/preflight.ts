@@ -17,7 +17,13 @@ export async function preflight(options: BigquerySinkOptions): Promise<readonly 
   };
   const failed = (what: string, error: RowsealError): readonly Finding[] => [
     ...findings,
-    { level: 'error', code: error.code, subject: `${subject}: ${what}`, detail: error.message, fix: error.fix },
+    {
+      level: 'error',
+      code: error.code,
+      subject: `${subject}: ${what}`,
+      detail: error.message,
+      fix: error.fix,
+    },
   ];
   let client: BigqueryClient;
   try {
@@ -30,7 +36,10 @@ export async function preflight(options: BigquerySinkOptions): Promise<readonly 
     location = await readLocation(client, options, where);
     ok('dataset', `${where} in ${location}`);
   } catch (thrown) {
-    return failed('dataset', isRowsealError(thrown) ? thrown : requestError(thrown, `reading dataset ${where}`));
+    return failed(
+      'dataset',
+      isRowsealError(thrown) ? thrown : requestError(thrown, `reading dataset ${where}`),
+    );
   }
   try {
     await client.send({
@@ -46,7 +55,11 @@ export async function preflight(options: BigquerySinkOptions): Promise<readonly 
     return failed('jobs', requestError(thrown, `bigquery.jobs.create in project ${options.project}`));
   }
   try {
-    await client.send({ method: 'GET', path: `/datasets/${options.dataset}/tables`, query: { maxResults: 1 } });
+    await client.send({
+      method: 'GET',
+      path: `/datasets/${options.dataset}/tables`,
+      query: { maxResults: 1 },
+    });
     ok('tables', `${where} can be listed`);
   } catch (thrown) {
     return failed('tables', requestError(thrown, `bigquery.tables.list in ${where}`));
@@ -58,13 +71,14 @@ export async function preflight(options: BigquerySinkOptions): Promise<readonly 
     detail: `writing into ${where} is tried at the first run; it needs ${TABLE_WRITES}`,
     fix: null,
   });
-  if (options.mode === 'cdc')
+  if (options.mode === 'cdc' && options.maxStalenessMs !== null)
     findings.push({
       level: 'warning',
       code: 'RS-BQ-012',
-      subject: `${subject}: cdc mode`,
-      detail: 'an UPSERT replaces the whole row, so every update must come with all of its columns',
-      fix: 'ALTER TABLE … REPLICA IDENTITY FULL for tables with large values, or mode: merge for those tables',
+      subject: `${subject}: max_staleness_ms`,
+      detail:
+        'cells that the source does not send cannot be looked up, so every update must come with all of its columns',
+      fix: 'ALTER TABLE … REPLICA IDENTITY FULL for tables with large values, or mode: merge for those tables, or no max_staleness_ms',
     });
   return findings;
 }

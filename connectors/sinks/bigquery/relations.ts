@@ -22,7 +22,16 @@ const MAX_CLUSTER = 4;
 const PARALLEL_REQUESTS = 8;
 
 /** Types that tables can be clustered by (https://cloud.google.com/bigquery/docs/clustered-tables). */
-const CLUSTERABLE = new Set(['BIGNUMERIC', 'BOOL', 'DATE', 'DATETIME', 'INT64', 'NUMERIC', 'STRING', 'TIMESTAMP']);
+const CLUSTERABLE = new Set([
+  'BIGNUMERIC',
+  'BOOL',
+  'DATE',
+  'DATETIME',
+  'INT64',
+  'NUMERIC',
+  'STRING',
+  'TIMESTAMP',
+]);
 const PARTITIONABLE = new Set(['DATE', 'DATETIME', 'TIMESTAMP']);
 
 /** Makes and widens the tables and views of targets. Everything may be done twice: a crash can come in between. */
@@ -76,7 +85,11 @@ export class Relations {
     }
   }
 
-  async #reach(relation: Relation, known: Relation | null, create: () => Promise<TableResource>): Promise<void> {
+  async #reach(
+    relation: Relation,
+    known: Relation | null,
+    create: () => Promise<TableResource>,
+  ): Promise<void> {
     const there = known === null ? await create() : await this.#existing(relation);
     if (there.kind !== 'table') throw new RowsealError('RS-BQ-007', { detail: this.#nameOf(relation) });
     const added = absent(relation, known, there, this.#catalog.dataset);
@@ -105,16 +118,21 @@ export class Relations {
     const options = this.#options.tables.get(displayName(table));
     const keys = keyColumns(mirror, table).map(written);
     if (mode === 'cdc' && keys.length > MAX_CDC_KEY)
-      throw new RowsealError('RS-BQ-015', { detail: `the key of ${displayName(table)} has ${keys.length} columns` });
+      throw new RowsealError('RS-BQ-015', {
+        detail: `the key of ${displayName(table)} has ${keys.length} columns`,
+      });
     const clusterBy =
       options?.clusterBy?.map((name) => this.#column(table, mirror, name, 'cluster_by')) ??
       keys.filter(({ type }) => CLUSTERABLE.has(type)).slice(0, MAX_CLUSTER);
     if (clusterBy.length > MAX_CLUSTER || clusterBy.some(({ type }) => !CLUSTERABLE.has(type)))
       throw new RowsealError('RS-BQ-018', { detail: `cluster_by of ${displayName(table)}` });
     const partition = options?.partitionBy ?? null;
-    const partitioned = partition === null ? null : this.#column(table, mirror, partition.column, 'partition_by');
+    const partitioned =
+      partition === null ? null : this.#column(table, mirror, partition.column, 'partition_by');
     if (partitioned !== null && !PARTITIONABLE.has(partitioned.type))
-      throw new RowsealError('RS-BQ-018', { detail: `partition_by of ${displayName(table)} is a ${partitioned.type}` });
+      throw new RowsealError('RS-BQ-018', {
+        detail: `partition_by of ${displayName(table)} is a ${partitioned.type}`,
+      });
     return this.#catalog.createTable({
       name: storedTable(mirror),
       columns: [...described(mirror), ...OWN_COLUMNS],
@@ -144,7 +162,9 @@ export class Relations {
         ? undefined
         : relation.columns.find(({ identity }) => identity === columnIdentity(column));
     if (found === undefined)
-      throw new RowsealError('RS-BQ-018', { detail: `${option} of ${displayName(table)}: no column ${name}` });
+      throw new RowsealError('RS-BQ-018', {
+        detail: `${option} of ${displayName(table)}: no column ${name}`,
+      });
     return written(found);
   }
 

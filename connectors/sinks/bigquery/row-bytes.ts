@@ -82,7 +82,10 @@ export class RowBytes {
 
   /** Two's complement, as int32 and int64 have it; exact below 2^53. */
   int(value: number): void {
-    if (value < 0) return this.bigint(BigInt(value));
+    if (value < 0) {
+      this.bigint(BigInt(value));
+      return;
+    }
     this.#reserve(10);
     this.#at = this.#writeVarintAt(this.#at, value);
   }

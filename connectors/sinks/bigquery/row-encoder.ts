@@ -76,7 +76,8 @@ export class RowEncoder {
     this.#extra = extra.map(({ name }) => tagOf(name));
     this.#sequenceTag = tagOf('_CHANGE_SEQUENCE_NUMBER');
     const changeTag = tagOf('_CHANGE_TYPE');
-    const constant = (text: string): Uint8Array => Uint8Array.of(...changeTag, text.length, ...Buffer.from(text));
+    const constant = (text: string): Uint8Array =>
+      Uint8Array.of(...changeTag, text.length, ...Buffer.from(text));
     this.#types = { UPSERT: constant('UPSERT'), DELETE: constant('DELETE') };
   }
 
@@ -100,7 +101,8 @@ export class RowEncoder {
     const indexes = this.#indexes;
     const columns = this.#columns;
     const bytes = this.bytes;
-    for (let i = 0; i < indexes.length; i++) if (indexes[i]! >= 0 && cells[at + indexes[i]!] === UNCHANGED) return false;
+    for (let i = 0; i < indexes.length; i++)
+      if (indexes[i]! >= 0 && cells[at + indexes[i]!] === UNCHANGED) return false;
     for (let i = 0; i < columns.length; i++) {
       const index = indexes[i]!;
       if (index < 0) continue;
@@ -116,7 +118,8 @@ export class RowEncoder {
   converted(cells: readonly WrittenCell[]): void {
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!;
-      if (typeof cell === 'string') encoderOf(this.#columns[i]!.type, null)(this.bytes, this.#columns[i]!.tag, cell);
+      if (typeof cell === 'string')
+        encoderOf(this.#columns[i]!.type, null)(this.bytes, this.#columns[i]!.tag, cell);
     }
   }
 
@@ -339,4 +342,3 @@ function tagBytes({ number, type }: ProtoField): Uint8Array {
   scratch.int(number * 8 + wire);
   return new Uint8Array(scratch.take());
 }
-

@@ -56,12 +56,7 @@ export class RowReader {
   }
 
   /** Some columns only, for keys. */
-  pick(
-    { cells }: MaskedRun,
-    at: number,
-    columns: readonly number[],
-    onMisfit: OnMisfit,
-  ): (string | null)[] {
+  pick({ cells }: MaskedRun, at: number, columns: readonly number[], onMisfit: OnMisfit): (string | null)[] {
     return columns.map((i) => {
       const index = this.#indexes[i]!;
       const cell = index < 0 ? null : this.#convert(i, cells[at + index]!, onMisfit);

@@ -8,22 +8,23 @@ import type { Finding } from '../../../src/model/finding.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { diffTables } from '../../../src/model/schema-diff.ts';
 import { displayName } from '../../../src/model/table.ts';
+import { WriteChannel } from './append-stream.ts';
+import { BaseRows } from './base-rows.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { Catalog, checkLocation } from './catalog.ts';
+import { CdcStream } from './cdc-stream.ts';
+import { CdcWriter } from './cdc-writer.ts';
 import { BigqueryClient, requestError } from './client.ts';
 import { type DeadLetter, deadLetterLine } from './dead-letters.ts';
 import { Jobs } from './jobs.ts';
-import { BaseRows } from './base-rows.ts';
-import { CdcStream } from './cdc-stream.ts';
-import { CdcWriter } from './cdc-writer.ts';
 import { MergeWriter } from './merge-writer.ts';
-import { WriteChannel } from './append-stream.ts';
 import { labelValue, tableName } from './names.ts';
 import type { BigquerySinkOptions } from './options.ts';
 import { preflight } from './preflight.ts';
 import { Relations } from './relations.ts';
 import { StagedLines, Staging } from './staging.ts';
 import { DEAD_LETTER_COLUMNS, Statements } from './statements.ts';
+import type { TableWriter } from './table-writer.ts';
 import {
   alterTarget,
   createTarget,
@@ -35,7 +36,6 @@ import {
   type Target,
   written,
 } from './target.ts';
-import type { TableWriter } from './table-writer.ts';
 
 /** Mirrors and histories in one BigQuery dataset (docs/bigquery.md). */
 export function createBigquerySink(options: BigquerySinkOptions): Sink {
@@ -83,7 +83,7 @@ class BigquerySink implements Sink {
     this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
     const cdc = options.mode === 'cdc' || [...options.tables.values()].some(({ mode }) => mode === 'cdc');
     this.kind = cdc ? 'convergent' : 'atomic';
-    this.capabilities = { partialRows: !cdc, keylessTables: true, ddlInTransaction: false };
+    this.capabilities = { partialRows: true, keylessTables: true, ddlInTransaction: false };
   }
 
   preflight(): Promise<readonly Finding[]> {
@@ -113,7 +113,7 @@ class BigquerySink implements Sink {
       bookkeeping,
       relations,
       channel: new WriteChannel(client.auth, this.#options.endpoints),
-      baseRows: new BaseRows(jobs, statements),
+      baseRows: new BaseRows(jobs, statements, this.#options.maxStalenessMs !== null),
       pipeline,
       epoch,
     };
@@ -132,7 +132,8 @@ class BigquerySink implements Sink {
       } else {
         await bookkeeping.assertNewest();
         const target = known === null ? this.#create(table) : alterTarget(known, table, this.#options.types);
-        if (known !== null && target.mode === 'cdc' && isRekeyed(known, target)) await this.#rekey(open, known, target);
+        if (known !== null && target.mode === 'cdc' && isRekeyed(known, target))
+          await this.#rekey(open, known, target);
         else {
           await relations.reach(known, target);
           if (known !== null) this.#due.push(...this.#unconvertible(known, target, at));
@@ -146,10 +147,17 @@ class BigquerySink implements Sink {
   async write(batch: DeliveryBatch): Promise<GroupIndex> {
     return this.#guard('writing a batch', async (open) => {
       if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
+      const due = this.kind === 'atomic' ? batch : afterCursor(batch, this.#cursor);
       this.#deadLetters.rolledBack();
-      await this.#write(open, batch);
+      try {
+        await this.#write(open, due);
+      } catch (thrown) {
+        // Rows that were written and not sent belong to a batch that is given up.
+        this.#closeStreams();
+        throw thrown;
+      }
       this.#cursor = batch.to;
-      this.#rows += batch.rows;
+      this.#rows += due.rows;
       return batch.to;
     });
   }
@@ -159,8 +167,7 @@ class BigquerySink implements Sink {
   }
 
   async close(): Promise<void> {
-    for (const { stream } of this.#streams.values()) stream.close();
-    this.#streams.clear();
+    this.#closeStreams();
     this.#open?.channel.close();
     this.#open = null;
     this.#targets.clear();
@@ -169,11 +176,22 @@ class BigquerySink implements Sink {
     this.#due = [];
   }
 
+  #closeStreams(): void {
+    for (const { stream } of this.#streams.values()) stream.close();
+    this.#streams.clear();
+  }
+
   async #write(open: OpenDataset, batch: DeliveryBatch): Promise<void> {
     const { jobs, catalog, statements, bookkeeping } = open;
     const id = this.#batchId(open, batch);
     const staging = new Staging(jobs, catalog, id);
     const letters: DeadLetter[] = [];
+    const keep = (letter: DeadLetter): void => {
+      letters.push(letter);
+      this.#deadLetters.add(letter.table, `${letter.column}: ${letter.reason}`, 1);
+      // At once: what is streamed cannot be rolled back.
+      this.#deadLetters.check(this.name);
+    };
     const writers = new Map<string, TableWriter>();
     const writerOf = (table: MaskedTable): TableWriter => {
       const key = targetKey(table);
@@ -181,8 +199,9 @@ class BigquerySink implements Sink {
       if (writer === undefined) {
         const target = this.#targets.get(key);
         if (target === undefined)
-          throw new RowsealError('RS-RUN-000', { detail: `rows of ${displayName(table)} before its version` });
-        const keep = (letter: DeadLetter): void => void letters.push(letter);
+          throw new RowsealError('RS-RUN-000', {
+            detail: `rows of ${displayName(table)} before its version`,
+          });
         writer = this.#writer(open, target, staging, keep);
         writers.set(key, writer);
       }
@@ -190,14 +209,12 @@ class BigquerySink implements Sink {
     };
     for (const group of batch.groups) await feedGroup(group, writerOf);
     for (const writer of writers.values()) await writer.finish();
-    letters.push(...this.#refused(batch.to));
+    for (const letter of this.#refused(batch.to)) keep(letter);
     const own = [...this.#due, ...[...writers.values()].flatMap((writer) => writer.statements())];
     const kept = letters.length === 0 ? [] : [await this.#stageLetters(staging, statements, letters)];
     await staging.settled();
     // Some dead letters come of the statements: values of columns that were retyped, rows that were looked for in vain.
     const uncounted = this.#due.length > 0 || [...writers.values()].some(({ mayMissRows }) => mayMissRows);
-    for (const { table, column, reason } of letters) this.#deadLetters.add(table, `${column}: ${reason}`, 1);
-    this.#deadLetters.check(this.name);
     const limit = uncounted ? [statements.limitDeadLetters(this.#options.maxDeadLetters)] : [];
     const move = { after: batch.after, to: batch.to };
     await bookkeeping.commit(id, move, [...own, ...kept, ...limit], this.#dirty);
@@ -299,7 +316,9 @@ class BigquerySink implements Sink {
   ): Promise<string> {
     const lines = new StagedLines();
     for (const letter of letters) lines.push(deadLetterLine(letter));
-    return statements.keepDeadLetters(await staging.stage(DEAD_LETTER_COLUMNS, lines, 'staging dead letters'));
+    return statements.keepDeadLetters(
+      await staging.stage(DEAD_LETTER_COLUMNS, lines, 'staging dead letters'),
+    );
   }
 
   #create(table: MaskedTable): Target {
@@ -337,7 +356,8 @@ class BigquerySink implements Sink {
   }
 
   async #guard<T>(doing: string, action: (open: OpenDataset) => Promise<T>): Promise<T> {
-    if (this.#open === null) throw new RowsealError('RS-RUN-000', { detail: `sink ${this.name} is not open` });
+    if (this.#open === null)
+      throw new RowsealError('RS-RUN-000', { detail: `sink ${this.name} is not open` });
     try {
       return await action(this.#open);
     } catch (thrown) {
@@ -349,6 +369,13 @@ class BigquerySink implements Sink {
 /** As `tableKey`, without the NUL: it is stored in BigQuery. */
 function targetKey({ namespace, name }: MaskedTable): string {
   return JSON.stringify([namespace, name]);
+}
+
+/** What a convergent sink has of a batch already, it need not see again. */
+function afterCursor(batch: DeliveryBatch, cursor: GroupIndex | null): DeliveryBatch {
+  if (cursor === null || batch.after === cursor) return batch;
+  const groups = batch.groups.filter(({ index }) => index > cursor);
+  return { ...batch, after: cursor, groups, rows: groups.reduce((sum, { rows }) => sum + rows, 0) };
 }
 
 function sameVersion(before: MaskedTable, after: MaskedTable): boolean {

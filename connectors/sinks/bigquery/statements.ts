@@ -69,7 +69,8 @@ WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index) VALUES (s.pipeline, 
 
   /** @param to null: all there are */
   countDeadLetters(after: GroupIndex | null, to: GroupIndex | null): string {
-    const some = to === null ? '' : ` WHERE group_index >= ${after === null ? 0 : after + 1} AND group_index <= ${to}`;
+    const some =
+      to === null ? '' : ` WHERE group_index >= ${after === null ? 0 : after + 1} AND group_index <= ${to}`;
     return `SELECT table_name, COUNT(*) FROM ${this.table(DEAD_LETTERS)}${some} GROUP BY table_name`;
   }
 
@@ -158,25 +159,32 @@ WHEN NOT MATCHED AND s.o != 'd' THEN INSERT (${names.join(', ')}) VALUES (${assi
   removeCopies(relation: Relation, staging: string): string {
     const table = this.table(storedTable(relation));
     const shown = relation.columns.map((column, i) => `${shownValue('b', column)} AS f${i}`);
-    const staged = relation.columns.map((column, i) => `${castExpression(`s.c${i}`, written(column).type)} AS f${i}`);
+    const staged = relation.columns.map(
+      (column, i) => `${castExpression(`s.c${i}`, written(column).type)} AS f${i}`,
+    );
     return `DELETE FROM ${table} AS t WHERE t._rowseal_seq IN (SELECT q FROM (SELECT b._rowseal_seq AS q, d.n AS n, ROW_NUMBER() OVER (PARTITION BY d.i ORDER BY b._rowseal_seq) AS r FROM ${table} AS b JOIN (SELECT s.i AS i, s.n AS n, TO_JSON_STRING(STRUCT(${staged.join(', ')})) AS j FROM ${this.table(staging)} AS s) AS d ON TO_JSON_STRING(STRUCT(${shown.join(', ')})) = d.j) WHERE r <= n)`;
   }
 
   /** Rows under the keys of the parameter, a JSON array of arrays: place among the keys, then every column as staged text. */
   lookUp(relation: Relation, keyPositions: readonly number[]): string {
-    const cells = relation.columns.map((column) => textExpression(shownValue('b', column), written(column).type));
+    const cells = relation.columns.map((column) =>
+      textExpression(shownValue('b', column), written(column).type),
+    );
     const match = keyPositions.map((i, k) => {
       const column = relation.columns[i]!;
-      return `${shownValue('b', column)} = ${castExpression(`JSON_VALUE(j, '$[${k}]')`, written(column).type)}`;
+      return `${shownValue('b', column)} = ${castExpression(`JSON_VALUE(_rowseal_key, '$[${k}]')`, written(column).type)}`;
     });
-    return `SELECT n, ${cells.join(', ')} FROM UNNEST(JSON_QUERY_ARRAY(@keys)) AS j WITH OFFSET AS n JOIN ${this.table(storedTable(relation))} AS b ON ${match.join(' AND ')}`;
+    return `SELECT _rowseal_place, ${cells.join(', ')} FROM UNNEST(JSON_QUERY_ARRAY(@keys)) AS _rowseal_key WITH OFFSET AS _rowseal_place JOIN ${this.table(storedTable(relation))} AS b ON ${match.join(' AND ')}`;
   }
 
   /** The rows of a version into the next, which has another primary key. */
   copyVersion(from: Relation, to: Relation): string {
     const own = OWN_COLUMNS.map(({ name }) => name);
     const names = [...to.columns.map((column) => quoteIdentifier(written(column).name)), ...own];
-    const values = [...to.columns.map((column) => sharedValue(from, column)), ...own.map((name) => `t.${name}`)];
+    const values = [
+      ...to.columns.map((column) => sharedValue(from, column)),
+      ...own.map((name) => `t.${name}`),
+    ];
     return `INSERT INTO ${this.table(storedTable(to))} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${this.table(storedTable(from))} AS t`;
   }
 
@@ -185,7 +193,9 @@ WHEN NOT MATCHED AND s.o != 'd' THEN INSERT (${names.join(', ')}) VALUES (${assi
     const columns = relation.columns.map(
       (column) => `${shownValue('t', column)} AS ${quoteIdentifier(column.shown)}`,
     );
-    const own = [...OWN_COLUMNS, ...(history ? [UNCHANGED_COLUMN] : [])].map(({ name }) => `t.${name} AS ${name}`);
+    const own = [...OWN_COLUMNS, ...(history ? [UNCHANGED_COLUMN] : [])].map(
+      ({ name }) => `t.${name} AS ${name}`,
+    );
     return `SELECT ${[...columns, ...own].join(', ')} FROM ${this.table(storedTable(relation))} AS t`;
   }
 }

@@ -56,7 +56,10 @@ export const OWN_COLUMNS = [
 ] as const satisfies readonly StoredColumn[];
 
 /** Histories also say which cells the source did not send: names in a JSON array, null where it sent all. */
-export const UNCHANGED_COLUMN = { name: '_rowseal_unchanged', type: 'STRING' } as const satisfies StoredColumn;
+export const UNCHANGED_COLUMN = {
+  name: '_rowseal_unchanged',
+  type: 'STRING',
+} as const satisfies StoredColumn;
 
 export function storedTable(relation: Relation): string {
   return `${relation.base}__v${relation.version}`;
@@ -104,7 +107,13 @@ export function createTarget(table: MaskedTable, allocation: Allocation): Target
     mode: table.key.length === 0 ? 'merge' : mode,
     mirror: evolve(empty(view, OWN_COLUMNS), null, table, mirrorType(table, types), 'drop'),
     history: allocation.history
-      ? evolve(empty(historyView, [...OWN_COLUMNS, UNCHANGED_COLUMN]), null, table, (type) => bigqueryType(type, types), 'keep')
+      ? evolve(
+          empty(historyView, [...OWN_COLUMNS, UNCHANGED_COLUMN]),
+          null,
+          table,
+          (type) => bigqueryType(type, types),
+          'keep',
+        )
       : null,
     since: 0,
   };
@@ -118,7 +127,9 @@ export function alterTarget(known: Target, table: MaskedTable, types: TypeChoice
     table,
     mirror: evolve(mirror, known.table, table, mirrorType(table, types), 'drop'),
     history:
-      history === null ? null : evolve(history, known.table, table, (type) => bigqueryType(type, types), 'keep'),
+      history === null
+        ? null
+        : evolve(history, known.table, table, (type) => bigqueryType(type, types), 'keep'),
   };
 }
 
@@ -145,7 +156,10 @@ export function isRekeyed(before: Target, after: Target): boolean {
   return key(before) !== key(after);
 }
 
-function mirrorType(table: MaskedTable, types: TypeChoices): (type: ColumnType, identity: string) => BigqueryType {
+function mirrorType(
+  table: MaskedTable,
+  types: TypeChoices,
+): (type: ColumnType, identity: string) => BigqueryType {
   const keys = new Set(keyIdentities(table));
   return (type, identity) => (keys.has(identity) ? keyType(type, types) : bigqueryType(type, types));
 }

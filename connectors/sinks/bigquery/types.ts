@@ -66,7 +66,8 @@ export function bigqueryType(type: ColumnType, choices: TypeChoices): BigqueryTy
  */
 export function keyType(type: ColumnType, choices: TypeChoices): BigqueryType {
   const chosen = bigqueryType(type, choices);
-  const comparable = elementOf(chosen) === null && chosen !== 'JSON' && chosen !== 'FLOAT64' && chosen !== 'TIME';
+  const comparable =
+    elementOf(chosen) === null && chosen !== 'JSON' && chosen !== 'FLOAT64' && chosen !== 'TIME';
   return comparable ? chosen : 'STRING';
 }
 
@@ -131,7 +132,8 @@ export function convertExpression(value: string, from: BigqueryType, to: Bigquer
   if (to === 'STRING') {
     if (from === 'BYTES') return `CONCAT(r'\\x', TO_HEX(${value}))`;
     // TO_JSON_STRING(NULL) is the text `null`.
-    if (from === 'JSON' || elementOf(from) !== null) return `IF(${value} IS NULL, NULL, TO_JSON_STRING(${value}))`;
+    if (from === 'JSON' || elementOf(from) !== null)
+      return `IF(${value} IS NULL, NULL, TO_JSON_STRING(${value}))`;
     return `CAST(${value} AS STRING)`;
   }
   if (to === 'JSON' && from === 'STRING') return `SAFE.PARSE_JSON(${value}, wide_number_mode=>'exact')`;

@@ -55,7 +55,8 @@ const scalarConverters: Readonly<Record<Scalar, Converter>> = {
   NUMERIC: (text) => toDecimal(text, 'NUMERIC'),
   BIGNUMERIC: (text) => toDecimal(text, 'BIGNUMERIC'),
   FLOAT64: (text) => (isFloat(text) ? text : NOT_FLOAT),
-  BOOL: (text) => (text === 't' || text === 'true' ? 'true' : text === 'f' || text === 'false' ? 'false' : NOT_BOOL),
+  BOOL: (text) =>
+    text === 't' || text === 'true' ? 'true' : text === 'f' || text === 'false' ? 'false' : NOT_BOOL,
   BYTES: (text) => {
     if (text.length > MAX_CELL) return TOO_LONG;
     return isHexBytes(text) ? Buffer.from(text.slice(2), 'hex').toString('base64') : NOT_BYTES;

@@ -4,7 +4,8 @@ export const bigqueryCodes = defineCodes({
   'RS-BQ-001': {
     kind: 'config',
     title: 'the BigQuery dataset does not exist',
-    explain: 'The project has no dataset of that name, or these credentials may not see it. Rowseal does not create datasets.',
+    explain:
+      'The project has no dataset of that name, or these credentials may not see it. Rowseal does not create datasets.',
     fix: 'bq mk --dataset --location=<location> <project>:<dataset>',
   },
   'RS-BQ-002': {
@@ -24,7 +25,8 @@ export const bigqueryCodes = defineCodes({
   'RS-BQ-004': {
     kind: 'config',
     title: 'the dataset is in another location than the configuration says',
-    explain: 'Jobs run where the dataset is. A configured location guards against data leaving a region by mistake.',
+    explain:
+      'Jobs run where the dataset is. A configured location guards against data leaving a region by mistake.',
     fix: 'correct location of the sink, or choose a dataset in that location',
   },
   'RS-BQ-005': {
@@ -44,7 +46,8 @@ export const bigqueryCodes = defineCodes({
   'RS-BQ-007': {
     kind: 'schema',
     title: 'a table or view of that name is there already and is not ours',
-    explain: 'The dataset has a table that this sink did not create. Rowseal neither writes into it nor replaces it.',
+    explain:
+      'The dataset has a table that this sink did not create. Rowseal neither writes into it nor replaces it.',
     fix: 'rename or drop that table, set table_name of the sink, or deliver into another dataset',
   },
   'RS-BQ-008': {
@@ -77,10 +80,10 @@ export const bigqueryCodes = defineCodes({
   },
   'RS-BQ-012': {
     kind: 'schema',
-    title: 'an update came without all of its columns, which cdc mode cannot write',
+    title: 'an update came without all of its columns, and the rest cannot be looked up',
     explain:
-      'The source did not send a column that did not change (TOAST, minimal row image), but an UPSERT replaces the whole row. Nothing was written of that row.',
-    fix: 'ALTER TABLE … REPLICA IDENTITY FULL at the source, or set mode: merge for this table',
+      'The source did not send a column that did not change (TOAST, minimal row image), but an UPSERT replaces the whole row. In cdc mode Rowseal reads such cells from the table, but with max_staleness_ms a query may show an older row. The batch was not finished; it stays in the audit log.',
+    fix: 'ALTER TABLE … REPLICA IDENTITY FULL at the source, or take max_staleness_ms away, or set mode: merge for this table',
   },
   'RS-BQ-013': {
     kind: 'transient',
@@ -98,7 +101,8 @@ export const bigqueryCodes = defineCodes({
   'RS-BQ-015': {
     kind: 'schema',
     title: 'a table is too wide or its key too long for BigQuery',
-    explain: 'A table has at most 10,000 columns (2,000 in cdc mode), a cdc key at most 16, a statement at most 1 MB.',
+    explain:
+      'A table has at most 10,000 columns (2,000 in cdc mode), a cdc key at most 16, a statement at most 1 MB.',
     fix: 'drop columns in the policy, or leave the table out of this sink',
   },
   'RS-BQ-016': {
