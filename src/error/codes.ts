@@ -5,6 +5,7 @@ import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { postgresSinkCodes } from './codes/postgres-sink.ts';
 import { sinkCodes } from './codes/sink.ts';
 import type { CodeEntry } from './define.ts';
 
@@ -15,6 +16,7 @@ const all = {
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,
+  ...postgresSinkCodes,
   ...sinkCodes,
   ...pipelineCodes,
 };

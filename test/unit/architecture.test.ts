@@ -35,6 +35,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src', 'connectors'],
   'connectors/sources/postgres': ['src/model', 'src/error', 'src/capture/source.ts'],
   'connectors/sinks/duckdb': sinkMayImport,
+  'connectors/sinks/postgres': sinkMayImport,
 };
 
 /** Packages and Node modules by room: drivers stay in their connector, the mask and the model do no I/O. */
@@ -63,6 +64,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   ],
   'connectors/sources/postgres': ['pg', 'pg-logical-replication', 'node:stream'],
   'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:fs/promises', 'node:path'],
+  'connectors/sinks/postgres': ['pg', 'node:crypto'],
 };
 
 interface Import {

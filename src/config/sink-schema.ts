@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { positive, tableName, tls } from './schema-parts.ts';
+
+/** Options of every sink. */
+const anySink = {
+  tables: z.array(tableName).min(1).optional().describe('tables that this sink gets; default: all'),
+};
+
+/** Options of sinks that keep mirrors and histories of tables. */
+const warehouse = {
+  ...anySink,
+  history: z
+    .union([z.boolean(), z.array(tableName)])
+    .default(false)
+    .describe('tables that also get a …__history table with every version of every row'),
+  dead_letters: z
+    .strictObject({
+      max_rows: z
+        .int()
+        .min(0)
+        .default(10_000)
+        .describe('dead letters that one table may have; one more, and the sink stops'),
+    })
+    .prefault({}),
+  provenance: z
+    .boolean()
+    .default(true)
+    .describe('mirrors carry _rowseal_op, _rowseal_group, _rowseal_seq, _rowseal_committed_at'),
+};
+
+const duckdb = z.strictObject({
+  type: z.literal('duckdb'),
+  ...warehouse,
+  path: z.string(),
+  memory_limit_bytes: positive.min(32_000_000).default(40_000_000),
+  threads: positive.max(64).default(1),
+});
+
+const postgres = z.strictObject({
+  type: z.literal('postgres'),
+  ...warehouse,
+  url: z.string().describe('postgres://user@host:5432/database'),
+  password: z.string().optional().describe('use ${env:NAME} or ${file:/path}'),
+  tls,
+  state_schema: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,40}$/, 'must be lower-case letters, digits and _')
+    .default('_rowseal')
+    .describe('schema of cursor and dead letters; one for each pipeline in a database'),
+  schema_prefix: z.string().max(40).default('').describe('put before the schema of the source'),
+});
+
+export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres]);
+
+export type SinkDocument = z.infer<typeof sinkSchema>;
