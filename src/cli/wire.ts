@@ -2,7 +2,9 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import { parseSigningKey } from '../audit/keys.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import type { Source } from '../capture/source.ts';
-import { loadMaskKeys, type RowsealConfig, readKeyFile, type SinkConfig } from '../config/load.ts';
+import { loadMaskKeys, type RowsealConfig, readKeyFile } from '../config/load.ts';
+import type { SinkConfig } from '../config/sinks.ts';
+import { selectTables } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
@@ -33,9 +35,26 @@ export async function makeSource(config: RowsealConfig): Promise<() => Source> {
     });
 }
 
-export async function makeSink(sink: SinkConfig): Promise<Sink> {
-  const { createDuckdbSink } = await import('../../connectors/sinks/duckdb/sink.ts');
-  return createDuckdbSink(sink);
+export async function makeSink(config: SinkConfig): Promise<Sink> {
+  const sink = await makeBareSink(config);
+  return config.tables === null ? sink : selectTables(sink, config.tables);
+}
+
+async function makeBareSink(config: SinkConfig): Promise<Sink> {
+  switch (config.type) {
+    case 'duckdb': {
+      const { createDuckdbSink } = await import('../../connectors/sinks/duckdb/sink.ts');
+      return createDuckdbSink(config);
+    }
+    case 'postgres': {
+      const { createPostgresSink } = await import('../../connectors/sinks/postgres/sink.ts');
+      return createPostgresSink(config);
+    }
+    case 'bigquery': {
+      const { createBigquerySink } = await import('../../connectors/sinks/bigquery/sink.ts');
+      return createBigquerySink(config);
+    }
+  }
 }
 
 export function makePolicy(config: RowsealConfig): CompiledPolicy {

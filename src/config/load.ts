@@ -12,6 +12,7 @@ import type { TableName } from '../model/table.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
+import { checkSinkTables, type SinkConfig, sinkConfig } from './sinks.ts';
 
 /** The configuration, read, checked and with every path absolute. */
 export interface RowsealConfig {
@@ -55,18 +56,6 @@ export type MaskKeySource =
   | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number };
 
-export interface SinkConfig {
-  readonly name: string;
-  readonly type: 'duckdb';
-  readonly path: string;
-  readonly history: 'none' | 'all' | ReadonlySet<string>;
-  readonly memoryLimitBytes: number;
-  readonly threads: number;
-  readonly maxDeadLetters: number;
-  /** Mirrors carry columns that lead to the audit record of each row. */
-  readonly proof: boolean;
-}
-
 /**
  * Reads and checks a configuration file. With `mask/` and `cli/` this is the only code that sees files and environment.
  *
@@ -94,6 +83,7 @@ export function loadConfig(path: string, env: Readonly<Record<string, string | u
   });
   const parsed = configSchema.safeParse(raw ?? {});
   if (!parsed.success) throw invalid(parsed.error, document, lines, path);
+  checkSinkTables(parsed.data.sinks, parsed.data.source.tables, path);
   return normalize(parsed.data, file, absolute);
 }
 
@@ -223,16 +213,13 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       groupMaxMs: audit.group_max_ms,
       segmentMaxBytes: audit.segment_max_bytes,
     },
-    sinks: Object.entries(config.sinks).map(([name, sink]) => ({
-      name,
-      type: sink.type,
-      path: absolute(sink.path),
-      history: sink.history === true ? 'all' : sink.history === false ? 'none' : new Set(sink.history),
-      memoryLimitBytes: sink.memory_limit_bytes,
-      threads: sink.threads,
-      maxDeadLetters: sink.dead_letters.max_rows,
-      proof: sink.provenance,
-    })),
+    sinks: Object.entries(config.sinks).map(([name, sink]) =>
+      sinkConfig(name, sink, {
+        absolute,
+        read: (path) => readText(absolute(path), 'RS-CFG-006'),
+        readSecret: (path) => readKeyFile(absolute(path)),
+      }),
+    ),
     http: config.http,
     log: config.log,
     queueBytes: config.memory.queue_bytes,

@@ -6,6 +6,7 @@ import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { postgresSinkCodes } from './codes/postgres-sink.ts';
 import { sinkCodes } from './codes/sink.ts';
 import type { CodeEntry } from './define.ts';
 
@@ -17,6 +18,7 @@ const all = {
   ...auditVerifyCodes,
   ...duckdbCodes,
   ...bigqueryCodes,
+  ...postgresSinkCodes,
   ...sinkCodes,
   ...pipelineCodes,
 };

@@ -52,7 +52,7 @@ export interface SinkTarget {
   readonly address: unknown;
   sink(options?: { readonly maxDeadLetters?: number }): Sink;
   /** A sink whose next commit is cut off: the commit happens (or not), the answer is lost. */
-  cutSink(): CutSink;
+  cutSink(): Promise<CutSink>;
   /**
    * The mirror's rows as canonical text, cells in the order of the visible columns of `table`; no sink is open then.
    * null: the warehouse has no such table.

@@ -43,7 +43,7 @@ export function testOptions(
     tableName: '{table}',
     // Exact texts: the contract compares them.
     types: { json: 'string', arrays: 'string', unboundedNumeric: 'string' },
-    tables: new Map(),
+    byTable: new Map(),
     maxDeadLetters: 10_000,
     labels: new Map([['purpose', 'test']]),
     maxStalenessMs: null,
@@ -51,7 +51,7 @@ export function testOptions(
     batchBytes: 64_000_000,
     pieceBytes: address.pieceBytes,
     stagingExpirationMs: 3_600_000,
-    endpoints: fake === null ? null : { ...fake, plaintext: true },
+    ...(fake === null ? {} : { endpoints: { ...fake, plaintext: true } }),
     patience:
       fake === null ? defaultPatience : { firstMs: 1, maxMs: 5, attempts: 3, pollMs: 1, schemaMs: 2_000 },
     ...changes,
@@ -73,7 +73,7 @@ export class BigqueryTarget implements SinkTarget {
   }
 
   /** The answer is lost, and the network with it, until the sink is opened again. */
-  cutSink(): CutSink {
+  async cutSink(): Promise<CutSink> {
     const fake = this.#fake!;
     let cut: 'before' | 'after' | null = null;
     let dark = false;
@@ -159,7 +159,7 @@ export class BigqueryTarget implements SinkTarget {
     const options = testOptions(this.address);
     const client = await BigqueryClient.connect(options);
     const { location } = await client.send({ method: 'GET', path: `/datasets/${this.address.dataset}` });
-    const jobs = new Jobs(client, String(location), {}, options.patience);
+    const jobs = new Jobs(client, String(location), {}, options.patience ?? defaultPatience);
     return jobs.select(`test_${randomUUID()}`, sql, [], 'reading what a test wrote');
   }
 

@@ -36,6 +36,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'connectors/sources/postgres': ['src/model', 'src/error', 'src/capture/source.ts'],
   'connectors/sinks/duckdb': sinkMayImport,
   'connectors/sinks/bigquery': sinkMayImport,
+  'connectors/sinks/postgres': sinkMayImport,
 };
 
 /** Packages and Node modules by room: drivers stay in their connector, the mask and the model do no I/O. */
@@ -73,6 +74,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'node:timers/promises',
   ],
   'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:fs/promises', 'node:path'],
+  'connectors/sinks/postgres': ['pg', 'node:crypto'],
 };
 
 interface Import {

@@ -26,7 +26,7 @@ export class WriteChannel {
   readonly #auth: AuthClient;
   readonly #plaintext: boolean;
 
-  constructor(auth: AuthClient, endpoints: Endpoints | null) {
+  constructor(auth: AuthClient, endpoints: Endpoints | undefined) {
     this.#auth = auth;
     this.#plaintext = endpoints?.plaintext ?? false;
     this.#client = new Client(

@@ -4,7 +4,7 @@ import { BigQuery } from '@google-cloud/bigquery';
 import { type AuthClient, GoogleAuth, Impersonated, PassThroughClient } from 'google-auth-library';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { bigqueryError, type Failure, failureOf, isPassing } from './errors.ts';
-import type { BigquerySinkOptions } from './options.ts';
+import { type BigquerySinkOptions, defaultPatience } from './options.ts';
 
 const SCOPE = 'https://www.googleapis.com/auth/bigquery';
 /** An answer that does not come in this time never will. */
@@ -48,7 +48,7 @@ export class BigqueryClient {
       authClient: auth,
       userAgent: 'rowseal',
       retryOptions: { autoRetry: false },
-      ...(options.endpoints === null ? {} : { apiEndpoint: options.endpoints.rest }),
+      ...(options.endpoints === undefined ? {} : { apiEndpoint: options.endpoints.rest }),
     });
     this.#bigquery.timeout = REQUEST_TIMEOUT_MS;
   }
@@ -94,7 +94,7 @@ export class BigqueryClient {
   }
 
   async #persist<T>(attempt: () => Promise<T>): Promise<T> {
-    const { firstMs, maxMs, attempts } = this.#options.patience;
+    const { firstMs, maxMs, attempts } = this.#options.patience ?? defaultPatience;
     for (let n = 1; ; n++) {
       try {
         return await attempt();

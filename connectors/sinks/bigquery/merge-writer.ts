@@ -170,12 +170,12 @@ export class MergeWriter implements TableWriter {
     let partial = false;
     for (const row of this.#piece.values()) {
       let line = stampMembers(row);
-      if (row.cells === null) this.#keys.forEach((i, k) => (line += member(`c${i}`, row.key[k]!)));
+      if (row.cells === null) line += this.#keys.map((i, k) => member(`c${i}`, row.key[k]!)).join('');
       else line += cellMembers(row.cells);
       if (row.base !== null) {
         partial = true;
         line += member('u', row.cells!.map((cell) => (cell === UNCHANGED ? '1' : '0')).join(''));
-        row.base.forEach((part, k) => (line += member(`b${k}`, part)));
+        line += row.base.map((part, k) => member(`b${k}`, part)).join('');
       }
       lines.push(`{${line.slice(1)}}\n`);
     }

@@ -33,7 +33,7 @@ export interface BigquerySinkOptions {
   readonly tableName: string;
   readonly types: TypeChoices;
   /** By `namespace.name`. */
-  readonly tables: ReadonlyMap<string, TableOptions>;
+  readonly byTable: ReadonlyMap<string, TableOptions>;
   /** Dead letters that a table may have before the sink stops. */
   readonly maxDeadLetters: number;
   /** Put on every table and job. */
@@ -49,8 +49,8 @@ export interface BigquerySinkOptions {
   /** Staging tables that a crash left behind vanish after this time. */
   readonly stagingExpirationMs: number;
   /** Other addresses than Google's, for private endpoints and tests. */
-  readonly endpoints: Endpoints | null;
-  readonly patience: Patience;
+  readonly endpoints?: Endpoints;
+  readonly patience?: Patience;
 }
 
 export interface Endpoints {

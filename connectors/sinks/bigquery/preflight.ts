@@ -2,7 +2,7 @@ import { isRowsealError, type RowsealError } from '../../../src/error/rowseal-er
 import type { Finding } from '../../../src/model/finding.ts';
 import { Catalog, checkLocation } from './catalog.ts';
 import { BigqueryClient, requestError } from './client.ts';
-import type { BigquerySinkOptions } from './options.ts';
+import { type BigquerySinkOptions, defaultPatience } from './options.ts';
 
 /** Of the dataset; what is not granted is told one by one (tables.testIamPermissions is for tables only). */
 const TABLE_WRITES = 'bigquery.tables.create, .get, .getData, .update, .updateData, .delete';
@@ -27,7 +27,10 @@ export async function preflight(options: BigquerySinkOptions): Promise<readonly 
   ];
   let client: BigqueryClient;
   try {
-    client = await BigqueryClient.connect({ ...options, patience: { ...options.patience, attempts: 2 } });
+    client = await BigqueryClient.connect({
+      ...options,
+      patience: { ...(options.patience ?? defaultPatience), attempts: 2 },
+    });
   } catch (thrown) {
     return failed('credentials', requestError(thrown, 'reading credentials'));
   }

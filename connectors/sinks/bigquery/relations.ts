@@ -115,7 +115,7 @@ export class Relations {
 
   #createMirror(target: Target): Promise<TableResource> {
     const { table, mirror, mode } = target;
-    const options = this.#options.tables.get(displayName(table));
+    const options = this.#options.byTable.get(displayName(table));
     const keys = keyColumns(mirror, table).map(written);
     if (mode === 'cdc' && keys.length > MAX_CDC_KEY)
       throw new RowsealError('RS-BQ-015', {

@@ -1,6 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
-import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
+import type {
+  DeliveryBatch,
+  Sink,
+  SinkCapabilities,
+  SinkPace,
+  SinkStats,
+} from '../../../src/deliver/sink.ts';
 import { DeadLetterCount } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
@@ -19,7 +25,7 @@ import { type DeadLetter, deadLetterLine } from './dead-letters.ts';
 import { Jobs } from './jobs.ts';
 import { MergeWriter } from './merge-writer.ts';
 import { labelValue, tableName } from './names.ts';
-import type { BigquerySinkOptions } from './options.ts';
+import { type BigquerySinkOptions, defaultPatience, type Patience } from './options.ts';
 import { preflight } from './preflight.ts';
 import { Relations } from './relations.ts';
 import { StagedLines, Staging } from './staging.ts';
@@ -59,7 +65,9 @@ class BigquerySink implements Sink {
   readonly name: string;
   readonly kind: Sink['kind'];
   readonly capabilities: SinkCapabilities;
+  readonly pace: SinkPace;
   readonly #options: BigquerySinkOptions;
+  readonly #patience: Patience;
   readonly #targets = new Map<string, Target>();
   /** The version object last seen of each table. */
   readonly #seen = new Map<string, MaskedTable>();
@@ -80,8 +88,10 @@ class BigquerySink implements Sink {
   constructor(options: BigquerySinkOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#patience = options.patience ?? defaultPatience;
     this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
-    const cdc = options.mode === 'cdc' || [...options.tables.values()].some(({ mode }) => mode === 'cdc');
+    this.pace = { intervalMs: options.batchIntervalMs, bytes: options.batchBytes };
+    const cdc = options.mode === 'cdc' || [...options.byTable.values()].some(({ mode }) => mode === 'cdc');
     this.kind = cdc ? 'convergent' : 'atomic';
     this.capabilities = { partialRows: true, keylessTables: true, ddlInTransaction: false };
   }
@@ -92,13 +102,13 @@ class BigquerySink implements Sink {
 
   async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
     await this.close();
-    const { project, dataset, patience, labels, location, stagingExpirationMs } = this.#options;
+    const { project, dataset, labels, location, stagingExpirationMs } = this.#options;
     const client = await BigqueryClient.connect(this.#options);
     const owned = Object.fromEntries(labels);
     const catalog = new Catalog(client, dataset, labelValue(pipeline), owned, stagingExpirationMs);
     const resource = await catalog.readDataset();
     checkLocation(resource, location, `${project}.${dataset}`);
-    const jobs = new Jobs(client, resource.location, owned, patience);
+    const jobs = new Jobs(client, resource.location, owned, this.#patience);
     const statements = new Statements(project, dataset);
     const bookkeeping = new Bookkeeping(jobs, catalog, statements, pipeline, epoch);
     const taken = await bookkeeping.takeOver();
@@ -251,7 +261,7 @@ class BigquerySink implements Sink {
     const known = this.#streams.get(relation.base);
     if (known?.relation === relation) return known.stream;
     known?.stream.close();
-    const stream = new CdcStream(channel, this.#options, relation, history, this.#options.patience);
+    const stream = new CdcStream(channel, this.#options, relation, history, this.#patience);
     this.#streams.set(relation.base, { relation, stream, table: displayName(table) });
     return stream;
   }
@@ -322,7 +332,7 @@ class BigquerySink implements Sink {
   }
 
   #create(table: MaskedTable): Target {
-    const { types, mode, tables, history } = this.#options;
+    const { types, mode, byTable, history } = this.#options;
     const taken = new Set(
       [...this.#targets.values()].flatMap((target) =>
         [target.mirror.view, target.history?.view ?? ''].map((name) => name.toLowerCase()),
@@ -332,7 +342,7 @@ class BigquerySink implements Sink {
       types,
       taken: (name) => taken.has(name),
       name: tableName(this.#options.tableName, table.namespace, table.name),
-      mode: tables.get(displayName(table))?.mode ?? mode,
+      mode: byTable.get(displayName(table))?.mode ?? mode,
       history: history === 'all' || (history !== 'none' && history.has(displayName(table))),
     });
   }

@@ -43,6 +43,9 @@ export interface DuckdbSinkOptions {
   readonly maxDeadLetters: number;
 }
 
+/** Memory that a column of a table being written takes: DuckDB's block of 256 KiB, and what is worked on. */
+const COLUMN_BYTES = 400_000;
+
 const BOOKKEEPING = `
   CREATE SCHEMA IF NOT EXISTS _rowseal;
   CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT);
@@ -75,8 +78,6 @@ class DuckdbSink implements Sink {
   };
   readonly #options: DuckdbSinkOptions;
   readonly #targets = new Map<string, Target>();
-  /** Tables with values that their types do not hold: their casts are checked one by one from then on. */
-  readonly #careful = new Set<string>();
   readonly #deadLetters: DeadLetterCount;
   #open: OpenDatabase | null = null;
   #cursor: GroupIndex | null = null;
@@ -134,6 +135,7 @@ class DuckdbSink implements Sink {
       this.#cursor = await this.#takeOver(connection, pipeline, epoch);
       await this.#loadTargets(connection);
       await this.#loadDeadLetters(connection);
+      await this.#raiseMemoryLimit(connection);
       return this.#cursor;
     });
   }
@@ -165,6 +167,7 @@ class DuckdbSink implements Sink {
         ]);
       });
       this.#targets.set(tableKey(table), alteration.target);
+      await this.#raiseMemoryLimit(connection);
     });
   }
 
@@ -172,13 +175,11 @@ class DuckdbSink implements Sink {
     return this.#guard('writing a batch', async (database) => {
       if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
       try {
-        await this.#apply(database, batch);
+        await this.#apply(database, batch, false);
       } catch (thrown) {
         if (failureOf(thrown) !== 'conversion') throw thrown;
         // A value does not fit its type: again, checking each cast and keeping what fails.
-        for (const group of batch.groups)
-          for (const table of group.tables) this.#careful.add(tableKey(table));
-        await this.#apply(database, batch);
+        await this.#apply(database, batch, true);
       }
       this.#cursor = batch.to;
       this.#rows += batch.rows;
@@ -200,7 +201,7 @@ class DuckdbSink implements Sink {
     open.instance.closeSync();
   }
 
-  async #apply(database: OpenDatabase, batch: DeliveryBatch): Promise<void> {
+  async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
       const writers = new Map<string, TableWriter>();
@@ -219,7 +220,7 @@ class DuckdbSink implements Sink {
             runner,
             target,
             history: target.history && this.#keepsHistory(table),
-            careful: this.#careful.has(key),
+            careful,
             keep: (kept) => void letters.push(...kept),
           });
           writers.set(key, writer);
@@ -299,6 +300,15 @@ class DuckdbSink implements Sink {
     const reader = await connection.runAndReadAll('SELECT table_key, known FROM _rowseal.tables');
     for (const [key, known] of reader.getRowsJS())
       this.#targets.set(String(key), JSON.parse(String(known)) as Target);
+  }
+
+  /** Rows that a transaction adds take a block a column, however few they are: wide tables need more than the option says. */
+  async #raiseMemoryLimit(connection: DuckDBConnection): Promise<void> {
+    let widest = 0;
+    for (const { historyColumns } of this.#targets.values()) widest = Math.max(widest, historyColumns.length);
+    const needed = widest * COLUMN_BYTES;
+    if (needed > this.#options.memoryLimitBytes)
+      await connection.run(`SET memory_limit = '${Math.round(needed / 1e6)}MB'`);
   }
 
   async #loadDeadLetters(connection: DuckDBConnection): Promise<void> {

@@ -6,7 +6,12 @@ import { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import { MirrorPiece, type PartialRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
 import { blockOf, type ProvenBlock, type RowBlock } from '../../../src/deliver/warehouse/row-block.ts';
 import type { RowProof, RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
-import { type Sifted, setAside, type UnfitCell } from '../../../src/deliver/warehouse/set-aside.ts';
+import {
+  type Sifted,
+  setAside,
+  type UnfitCell,
+  unfindable,
+} from '../../../src/deliver/warehouse/set-aside.ts';
 import {
   keyColumns,
   PROOF_COLUMNS,
@@ -99,7 +104,7 @@ export class TableWriter implements ChangeTaker {
     const whole = blockOf(piece.wholeRows(), this.#target.columns.length, this.#target.proof);
     piece.clear();
     if (key.includes(-1)) {
-      this.#keepUnfindable(replaced, [...partial], whole);
+      this.#context.keep(unfindable(this.#target, replaced, whole, partial));
       return;
     }
     const filled = partial.length > 0 && (await this.#fill(partial, key));
@@ -302,33 +307,6 @@ export class TableWriter implements ChangeTaker {
     const sifted = setAside(this.#target, columns, key, unfitKey, block, unfit);
     this.#context.keep(sifted.letters);
     return sifted;
-  }
-
-  /** Rows of an older version whose key the table does not have any more: nobody can find them in the mirror. */
-  #keepUnfindable(
-    replaced: readonly (readonly string[])[],
-    partial: readonly PartialRow[],
-    whole: ProvenBlock,
-  ): void {
-    const table = displayName(this.#target.table);
-    const reason = 'the column of its key was dropped in the same batch';
-    const letter = (group: number, value: string | null): DeadLetter => ({
-      group,
-      table,
-      key: null,
-      column: '',
-      value,
-      reason,
-    });
-    const group = whole.proofs[0]?.group ?? partial[0]?.proof.group ?? 0;
-    this.#context.keep([
-      ...whole.proofs.map((proof, row) =>
-        letter(proof.group, JSON.stringify(whole.columns.map((cells) => cells[row]!))),
-      ),
-      ...(replaced[0] ?? []).map((_, row) =>
-        letter(group, JSON.stringify(replaced.map((cells) => cells[row]!))),
-      ),
-    ]);
   }
 
   /** The mirror with its columns in our order: those that were added later come behind the proof's. */

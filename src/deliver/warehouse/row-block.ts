@@ -36,10 +36,11 @@ export interface ProvenBlock extends RowBlock {
 }
 
 /** The rows that are not in `gone`. */
-export function without<B extends RowBlock>(block: B, gone: ReadonlySet<number>): RowBlock {
+export function without(block: ProvenBlock, gone: ReadonlySet<number>): ProvenBlock {
   if (gone.size === 0) return block;
-  const columns = block.columns.map((column) => column.filter((_, row) => !gone.has(row)));
-  return { count: block.count - gone.size, columns };
+  const stays = (_: unknown, row: number): boolean => !gone.has(row);
+  const columns = block.columns.map((column) => column.filter(stays));
+  return { count: block.count - gone.size, columns, proofs: block.proofs.filter(stays) };
 }
 
 /** A cell's value; the states that are not values have none. */

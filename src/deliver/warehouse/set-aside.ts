@@ -1,6 +1,7 @@
 import { displayName } from '../../model/table.ts';
 import type { DeadLetter } from './dead-letters.ts';
-import { type ProvenBlock, type RowBlock, without } from './row-block.ts';
+import type { PartialRow } from './mirror-piece.ts';
+import { type ProvenBlock, textOrNull, without } from './row-block.ts';
 import type { Target, TargetColumn } from './target.ts';
 
 /** A cell that its column cannot hold. */
@@ -12,7 +13,7 @@ export interface UnfitCell {
 
 export interface Sifted {
   /** What can be loaded: cells that do not fit are null, rows whose key does not fit are not there. */
-  readonly block: RowBlock;
+  readonly block: ProvenBlock;
   readonly letters: readonly DeadLetter[];
   /** Rows of the block as it was that are not in it any more. */
   readonly gone: ReadonlySet<number>;
@@ -56,9 +57,48 @@ export function setAside(
     }
   }
   // Of a row that is kept whole, its single cells need not be kept beside it.
-  return { block: without({ count: block.count, columns: copies }, gone), letters, gone };
+  return { block: without({ ...block, columns: copies }, gone), letters, gone };
 }
 
 function fitsNot({ type }: TargetColumn): string {
   return `does not fit ${type}`;
+}
+
+/**
+ * Rows of an older version whose key the table does not have any more: nobody can find them in the mirror.
+ *
+ * @param replaced keys that were to be deleted or replaced, as columns
+ */
+export function unfindable(
+  target: Target,
+  replaced: readonly (readonly string[])[],
+  whole: ProvenBlock,
+  partial: readonly PartialRow[],
+): readonly DeadLetter[] {
+  const table = displayName(target.table);
+  const reason = 'the column of its key was dropped in the same batch';
+  const letter = (group: number, cells: readonly (string | null)[]): DeadLetter => ({
+    group,
+    table,
+    key: null,
+    column: '',
+    value: JSON.stringify(cells),
+    reason,
+  });
+  const group = whole.proofs[0]?.group ?? partial[0]?.proof.group ?? 0;
+  return [
+    ...whole.proofs.map((proof, row) =>
+      letter(
+        proof.group,
+        whole.columns.map((cells) => cells[row]!),
+      ),
+    ),
+    ...partial.map(({ proof, cells }) => letter(proof.group, cells.map(textOrNull))),
+    ...(replaced[0] ?? []).map((_, row) =>
+      letter(
+        group,
+        replaced.map((cells) => cells[row]!),
+      ),
+    ),
+  ];
 }

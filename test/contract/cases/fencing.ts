@@ -114,7 +114,7 @@ export function fencingLaws(law: Law): void {
     law(
       `ambiguous commit: the answer is lost, the commit ${when === 'after' ? 'happened' : 'did not happen'}`,
       async (bench) => {
-        const cut = bench.target.cutSink();
+        const cut = await bench.target.cutSink();
         const groups = randomGroups(21, 6);
         try {
           let cursor = await cut.sink.open('p', 1n);

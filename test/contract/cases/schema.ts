@@ -116,6 +116,38 @@ export function schemaLaws(law: Law): void {
     ]);
   });
 
+  law('rows of a version with another key are found by that key', async (bench) => {
+    const byId = table('k', [column('id', 1, INT), column('code', 2)]);
+    const byCode = table('k', [column('id', 1, INT), column('code', 2)], [1]);
+    const bare = table('k', [column('id', 1, INT), column('code', 2)], []);
+    await bench.open();
+    await bench.deliver([
+      rows(
+        byId,
+        0,
+        ['1', '2', '3', '4'].map((id) => ({ op: 'c' as const, after: [id, `c${id}`] })),
+      ),
+    ]);
+    await bench.deliver([
+      rows(byId, 0, [
+        { op: 'd', before: ['1', UNCHANGED] },
+        { op: 'u', before: ['2', UNCHANGED], after: ['20', UNCHANGED] },
+      ]),
+      rows(byCode, 2, [
+        { op: 'd', before: [UNCHANGED, 'c3'] },
+        { op: 'u', after: ['21', 'c2'] },
+      ]),
+      rows(bare, 4, [{ op: 'd', before: ['4', 'c4'] }]),
+      rows(byCode, 5, [{ op: 'c', after: ['5', 'c5'] }]),
+    ]);
+    await bench.close();
+    const mirror = (await bench.target.mirror(byCode))!.map(({ cells }) => cells);
+    expect([...mirror].sort()).toEqual([
+      ['21', 'c2'],
+      ['5', 'c5'],
+    ]);
+  });
+
   law('reserved, long, odd and case-colliding names', async (bench) => {
     const names = [
       'select',

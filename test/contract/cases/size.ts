@@ -46,6 +46,42 @@ export function sizeLaws(law: Law): void {
     await bench.expectAsModel(wide);
   });
 
+  law('a wide row of long texts is held or kept aside', async (bench) => {
+    const width = Math.min(900, bench.harness.maxColumns);
+    const columns = Array.from({ length: width - 1 }, (_, i) => column(`c${i}`, i + 2));
+    const wide = table('long', [column('id', 1, INT), ...columns]);
+    const long = columns.map((_, i) => `${i}`.padEnd(60, 'x'));
+    const short = columns.map(() => 's');
+    await bench.open();
+    await bench.deliver([
+      rows(wide, 0, [
+        { op: 'c', after: ['1', ...short] },
+        { op: 'c', after: ['2', ...long] },
+        { op: 'c', after: ['3', ...short] },
+      ]),
+    ]);
+    await bench.deliver([
+      rows(wide, 0, [
+        { op: 'u', after: ['3', UNCHANGED, ...long.slice(1)] },
+        { op: 'u', after: ['1', ...short] },
+      ]),
+    ]);
+    await bench.close();
+    const mirror = new Map((await bench.target.mirror(wide))!.map(({ cells }) => [cells[0], cells]));
+    expect(mirror.get('1')).toEqual(['1', ...short]);
+    for (const id of ['2', '3']) {
+      const whole = ['3', 's', ...long.slice(1)];
+      const held = mirror.get(id);
+      if (held !== undefined) expect(held).toEqual(id === '2' ? ['2', ...long] : whole);
+      else {
+        const letters = await bench.target.deadLetters();
+        expect(letters.some(({ value }) => value?.includes(long[1]!) && value.includes(`"${id}"`))).toBe(
+          true,
+        );
+      }
+    }
+  });
+
   law('a cell of 4 megabytes', async (bench) => {
     const giant = table('giant', [column('id', 1, INT), column('text', 2)]);
     await bench.open();

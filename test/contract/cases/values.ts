@@ -58,6 +58,21 @@ export function valueLaws(law: Law): void {
     expect(dead.some((one) => one.value?.includes('second'))).toBe(true);
   });
 
+  law('values beyond their type that the same batch changes again stay in the history', async (bench) => {
+    await bench.open();
+    await bench.deliver([
+      rows(small, 0, [
+        { op: 'c', after: ['1', '70000'] },
+        { op: 'u', after: ['1', '5'] },
+      ]),
+    ]);
+    await bench.close();
+    expect((await bench.target.mirror(small))!.map(({ cells }) => cells)).toEqual([['1', '5']]);
+    const kept = (await bench.target.deadLetters()).map((one) => one.value);
+    // Without a history nobody asked for what came between.
+    if ((await bench.target.history(small)) !== null) expect(kept).toEqual(['70000']);
+  });
+
   law('values beyond their type in partial, changed and keyless rows', async (bench) => {
     const keyless = table(
       'loose',
@@ -132,13 +147,9 @@ async function heldOrKept(bench: Bench, list: readonly ExtremeValues[]): Promise
   await bench.open();
   for (const [i, { values }] of list.entries()) {
     const cells: (string | null)[] = [...values, null];
-    await bench.deliver([
-      rows(
-        tables[i]!,
-        0,
-        cells.map((cell, id) => ({ op: 'c' as const, after: [String(id), cell] as MaskedCell[] })),
-      ),
-    ]);
+    // One batch each, so that no value's trouble makes the sink look closer at another's.
+    for (const [id, cell] of cells.entries())
+      await bench.deliver([rows(tables[i]!, 0, [{ op: 'c', after: [String(id), cell] }])]);
     // Once more as updates: the target's own rows are met.
     await bench.deliver([
       rows(

@@ -32,7 +32,7 @@ export class DuckdbTarget implements SinkTarget {
       path: this.path,
       history,
       proof: true,
-      memoryLimitBytes: 256_000_000,
+      memoryLimitBytes: 40_000_000,
       threads: 1,
       maxDeadLetters: 10_000,
     };
@@ -42,7 +42,7 @@ export class DuckdbTarget implements SinkTarget {
     return createDuckdbSink({ ...this.address, ...options });
   }
 
-  cutSink(): CutSink {
+  async cutSink(): Promise<CutSink> {
     const { run } = DuckDBConnection.prototype;
     let cut: 'before' | 'after' | null = null;
     DuckDBConnection.prototype.run = async function (...args) {
