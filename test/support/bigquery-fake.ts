@@ -75,6 +75,8 @@ export class BigqueryFake {
   readonly requests: FakeRequest[] = [];
   /** Asked before each request is answered. */
   fault: (request: FakeRequest) => Fault | null = () => null;
+  /** Asked before each job runs: what it fails of. */
+  jobFault: (id: string) => RestError | null = () => null;
   readonly #datasets = new Map<string, string>();
   readonly #jobs = new Map<string, Job>();
   readonly #server: Server;
@@ -134,6 +136,16 @@ export class BigqueryFake {
   /** Runs DuckDB's own SQL on the rows, for tests that look or meddle behind the interface. */
   async peek(sql: string): Promise<readonly (readonly unknown[])[]> {
     return this.#inTurn(async () => (await this.#connection.runAndReadAll(sql)).getRowsJS());
+  }
+
+  /** Somebody else takes a column away, which BigQuery allows by DDL. */
+  async dropColumn(dataset: string, name: string, column: string): Promise<void> {
+    const table = this.table(dataset, name)!;
+    table.fields = table.fields.filter((field) => field.name !== column);
+    const full = quoteDuckdb(`${this.project}.${dataset}.${name}`);
+    await this.#inTurn(async () => {
+      await this.#connection.run(`ALTER TABLE ${full} DROP COLUMN ${quoteDuckdb(column)}`);
+    });
   }
 
   /** Somebody else makes a table. */
@@ -345,6 +357,8 @@ export class BigqueryFake {
     this.#jobs.set(id, job);
     job.done = this.#inTurn(async () => {
       try {
+        const fault = this.jobFault(id);
+        if (fault !== null) throw fault;
         await run(job);
       } catch (thrown) {
         await this.#connection.run('ROLLBACK').catch(() => {});

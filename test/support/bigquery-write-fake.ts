@@ -145,16 +145,16 @@ export class BigqueryWriteFake {
     let turn = Promise.resolve();
     call.on('data', (bytes: Buffer) => {
       turn = turn.then(async () => {
-        if (call.destroyed) return;
+        if (call.destroyed || call.cancelled) return;
         this.appends++;
         try {
           const append = connection.read(bytes, String(routed));
           const fault = this.fault(append.stream);
-          if (fault?.kind === 'cut' && fault.when === 'before') return void call.destroy(broken());
+          if (fault?.kind === 'cut' && fault.when === 'before') return void call.emit('error', broken());
           if (fault?.kind === 'error')
             throw new Refusal(fault.code, 'a fault was ordered', fault.storageCode);
           const rowErrors = fault?.kind === 'rows' ? fault.indexes : connection.apply(append);
-          if (fault?.kind === 'cut') return void call.destroy(broken());
+          if (fault?.kind === 'cut') return void call.emit('error', broken());
           call.write(rowErrors.length > 0 ? refusedRows(append.stream, rowErrors) : success(append.stream));
         } catch (thrown) {
           call.write(failure(thrown));

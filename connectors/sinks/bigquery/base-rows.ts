@@ -10,6 +10,13 @@ import type { BigqueryType } from './types.ts';
 /** Keys asked for in one query: its parameters go in one request. */
 const KEYS_PER_QUERY = 5_000;
 
+export interface BaseRow {
+  /** The relation's columns as they would be written. */
+  readonly cells: readonly WrittenCell[];
+  /** Of the change that made it what it is. */
+  readonly seq: number;
+}
+
 /** Rows that are in the warehouse, for cells that the source did not send. */
 export class BaseRows {
   readonly #jobs: Jobs;
@@ -24,15 +31,15 @@ export class BaseRows {
   }
 
   /**
-   * @returns by `keyText`: the relation's columns as they would be written
+   * @returns by `keyText`
    * @throws RowsealError RS-BQ-012
    */
   async find(
     relation: Relation,
     keyPositions: readonly number[],
     keys: readonly (readonly string[])[],
-  ): Promise<ReadonlyMap<string, readonly WrittenCell[]>> {
-    const found = new Map<string, readonly WrittenCell[]>();
+  ): Promise<ReadonlyMap<string, BaseRow>> {
+    const found = new Map<string, BaseRow>();
     if (keys.length > 0 && this.#mayBeStale)
       throw new RowsealError('RS-BQ-012', { detail: `${keys.length} rows for ${relation.view}` });
     const wanted = [...new Map(keys.map((key) => [keyText(key), key])).values()];
@@ -46,11 +53,11 @@ export class BaseRows {
         [parameter],
         'looking rows up',
       );
-      for (const [place, ...cells] of rows)
-        found.set(
-          keyText(some[Number(place)]!),
-          cells.map((cell, i) => asWritten(cell, written(relation.columns[i]!).type)),
-        );
+      for (const [place, seq, ...cells] of rows)
+        found.set(keyText(some[Number(place)]!), {
+          cells: cells.map((cell, i) => asWritten(cell, written(relation.columns[i]!).type)),
+          seq: Number(seq),
+        });
     }
     return found;
   }

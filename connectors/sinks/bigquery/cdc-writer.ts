@@ -3,7 +3,7 @@ import { UNCHANGED } from '../../../src/model/cell.ts';
 import { Image, Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
-import type { BaseRows } from './base-rows.ts';
+import type { BaseRow, BaseRows } from './base-rows.ts';
 import type { CdcStream } from './cdc-stream.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { historyRows, unchangedNames } from './history-lines.ts';
@@ -115,7 +115,8 @@ export class CdcWriter implements TableWriter {
   /** Rows of a version with another key than the table's cannot be streamed: their row has to be found first. */
   async #use(table: MaskedTable): Promise<void> {
     if (this.#table === table) return;
-    const keys = positions(this.#target.mirror, table);
+    // A version without a key has whole rows, and so the key of the others.
+    const keys = table.key.length === 0 ? this.#primary : positions(this.#target.mirror, table);
     if (keys.join() !== this.#keys.join()) await this.#flushPiece();
     this.#keys = keys;
     this.#gathering ||= keys.join() !== this.#primary.join();
@@ -177,10 +178,10 @@ export class CdcWriter implements TableWriter {
     this.#piece.clear();
     // What was streamed before must be seen by the look-up.
     await this.#stream.settled();
-    const wanted = rows.flatMap((row) => [
-      ...(row.base === null ? [] : [row.base]),
-      ...(foreign ? [row.key] : []),
-    ]);
+    const wanted = rows.flatMap((row) => {
+      if (row.base !== null) return [row.base, row.key];
+      return foreign ? [row.key] : [];
+    });
     const found = await this.#services.baseRows.find(this.#target.mirror, this.#keys, wanted);
     for (const row of rows) {
       this.#sendGathered(row, found, foreign);
@@ -188,8 +189,11 @@ export class CdcWriter implements TableWriter {
     }
   }
 
-  #sendGathered(row: PendingRow, found: ReadonlyMap<string, readonly WrittenCell[]>, foreign: boolean): void {
-    const there = foreign ? found.get(keyText(row.key)) : undefined;
+  #sendGathered(row: PendingRow, found: ReadonlyMap<string, BaseRow>, foreign: boolean): void {
+    const own = found.get(keyText(row.key));
+    // A replay: this change, or a later one, is there already, and what it was made of may be gone.
+    if (own !== undefined && own.seq >= row.seq) return;
+    const there = foreign ? own?.cells : undefined;
     const primaryOf = (cells: readonly WrittenCell[]): readonly string[] =>
       this.#primary.map((i) => String(cells[i]));
     if (row.cells === null) {
@@ -199,7 +203,7 @@ export class CdcWriter implements TableWriter {
     }
     let { cells } = row;
     if (row.base !== null) {
-      const base = found.get(keyText(row.base));
+      const base = found.get(keyText(row.base))?.cells;
       if (base === undefined) this.#keepBaseless(row, row.key);
       cells = cells.map((cell, i) => (cell === UNCHANGED ? (base?.[i] ?? null) : cell));
     }
@@ -274,6 +278,7 @@ export class CdcWriter implements TableWriter {
   }
 }
 
+/** Positions of a version's key among the mirror's columns. */
 function positions(mirror: Relation, table: MaskedTable): readonly number[] {
   return keyColumns(mirror, table).map((column) => mirror.columns.indexOf(column));
 }

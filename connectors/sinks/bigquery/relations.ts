@@ -148,7 +148,8 @@ export class Relations {
     return this.#catalog.createTable({
       name: storedTable(history),
       columns: [...described(history), ...OWN_COLUMNS, UNCHANGED_COLUMN],
-      key: mode === 'cdc' ? ['_rowseal_seq'] : [],
+      // Whatever the mode: it may change.
+      key: ['_rowseal_seq'],
       clusterBy: ['_rowseal_seq'],
       maxStalenessMs: mode === 'cdc' ? this.#options.maxStalenessMs : null,
       description: `Below the view ${history.view}`,

@@ -25,7 +25,7 @@ import { type DeadLetter, deadLetterLine } from './dead-letters.ts';
 import { Jobs } from './jobs.ts';
 import { MergeWriter } from './merge-writer.ts';
 import { labelValue, tableName } from './names.ts';
-import { type BigquerySinkOptions, defaultPatience, type Patience } from './options.ts';
+import { type BigqueryMode, type BigquerySinkOptions, defaultPatience, type Patience } from './options.ts';
 import { preflight } from './preflight.ts';
 import { Relations } from './relations.ts';
 import { StagedLines, Staging } from './staging.ts';
@@ -34,6 +34,7 @@ import type { TableWriter } from './table-writer.ts';
 import {
   alterTarget,
   createTarget,
+  isBehind,
   isRekeyed,
   keyIdentities,
   nextVersion,
@@ -137,18 +138,22 @@ class BigquerySink implements Sink {
     await this.#guard(`changing ${displayName(table)}`, async (open) => {
       const { bookkeeping, relations } = open;
       const known = this.#targets.get(key) ?? null;
-      if (known !== null && sameVersion(known.table, table)) {
+      const mode = this.#modeOf(table);
+      if (known !== null && known.mode === mode && sameVersion(known.table, table)) {
         if (!this.#seen.has(key)) await relations.verify(known);
-      } else {
+      } else if (known === null || !isBehind(known, table, at)) {
         await bookkeeping.assertNewest();
-        const target = known === null ? this.#create(table) : alterTarget(known, table, this.#options.types);
-        if (known !== null && target.mode === 'cdc' && isRekeyed(known, target))
-          await this.#rekey(open, known, target);
-        else {
-          await relations.reach(known, target);
-          if (known !== null) this.#due.push(...this.#unconvertible(known, target, at));
+        if (known === null) {
+          const target = this.#create(table, at, mode);
+          await relations.reach(null, target);
           await this.#know(open, target);
-        }
+        } else
+          await this.#change(
+            open,
+            known,
+            { ...alterTarget(known, table, at, this.#options.types), mode },
+            at,
+          );
       }
       this.#seen.set(key, table);
     });
@@ -286,7 +291,7 @@ class BigquerySink implements Sink {
     const key = targetKey(target.table);
     this.#targets.set(key, target);
     this.#dirty.set(key, target);
-    if (target.mode === 'merge') return;
+    if (target.mode === 'merge' && statements.length === 0) return;
     const stay = { after: this.#cursor, to: this.#cursor };
     await open.bookkeeping.commit(randomUUID(), stay, [...statements, ...this.#due], this.#dirty);
     await this.#committed(open);
@@ -302,10 +307,11 @@ class BigquerySink implements Sink {
     return target;
   }
 
-  /** A primary key cannot be exchanged under streamed changes: the rows go into a table with the new one. */
+  /** Neither a primary key nor the mode can be exchanged under streamed changes: the rows go into a new table. */
   async #rekey(open: OpenDataset, known: Target, altered: Target): Promise<void> {
     const target = nextVersion(altered, known.since, this.#options.types);
-    if (this.#options.maxStalenessMs !== null) await open.catalog.unsetStaleness(storedTable(known.mirror));
+    if (known.mode === 'cdc' && this.#options.maxStalenessMs !== null)
+      await open.catalog.unsetStaleness(storedTable(known.mirror));
     await open.relations.reach(known, target);
     await this.#know(open, target, open.statements.copyVersion(known.mirror, target.mirror));
     await open.catalog.drop(storedTable(known.mirror)).catch(() => {});
@@ -331,18 +337,32 @@ class BigquerySink implements Sink {
     );
   }
 
-  #create(table: MaskedTable): Target {
-    const { types, mode, byTable, history } = this.#options;
+  /** Without a key nothing can be upserted. */
+  #modeOf(table: MaskedTable): BigqueryMode {
+    if (table.key.length === 0) return 'merge';
+    return this.#options.byTable.get(displayName(table))?.mode ?? this.#options.mode;
+  }
+
+  async #change(open: OpenDataset, known: Target, target: Target, at: GroupIndex): Promise<void> {
+    if (known.mode !== target.mode || (target.mode === 'cdc' && isRekeyed(known, target)))
+      return this.#rekey(open, known, target);
+    await open.relations.reach(known, target);
+    this.#due.push(...this.#unconvertible(known, target, at));
+    return this.#know(open, target);
+  }
+
+  #create(table: MaskedTable, at: GroupIndex, mode: BigqueryMode): Target {
+    const { types, history } = this.#options;
     const taken = new Set(
       [...this.#targets.values()].flatMap((target) =>
         [target.mirror.view, target.history?.view ?? ''].map((name) => name.toLowerCase()),
       ),
     );
-    return createTarget(table, {
+    return createTarget(table, at, {
       types,
       taken: (name) => taken.has(name),
       name: tableName(this.#options.tableName, table.namespace, table.name),
-      mode: byTable.get(displayName(table))?.mode ?? mode,
+      mode,
       history: history === 'all' || (history !== 'none' && history.has(displayName(table))),
     });
   }

@@ -165,7 +165,7 @@ WHEN NOT MATCHED AND s.o != 'd' THEN INSERT (${names.join(', ')}) VALUES (${assi
     return `DELETE FROM ${table} AS t WHERE t._rowseal_seq IN (SELECT q FROM (SELECT b._rowseal_seq AS q, d.n AS n, ROW_NUMBER() OVER (PARTITION BY d.i ORDER BY b._rowseal_seq) AS r FROM ${table} AS b JOIN (SELECT s.i AS i, s.n AS n, TO_JSON_STRING(STRUCT(${staged.join(', ')})) AS j FROM ${this.table(staging)} AS s) AS d ON TO_JSON_STRING(STRUCT(${shown.join(', ')})) = d.j) WHERE r <= n)`;
   }
 
-  /** Rows under the keys of the parameter, a JSON array of arrays: place among the keys, then every column as staged text. */
+  /** Rows under the keys of the parameter, a JSON array of arrays: place among the keys, `seq`, then every column as staged text. */
   lookUp(relation: Relation, keyPositions: readonly number[]): string {
     const cells = relation.columns.map((column) =>
       textExpression(shownValue('b', column), written(column).type),
@@ -174,7 +174,7 @@ WHEN NOT MATCHED AND s.o != 'd' THEN INSERT (${names.join(', ')}) VALUES (${assi
       const column = relation.columns[i]!;
       return `${shownValue('b', column)} = ${castExpression(`JSON_VALUE(_rowseal_key, '$[${k}]')`, written(column).type)}`;
     });
-    return `SELECT _rowseal_place, ${cells.join(', ')} FROM UNNEST(JSON_QUERY_ARRAY(@keys)) AS _rowseal_key WITH OFFSET AS _rowseal_place JOIN ${this.table(storedTable(relation))} AS b ON ${match.join(' AND ')}`;
+    return `SELECT _rowseal_place, b._rowseal_seq, ${cells.join(', ')} FROM UNNEST(JSON_QUERY_ARRAY(@keys)) AS _rowseal_key WITH OFFSET AS _rowseal_place JOIN ${this.table(storedTable(relation))} AS b ON ${match.join(' AND ')}`;
   }
 
   /** The rows of a version into the next, which has another primary key. */

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { visibleColumns } from '../../../src/model/schema-diff.ts';
 import { columnIdentity } from '../../../src/model/table.ts';
@@ -45,6 +47,9 @@ export interface Target {
   readonly history: Relation | null;
   /** Rows with a smaller `seq` are void in the mirror's version: they came before a truncate. */
   readonly since: number;
+  /** The group that the version came with, and the versions met there: a replay must not go back to an older one. */
+  readonly at: GroupIndex;
+  readonly versionsAt: readonly string[];
 }
 
 /** Columns of our own in mirrors and histories; any row leads by them to its proof. */
@@ -91,7 +96,7 @@ export interface Allocation {
   readonly history: boolean;
 }
 
-export function createTarget(table: MaskedTable, allocation: Allocation): Target {
+export function createTarget(table: MaskedTable, at: GroupIndex, allocation: Allocation): Target {
   const { types, taken, mode } = allocation;
   const view = freeName(allocation.name, taken);
   const historyView = freeName(`${view}__history`, (name) => taken(name) || name === view.toLowerCase());
@@ -104,7 +109,7 @@ export function createTarget(table: MaskedTable, allocation: Allocation): Target
   });
   return {
     table,
-    mode: table.key.length === 0 ? 'merge' : mode,
+    mode,
     mirror: evolve(empty(view, OWN_COLUMNS), null, table, mirrorType(table, types), 'drop'),
     history: allocation.history
       ? evolve(
@@ -116,21 +121,36 @@ export function createTarget(table: MaskedTable, allocation: Allocation): Target
         )
       : null,
     since: 0,
+    at,
+    versionsAt: [versionMark(table)],
   };
 }
 
 /** The target for a new version of its table. */
-export function alterTarget(known: Target, table: MaskedTable, types: TypeChoices): Target {
+export function alterTarget(known: Target, table: MaskedTable, at: GroupIndex, types: TypeChoices): Target {
   const { mirror, history } = known;
+  const met = at === known.at ? known.versionsAt : [versionMark(known.table)];
   return {
     ...known,
     table,
+    at,
+    versionsAt: [...met, versionMark(table)],
     mirror: evolve(mirror, known.table, table, mirrorType(table, types), 'drop'),
     history:
       history === null
         ? null
         : evolve(history, known.table, table, (type) => bigqueryType(type, types), 'keep'),
   };
+}
+
+/** Streamed changes are replayed over what came after them: their table's older versions are behind it already. */
+export function isBehind(known: Target, table: MaskedTable, at: GroupIndex): boolean {
+  if (known.mode === 'merge') return false;
+  return at < known.at || (at === known.at && known.versionsAt.includes(versionMark(table)));
+}
+
+function versionMark({ columns, key }: MaskedTable): string {
+  return hash('sha256', JSON.stringify([columns, key])).slice(0, 16);
 }
 
 /** The same mirror in a fresh table, without the remains of columns that were dropped or had another type. */
