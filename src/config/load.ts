@@ -169,6 +169,9 @@ const DANGEROUS = [
   'NODE_V8_COVERAGE',
   'SSLKEYLOGFILE',
   'BIGQUERY_EMULATOR_HOST',
+  'GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES',
+  'GRPC_TRACE',
+  'GRPC_NODE_TRACE',
 ];
 
 export function refuseDangerousEnvironment(env: Readonly<Record<string, string | undefined>>): void {

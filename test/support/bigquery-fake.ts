@@ -148,14 +148,6 @@ export class BigqueryFake {
     });
   }
 
-  /** Somebody else makes a table. */
-  async meddle(dataset: string, name: string): Promise<void> {
-    await this.#createTable(dataset, {
-      tableReference: { tableId: name },
-      schema: { fields: [{ name: 'mine', type: 'INT64' }] },
-    });
-  }
-
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -363,7 +355,6 @@ export class BigqueryFake {
       } catch (thrown) {
         await this.#connection.run('ROLLBACK').catch(() => {});
         job.error = asJobError(thrown);
-        if (process.env['ROWSEAL_FAKE_LOG'] === '1') console.error(job.error.message.slice(0, 600));
       }
       job.state = 'DONE';
     });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { BigQuery } from '@google-cloud/bigquery';
 import { BigqueryClient } from '../../connectors/sinks/bigquery/client.ts';
 import { Jobs, type QueryRow } from '../../connectors/sinks/bigquery/jobs.ts';
 import { quoteIdentifier } from '../../connectors/sinks/bigquery/names.ts';
@@ -74,15 +75,25 @@ export class BigqueryTarget implements SinkTarget {
 
   /** The answer is lost, and the network with it, until the sink is opened again. */
   async cutSink(): Promise<CutSink> {
-    const fake = this.#fake!;
+    const { request } = BigQuery.prototype;
     let cut: 'before' | 'after' | null = null;
     let dark = false;
-    fake.fault = ({ body }) => {
-      if (dark) return { kind: 'cut', when: 'before' };
-      if (cut === null || !body.includes('COMMIT TRANSACTION')) return null;
+    const lost = Object.assign(new Error('cut'), { code: 'ECONNRESET' });
+    BigQuery.prototype.request = function (
+      this: BigQuery,
+      ...[options, callback]: Parameters<typeof request>
+    ): void {
+      const answer = callback as (error: unknown, body?: unknown, response?: unknown) => void;
+      const hit = cut !== null && JSON.stringify(options.json ?? '').includes('COMMIT TRANSACTION');
+      if (!dark && !hit) {
+        request.call(this, options, callback);
+        return;
+      }
+      const after = !dark && cut === 'after';
       dark = true;
-      return { kind: 'cut', when: cut };
-    };
+      if (after) request.call(this, options, (() => answer(lost)) as typeof callback);
+      else setImmediate(answer, lost);
+    } as typeof request;
     const sink = this.sink();
     const open: Sink['open'] = (pipeline, epoch) => {
       cut = null;
@@ -96,7 +107,7 @@ export class BigqueryTarget implements SinkTarget {
         cut = when;
       },
       close: async () => {
-        fake.fault = () => null;
+        BigQuery.prototype.request = request;
       },
     };
   }
@@ -137,22 +148,30 @@ export class BigqueryTarget implements SinkTarget {
   }
 
   async occupy(table: MaskedTable): Promise<void> {
-    await this.#fake!.meddle(this.address.dataset, table.name);
+    await this.#send('POST', '/tables', {
+      tableReference: {
+        tableId: table.name,
+        datasetId: this.address.dataset,
+        projectId: this.address.project,
+      },
+      schema: { fields: [{ name: 'mine', type: 'INT64' }] },
+    });
   }
 
   async drop(): Promise<void> {
-    if (this.#fake !== null) return this.#fake.dropDataset(this.address.dataset);
+    if (this.#fake !== null) await this.#fake.dropDataset(this.address.dataset);
+    else await this.#send('DELETE', '?deleteContents=true');
+  }
+
+  async #send(method: 'POST' | 'DELETE', path: string, body?: object): Promise<void> {
     const client = await BigqueryClient.connect(testOptions(this.address));
-    const { tables = [] } = (await client.send({
-      method: 'GET',
-      path: `/datasets/${this.address.dataset}/tables`,
-      query: { maxResults: 1_000 },
-    })) as { tables?: readonly { readonly tableReference: { readonly tableId: string } }[] };
-    for (const { tableReference } of tables)
-      await client.send({
-        method: 'DELETE',
-        path: `/datasets/${this.address.dataset}/tables/${encodeURIComponent(tableReference.tableId)}`,
-      });
+    const [name, query] = path.split('?');
+    await client.send({
+      method,
+      path: `/datasets/${this.address.dataset}${name}`,
+      ...(query === undefined ? {} : { query: Object.fromEntries(new URLSearchParams(query)) }),
+      ...(body === undefined ? {} : { body }),
+    });
   }
 
   async query(sql: string): Promise<readonly QueryRow[]> {
