@@ -424,6 +424,21 @@ describe('BigQuery: options of tables', () => {
     expect(fake.tables.size).toBeLessThanOrEqual(count + 4);
   });
 
+  it('batches are parted where a transaction would change too many tables', async () => {
+    const at = target('merge');
+    const maker = new GroupMaker();
+    const many = Array.from({ length: 60 }, (_, i) => table(`many_${i}`, [column('id', 1, INT)]));
+    const sink = open(at);
+    await sink.open('p', 1n);
+    const each = many.map((one, i) => maker.seal([rows(one, 0, [{ op: 'c', after: [String(i)] }])]));
+    await deliver(sink, null, each);
+    expect(sink.stats().rows).toBe(60);
+    expect((await at.mirror(many[59]!))!.map(({ cells }) => cells)).toEqual([['59']]);
+    expect(await sink.open('p', 2n)).toBe(59);
+    const whole = maker.seal(many.map((one, i) => rows(one, i, [{ op: 'c', after: [String(100 + i)] }])));
+    expect(await failing(deliver(sink, 59, [whole]))).toEqual({ code: 'RS-BQ-020', kind: 'schema' });
+  });
+
   it('one table may be streamed while the others are merged', async () => {
     const at = target('merge');
     const sink = open(at, {

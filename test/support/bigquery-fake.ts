@@ -384,6 +384,7 @@ export class BigqueryFake {
 
   async #runScript(job: Job, query: string, parameters: ReadonlyMap<string, string>): Promise<void> {
     let rowCount = 0;
+    const changed = new Set<string>();
     for (const statement of new SqlReader(query, parameters).statements(() => rowCount)) {
       if (statement.kind === 'begin' || statement.kind === 'commit') {
         await this.#connection.run(statement.kind === 'begin' ? 'BEGIN TRANSACTION' : 'COMMIT');
@@ -419,6 +420,9 @@ export class BigqueryFake {
           'UPDATE/MERGE must match at most one source row for each target row',
         );
       rowCount = (await this.#connection.run(statement.sql)).rowsChanged;
+      // https://cloud.google.com/bigquery/docs/transactions#limitations
+      if (changed.add(statement.target).size > 100)
+        throw new RestError(400, 'invalidQuery', 'A transaction can mutate data in at most 100 tables');
       if (statement.kind !== 'insert')
         this.mutations.set(statement.target, (this.mutations.get(statement.target) ?? 0) + 1);
     }

@@ -29,7 +29,7 @@ import { type BigqueryMode, type BigquerySinkOptions, defaultPatience, type Pati
 import { preflight } from './preflight.ts';
 import { Relations } from './relations.ts';
 import { StagedLines, Staging } from './staging.ts';
-import { DEAD_LETTER_COLUMNS, Statements } from './statements.ts';
+import { DEAD_LETTER_COLUMNS, Statements, TransactionTooLarge } from './statements.ts';
 import type { TableWriter } from './table-writer.ts';
 import {
   alterTarget,
@@ -61,6 +61,12 @@ interface OpenDataset {
   readonly pipeline: string;
   readonly epoch: bigint;
 }
+
+/**
+ * Tables that a transaction changes: 100 at most (https://cloud.google.com/bigquery/docs/transactions#limitations), our own
+ * three among them.
+ */
+const MAX_TABLES = 97;
 
 class BigquerySink implements Sink {
   readonly name: string;
@@ -163,18 +169,47 @@ class BigquerySink implements Sink {
     return this.#guard('writing a batch', async (open) => {
       if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
       const due = this.kind === 'atomic' ? batch : afterCursor(batch, this.#cursor);
-      this.#deadLetters.rolledBack();
       try {
-        await this.#write(open, due);
+        await this.#writeInParts(open, due);
       } catch (thrown) {
         // Rows that were written and not sent belong to a batch that is given up.
         this.#closeStreams();
         throw thrown;
       }
-      this.#cursor = batch.to;
-      this.#rows += due.rows;
       return batch.to;
     });
+  }
+
+  /** In one transaction, or by halves where it is more than one transaction may hold; a group is never parted. */
+  async #writeInParts(open: OpenDataset, batch: DeliveryBatch): Promise<void> {
+    try {
+      this.#deadLetters.rolledBack();
+      this.#checkTables(batch);
+      await this.#write(open, batch);
+    } catch (thrown) {
+      if (!(thrown instanceof TransactionTooLarge)) throw thrown;
+      const { groups } = batch;
+      if (groups.length < 2)
+        throw new RowsealError('RS-BQ-020', { detail: `group ${batch.to}: ${thrown.message}` });
+      const half = groups.length >> 1;
+      const between = groups[half - 1]!.index;
+      await this.#writeInParts(open, partOf(batch, batch.after, groups.slice(0, half)));
+      await this.#writeInParts(open, partOf(batch, between, groups.slice(half)));
+      return;
+    }
+    this.#cursor = batch.to;
+    this.#rows += batch.rows;
+  }
+
+  #checkTables({ groups }: DeliveryBatch): void {
+    const tables = new Set<string>();
+    for (const { tables: versions } of groups) for (const table of versions) tables.add(targetKey(table));
+    let count = 0;
+    for (const key of tables) {
+      const target = this.#targets.get(key);
+      if (target?.mode === 'merge') count += target.history === null ? 1 : 2;
+    }
+    if (count > MAX_TABLES) throw new TransactionTooLarge(`${count} tables`);
   }
 
   stats(): SinkStats {
@@ -404,8 +439,25 @@ function targetKey({ namespace, name }: MaskedTable): string {
 /** What a convergent sink has of a batch already, it need not see again. */
 function afterCursor(batch: DeliveryBatch, cursor: GroupIndex | null): DeliveryBatch {
   if (cursor === null || batch.after === cursor) return batch;
-  const groups = batch.groups.filter(({ index }) => index > cursor);
-  return { ...batch, after: cursor, groups, rows: groups.reduce((sum, { rows }) => sum + rows, 0) };
+  return partOf(
+    batch,
+    cursor,
+    batch.groups.filter(({ index }) => index > cursor),
+  );
+}
+
+function partOf(
+  batch: DeliveryBatch,
+  after: GroupIndex | null,
+  groups: DeliveryBatch['groups'],
+): DeliveryBatch {
+  return {
+    ...batch,
+    after,
+    to: groups.at(-1)!.index,
+    groups,
+    rows: groups.reduce((sum, { rows }) => sum + rows, 0),
+  };
 }
 
 function sameVersion(before: MaskedTable, after: MaskedTable): boolean {

@@ -11,6 +11,12 @@ import {
 } from './target.ts';
 import { castExpression, convertExpression, textExpression } from './types.ts';
 
+/** Bytes of SQL in one job: 1 MB at most (https://cloud.google.com/bigquery/quotas#query_jobs). */
+const MAX_SQL = 1_000_000;
+
+/** More than BigQuery takes in one transaction. */
+export class TransactionTooLarge extends Error {}
+
 /** GoogleSQL that the sink sends; the fake of the tests knows these shapes and no others. */
 export class Statements {
   readonly #dataset: string;
@@ -42,7 +48,7 @@ WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index) VALUES (s.pipeline, 
   transaction(move: CursorMove, statements: readonly string[]): string {
     const { epoch, after, to } = move;
     const from = after === null ? 'group_index IS NULL' : `group_index = ${after}`;
-    return [
+    const sql = [
       'BEGIN TRANSACTION',
       `UPDATE ${this.table(CURSOR)} SET group_index = ${to ?? 'NULL'} WHERE pipeline = @pipeline AND epoch = ${epoch} AND ${from}`,
       `SELECT IF(@@row_count = 1, 'mine', ERROR(${quoteLiteral(FENCED)}))`,
@@ -51,6 +57,8 @@ WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index) VALUES (s.pipeline, 
     ]
       .map((statement) => `${statement};\n`)
       .join('');
+    if (Buffer.byteLength(sql) > MAX_SQL) throw new TransactionTooLarge(`${sql.length} characters of SQL`);
+    return sql;
   }
 
   /** @param n number of the parameters that carry key and text: two statements for each known table that changed */

@@ -126,4 +126,11 @@ export const bigqueryCodes = defineCodes({
       'partition_by needs a DATE, DATETIME or TIMESTAMP column, cluster_by at most four columns that can be compared, and both need columns that the policy keeps in the table.',
     fix: 'correct partition_by or cluster_by of that table in the sink',
   },
+  'RS-BQ-020': {
+    kind: 'schema',
+    title: 'one group changes more than a BigQuery transaction may hold',
+    explain:
+      'A transaction changes at most 100 tables and has at most 1 MB of SQL. Batches are parted to fit, but a group, which holds whole source transactions, becomes visible whole or not at all.',
+    fix: 'give this sink fewer tables or histories (tables, history), spread them over several sinks, or set mode: cdc for some',
+  },
 });
