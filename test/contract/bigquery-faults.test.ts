@@ -90,10 +90,14 @@ describe.each(['merge', 'cdc'] as const)('BigQuery in %s mode: every request may
     async (_, fault) => {
       const at = target(mode);
       const seen = new Set<string>();
-      let n = 0;
+      const looks = new Map<string, number>();
       // Every request fails the first time; a repetition goes through.
       fake.fault = ({ method, path, body }) => {
-        if (method === 'GET' && n++ % 3 !== 0) return null;
+        const n = looks.get(path) ?? 0;
+        if (method === 'GET') {
+          looks.set(path, n + 1);
+          if (n % 3 !== 0) return null;
+        }
         const key = `${method} ${path} ${method === 'GET' ? n : (/"jobId":"[^"]+"/.exec(body)?.[0] ?? body)}`;
         if (seen.has(key)) return null;
         seen.add(key);
@@ -437,6 +441,20 @@ describe('BigQuery: options of tables', () => {
     expect(await sink.open('p', 2n)).toBe(59);
     const whole = maker.seal(many.map((one, i) => rows(one, i, [{ op: 'c', after: [String(100 + i)] }])));
     expect(await failing(deliver(sink, 59, [whole]))).toEqual({ code: 'RS-BQ-020', kind: 'schema' });
+  });
+
+  it.each(['merge', 'cdc'] as const)('a history may begin and end later, in %s mode', async (mode) => {
+    const at = target(mode);
+    const maker = new GroupMaker();
+    const one = (id: string) => maker.seal([rows(t, 0, [{ op: 'c', after: [id, 'v'] }])]);
+    for (const [i, history] of (['none', 'all', 'none', 'all'] as const).entries()) {
+      const sink = open(at, { history });
+      await sink.open('p', BigInt(i + 1));
+      await deliver(sink, i === 0 ? null : i - 1, [one(String(i))]);
+      await sink.close();
+    }
+    expect((await at.history(t))!.map(({ cells }) => cells[0]).sort()).toEqual(['1', '3']);
+    expect((await at.mirror(t))!.map(({ cells }) => cells[0]).sort()).toEqual(['0', '1', '2', '3']);
   });
 
   it('one table may be streamed while the others are merged', async () => {

@@ -8,10 +8,10 @@ import type { CdcStream } from './cdc-stream.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { historyRows, unchangedNames } from './history-lines.ts';
 import { KeyedPiece, keyText, type PendingRow } from './keyed-piece.ts';
-import { type OnMisfit, RowReader, type WrittenCell } from './row-reader.ts';
+import { RowReader, type WrittenCell } from './row-reader.ts';
+import { SetAside } from './set-aside.ts';
 import type { TableWriter } from './table-writer.ts';
 import { keyColumns, type Relation, type Target } from './target.ts';
-import type { Misfit } from './values.ts';
 
 export interface CdcServices {
   /** The open stream of a relation's table, kept over batches. */
@@ -39,6 +39,7 @@ export class CdcWriter implements TableWriter {
   readonly #historyReader: RowReader | null;
   readonly #piece = new KeyedPiece();
   #reader: RowReader;
+  #aside: SetAside;
   /** Positions among the mirror's columns of the table's primary key, and of the key of the version in use. */
   #primary: readonly number[];
   #keys: readonly number[];
@@ -54,6 +55,7 @@ export class CdcWriter implements TableWriter {
     this.#history = target.history === null ? null : services.streamOf(target.history, true);
     this.#historyReader = target.history === null ? null : new RowReader(target.history.columns);
     this.#reader = new RowReader(target.mirror.columns);
+    this.#aside = new SetAside(this.#name, target.mirror.columns, this.#reader, services.keep);
     this.#primary = positions(target.mirror, target.table);
     this.#keys = this.#primary;
   }
@@ -96,7 +98,9 @@ export class CdcWriter implements TableWriter {
     await this.#stream.settled();
     this.#target = await this.#services.nextVersion(place.seq + 1);
     this.#stream = this.#services.streamOf(this.#target.mirror, false);
-    this.#reader = new RowReader(this.#target.mirror.columns);
+    const { columns } = this.#target.mirror;
+    this.#reader = new RowReader(columns);
+    this.#aside = new SetAside(this.#name, columns, this.#reader, this.#services.keep);
     this.#primary = positions(this.#target.mirror, this.#target.table);
     this.#keys = this.#primary;
     this.#table = null;
@@ -127,8 +131,8 @@ export class CdcWriter implements TableWriter {
   /** @returns false when the row lacks something, and nothing was written of it */
   #direct(run: MaskedRun, before: number, after: number, proof: RowProof): boolean {
     const { encoder } = this.#stream;
-    const key = this.#key(run, after >= 0 ? after : before, proof);
-    const oldKey = after >= 0 && before >= 0 ? this.#key(run, before, null) : key;
+    const key = this.#aside.key(run, after >= 0 ? after : before, this.#keys, proof);
+    const oldKey = after >= 0 && before >= 0 ? this.#aside.key(run, before, this.#keys, null) : key;
     if (after >= 0 && key !== null) {
       const letters: DeadLetter[] = [];
       encoder.begin();
@@ -136,7 +140,7 @@ export class CdcWriter implements TableWriter {
         !encoder.cells(
           run,
           after,
-          this.#onMisfit(proof, key, (letter) => letters.push(letter)),
+          this.#aside.cells(proof, key, (letter) => letters.push(letter)),
         )
       ) {
         encoder.bytes.undoRow();
@@ -144,7 +148,7 @@ export class CdcWriter implements TableWriter {
       }
       if (encoder.end('UPSERT', proof, proof.seq, proof.op, 1) > this.#stream.maxRowBytes) {
         encoder.bytes.undoRow();
-        this.#keepRow(run, after, proof, 'larger than a request may be');
+        this.#aside.row(run, after, proof, 'larger than a request may be');
       } else {
         this.#stream.rowDone(proof.seq, key.join());
         for (const letter of letters) this.#services.keep(letter);
@@ -156,19 +160,19 @@ export class CdcWriter implements TableWriter {
   }
 
   #gather(run: MaskedRun, before: number, after: number, proof: RowProof): void {
-    const key = this.#key(run, after >= 0 ? after : before, proof);
+    const key = this.#aside.key(run, after >= 0 ? after : before, this.#keys, proof);
     if (after < 0) {
       if (key !== null) this.#piece.delete(key, proof);
       return;
     }
-    const oldKey = before >= 0 ? this.#key(run, before, null) : key;
+    const oldKey = before >= 0 ? this.#aside.key(run, before, this.#keys, null) : key;
     if (key === null) {
       if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, proof);
       return;
     }
     const missing = proof.op === 'u' ? UNCHANGED : null;
-    const cells = this.#reader.read(run, after, missing, this.#onMisfit(proof, key, this.#services.keep));
-    if (!this.#piece.upsert(key, oldKey ?? key, cells, proof)) this.#keepBaseless(proof, key);
+    const cells = this.#reader.read(run, after, missing, this.#aside.cells(proof, key));
+    if (!this.#piece.upsert(key, oldKey ?? key, cells, proof)) this.#aside.baseless(proof, key);
   }
 
   async #flushPiece(): Promise<void> {
@@ -204,7 +208,7 @@ export class CdcWriter implements TableWriter {
     let { cells } = row;
     if (row.base !== null) {
       const base = found.get(keyText(row.base))?.cells;
-      if (base === undefined) this.#keepBaseless(row, row.key);
+      if (base === undefined) this.#aside.baseless(row, row.key);
       cells = cells.map((cell, i) => (cell === UNCHANGED ? (base?.[i] ?? null) : cell));
     }
     const primary = primaryOf(cells);
@@ -239,42 +243,6 @@ export class CdcWriter implements TableWriter {
       stream.rowDone(seq, '');
       if (stream.full) await stream.flush();
     }
-  }
-
-  /** See `MergeWriter`: a row whose key cannot be held is kept aside whole. */
-  #key(run: MaskedRun, at: number, proof: RowProof | null): readonly string[] | null {
-    let fits = true;
-    const key = this.#reader.pick(run, at, this.#keys, () => {
-      fits = false;
-    });
-    if (fits && !key.includes(null)) return key as string[];
-    if (proof !== null)
-      this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
-    return null;
-  }
-
-  #keepRow(run: MaskedRun, at: number, proof: RowProof, reason: string): void {
-    const { columns } = this.#target.mirror;
-    columns.forEach((column, i) => {
-      const index = this.#reader.indexOf(i);
-      const cell = index < 0 ? null : run.cells[at + index]!;
-      if (typeof cell === 'string') this.#keep(proof, '', column.shown, cell, `row left out: ${reason}`);
-    });
-  }
-
-  #keepBaseless(proof: RowProof, key: readonly string[]): void {
-    this.#keep(proof, key.join(), '', null, 'unchanged value is not known here');
-  }
-
-  #onMisfit(proof: RowProof, key: readonly string[], keep: (letter: DeadLetter) => void): OnMisfit {
-    const { group, seq } = proof;
-    const { columns } = this.#target.mirror;
-    return (column: number, value: string, { reason }: Misfit) =>
-      keep({ group, seq, table: this.#name, key: key.join(), column: columns[column]!.shown, value, reason });
-  }
-
-  #keep({ group, seq }: RowProof, key: string, column: string, value: string | null, reason: string): void {
-    this.#services.keep({ group, seq, table: this.#name, key, column, value, reason });
   }
 }
 

@@ -6,12 +6,12 @@ import { displayName } from '../../../src/model/table.ts';
 import { HistoryLines } from './history-lines.ts';
 import { KeyedPiece } from './keyed-piece.ts';
 import { KeylessPiece } from './keyless-piece.ts';
-import { type OnMisfit, RowReader } from './row-reader.ts';
+import { RowReader } from './row-reader.ts';
+import { SetAside } from './set-aside.ts';
 import { cellMembers, member, stampMembers } from './staged-row.ts';
 import { StagedLines } from './staging.ts';
 import type { TableWriter, WriterServices } from './table-writer.ts';
 import { keyColumns, type StoredColumn, type Target } from './target.ts';
-import type { Misfit } from './values.ts';
 
 /** Names and types of every staging table's first columns. */
 const STAMP_COLUMNS: readonly StoredColumn[] = [
@@ -27,6 +27,7 @@ export class MergeWriter implements TableWriter {
   readonly #services: WriterServices;
   readonly #name: string;
   readonly #reader: RowReader;
+  readonly #aside: SetAside;
   /** Positions of the key among the mirror's columns, of the version whose rows are pending. */
   #keys: readonly number[];
   #table: MaskedTable | null = null;
@@ -41,7 +42,9 @@ export class MergeWriter implements TableWriter {
     this.#target = target;
     this.#services = services;
     this.#name = displayName(target.table);
-    this.#reader = new RowReader(target.mirror.columns);
+    const { columns } = target.mirror;
+    this.#reader = new RowReader(columns);
+    this.#aside = new SetAside(this.#name, columns, this.#reader, services.keep);
     this.#keys = keyPositions(target, target.table);
     this.#history = target.history === null ? null : new HistoryLines(target.history);
   }
@@ -99,64 +102,26 @@ export class MergeWriter implements TableWriter {
   }
 
   #delete(run: MaskedRun, at: number, proof: RowProof): void {
-    const key = this.#key(run, at, proof);
+    const key = this.#aside.key(run, at, this.#keys, proof);
     if (key !== null) this.#piece.delete(key, proof);
   }
 
   #upsert(run: MaskedRun, before: number, after: number, proof: RowProof): void {
-    const key = this.#key(run, after, proof);
-    const oldKey = before < 0 ? key : this.#key(run, before, null);
+    const key = this.#aside.key(run, after, this.#keys, proof);
+    const oldKey = before < 0 ? key : this.#aside.key(run, before, this.#keys, null);
     if (key === null) {
       // The row cannot be where it belongs; it is not where it was either.
       if (before >= 0 && oldKey !== null) this.#piece.delete(oldKey, proof);
       return;
     }
     const missing = proof.op === 'u' ? UNCHANGED : null;
-    const cells = this.#reader.read(run, after, missing, this.#onMisfit(proof, key));
-    if (!this.#piece.upsert(key, oldKey ?? key, cells, proof))
-      this.#keep(proof, key.join(), '', null, 'unchanged value is not known here');
+    const cells = this.#reader.read(run, after, missing, this.#aside.cells(proof, key));
+    if (!this.#piece.upsert(key, oldKey ?? key, cells, proof)) this.#aside.baseless(proof, key);
   }
 
   #addToBag(run: MaskedRun, before: number, after: number, proof: RowProof): void {
     if (before >= 0) this.#bag.take(this.#reader.read(run, before, null, () => {}));
-    if (after >= 0) this.#bag.add(this.#reader.read(run, after, null, this.#onMisfit(proof, [])), proof);
-  }
-
-  /**
-   * The row's key, or null when BigQuery cannot hold it. Then the whole row is kept aside, for its cells are nowhere else.
-   *
-   * @param proof null: nothing is kept aside, for it is another image of a row that is
-   */
-  #key(run: MaskedRun, at: number, proof: RowProof | null): readonly string[] | null {
-    let fits = true;
-    const key = this.#reader.pick(run, at, this.#keys, () => {
-      fits = false;
-    });
-    if (fits && !key.includes(null)) return key as string[];
-    if (proof !== null)
-      this.#keepRow(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
-    return null;
-  }
-
-  #keepRow(run: MaskedRun, at: number, proof: RowProof, reason: string): void {
-    const cells = this.#target.mirror.columns.map((_, i) => {
-      const index = this.#reader.indexOf(i);
-      return index < 0 ? null : run.cells[at + index]!;
-    });
-    const key = this.#keys.map((i) => (typeof cells[i] === 'string' ? cells[i] : '')).join();
-    cells.forEach((cell, i) => {
-      if (typeof cell === 'string')
-        this.#keep(proof, key, this.#target.mirror.columns[i]!.shown, cell, `row left out: ${reason}`);
-    });
-  }
-
-  #onMisfit(proof: RowProof, key: readonly string[]): OnMisfit {
-    return (column: number, value: string, misfit: Misfit) =>
-      this.#keep(proof, key.join(), this.#target.mirror.columns[column]!.shown, value, misfit.reason);
-  }
-
-  #keep({ group, seq }: RowProof, key: string, column: string, value: string | null, reason: string): void {
-    this.#services.keep({ group, seq, table: this.#name, key, column, value, reason });
+    if (after >= 0) this.#bag.add(this.#reader.read(run, after, null, this.#aside.cells(proof, [])), proof);
   }
 
   async #flushMirror(): Promise<void> {

@@ -58,7 +58,7 @@ export class Relations {
     if (known === null) await this.#show(mirror, target, false);
     if (history === null) return;
     await this.#reach(history, known?.history ?? null, () => this.#createHistory(history, target));
-    if (known === null) await this.#show(history, target, true);
+    if (known === null || known.history === null) await this.#show(history, target, true);
   }
 
   /** Readers see the target as it is. */

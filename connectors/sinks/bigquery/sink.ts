@@ -41,6 +41,7 @@ import {
   type Relation,
   storedTable,
   type Target,
+  withHistory,
   written,
 } from './target.ts';
 
@@ -109,6 +110,14 @@ class BigquerySink implements Sink {
 
   async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
     await this.close();
+    try {
+      return await this.#connect(pipeline, epoch);
+    } catch (thrown) {
+      throw requestError(thrown, `opening sink ${this.name}`);
+    }
+  }
+
+  async #connect(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
     const { project, dataset, labels, location, stagingExpirationMs } = this.#options;
     const client = await BigqueryClient.connect(this.#options);
     const owned = Object.fromEntries(labels);
@@ -145,21 +154,21 @@ class BigquerySink implements Sink {
       const { bookkeeping, relations } = open;
       const known = this.#targets.get(key) ?? null;
       const mode = this.#modeOf(table);
-      if (known !== null && known.mode === mode && sameVersion(known.table, table)) {
+      const kept = known === null || this.#keepsHistory(table) === (known.history !== null);
+      if (known !== null && kept && known.mode === mode && sameVersion(known.table, table)) {
         if (!this.#seen.has(key)) await relations.verify(known);
-      } else if (known === null || !isBehind(known, table, at)) {
+      } else if (known === null || !kept || !isBehind(known, table, at)) {
         await bookkeeping.assertNewest();
         if (known === null) {
           const target = this.#create(table, at, mode);
           await relations.reach(null, target);
           await this.#know(open, target);
-        } else
-          await this.#change(
-            open,
-            known,
-            { ...alterTarget(known, table, at, this.#options.types), mode },
-            at,
-          );
+        } else {
+          const { types } = this.#options;
+          const altered = isBehind(known, table, at) ? known : alterTarget(known, table, at, types);
+          const target = withHistory(altered, this.#keepsHistory(table), types, this.#taken());
+          await this.#change(open, known, { ...target, mode }, at);
+        }
       }
       this.#seen.set(key, table);
     });
@@ -387,19 +396,28 @@ class BigquerySink implements Sink {
   }
 
   #create(table: MaskedTable, at: GroupIndex, mode: BigqueryMode): Target {
-    const { types, history } = this.#options;
-    const taken = new Set(
-      [...this.#targets.values()].flatMap((target) =>
-        [target.mirror.view, target.history?.view ?? ''].map((name) => name.toLowerCase()),
-      ),
-    );
     return createTarget(table, at, {
-      types,
-      taken: (name) => taken.has(name),
+      types: this.#options.types,
+      taken: this.#taken(),
       name: tableName(this.#options.tableName, table.namespace, table.name),
       mode,
-      history: history === 'all' || (history !== 'none' && history.has(displayName(table))),
+      history: this.#keepsHistory(table),
     });
+  }
+
+  /** Names of views that are given. */
+  #taken(): (lowerCase: string) => boolean {
+    const taken = new Set(
+      [...this.#targets.values()].flatMap(({ mirror, history }) =>
+        [mirror.view, history?.view ?? ''].map((name) => name.toLowerCase()),
+      ),
+    );
+    return (name) => taken.has(name);
+  }
+
+  #keepsHistory(table: MaskedTable): boolean {
+    const { history } = this.#options;
+    return history === 'all' || (history !== 'none' && history.has(displayName(table)));
   }
 
   /** Statements that keep what columns of the mirror held and their new types do not. */

@@ -99,31 +99,42 @@ export interface Allocation {
 export function createTarget(table: MaskedTable, at: GroupIndex, allocation: Allocation): Target {
   const { types, taken, mode } = allocation;
   const view = freeName(allocation.name, taken);
-  const historyView = freeName(`${view}__history`, (name) => taken(name) || name === view.toLowerCase());
-  const empty = (of: string, own: readonly StoredColumn[]): Relation => ({
-    view: of,
-    base: of,
-    version: 1,
-    columns: [],
-    taken: own.map(({ name }) => name),
-  });
   return {
     table,
     mode,
-    mirror: evolve(empty(view, OWN_COLUMNS), null, table, mirrorType(table, types), 'drop'),
-    history: allocation.history
-      ? evolve(
-          empty(historyView, [...OWN_COLUMNS, UNCHANGED_COLUMN]),
-          null,
-          table,
-          (type) => bigqueryType(type, types),
-          'keep',
-        )
-      : null,
+    mirror: evolve(newRelation(view, OWN_COLUMNS), null, table, mirrorType(table, types), 'drop'),
+    history: allocation.history ? newHistory(view, table, types, taken) : null,
     since: 0,
     at,
     versionsAt: [versionMark(table)],
   };
+}
+
+/** The target with a history from now on, or without one. */
+export function withHistory(
+  known: Target,
+  wanted: boolean,
+  types: TypeChoices,
+  taken: (lowerCase: string) => boolean,
+): Target {
+  if (wanted === (known.history !== null)) return known;
+  const { table, mirror } = known;
+  return { ...known, history: wanted ? newHistory(mirror.view, table, types, taken) : null };
+}
+
+function newHistory(
+  view: string,
+  table: MaskedTable,
+  types: TypeChoices,
+  taken: (lowerCase: string) => boolean,
+): Relation {
+  const name = freeName(`${view}__history`, (one) => taken(one) || one === view.toLowerCase());
+  const empty = newRelation(name, [...OWN_COLUMNS, UNCHANGED_COLUMN]);
+  return evolve(empty, null, table, (type) => bigqueryType(type, types), 'keep');
+}
+
+function newRelation(name: string, own: readonly StoredColumn[]): Relation {
+  return { view: name, base: name, version: 1, columns: [], taken: own.map((column) => column.name) };
 }
 
 /** The target for a new version of its table. */
