@@ -50,6 +50,10 @@ async function makeBareSink(config: SinkConfig): Promise<Sink> {
       const { createPostgresSink } = await import('../../connectors/sinks/postgres/sink.ts');
       return createPostgresSink(config);
     }
+    case 'parquet': {
+      const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
+      return createParquetSink(config);
+    }
   }
 }
 

@@ -6,13 +6,9 @@ const anySink = {
   tables: z.array(tableName).min(1).optional().describe('tables that this sink gets; default: all'),
 };
 
-/** Options of sinks that keep mirrors and histories of tables. */
-const warehouse = {
+/** Options of sinks that keep aside what they cannot hold. */
+const typed = {
   ...anySink,
-  history: z
-    .union([z.boolean(), z.array(tableName)])
-    .default(false)
-    .describe('tables that also get a …__history table with every version of every row'),
   dead_letters: z
     .strictObject({
       max_rows: z
@@ -22,6 +18,15 @@ const warehouse = {
         .describe('dead letters that one table may have; one more, and the sink stops'),
     })
     .prefault({}),
+};
+
+/** Options of sinks that keep mirrors and histories of tables. */
+const warehouse = {
+  ...typed,
+  history: z
+    .union([z.boolean(), z.array(tableName)])
+    .default(false)
+    .describe('tables that also get a …__history table with every version of every row'),
   provenance: z
     .boolean()
     .default(true)
@@ -50,6 +55,15 @@ const postgres = z.strictObject({
   schema_prefix: z.string().max(40).default('').describe('put before the schema of the source'),
 });
 
-export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres]);
+const parquet = z.strictObject({
+  type: z.literal('parquet'),
+  ...typed,
+  dir: z.string(),
+  batch_interval_ms: z.int().min(0).default(60_000).describe('files are written at most this often'),
+  batch_bytes: positive.default(67_108_864).describe('files are written earlier when this much waits'),
+  memory_limit_bytes: positive.min(32_000_000).default(64_000_000),
+});
+
+export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres, parquet]);
 
 export type SinkDocument = z.infer<typeof sinkSchema>;

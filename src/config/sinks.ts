@@ -22,6 +22,14 @@ export type SinkConfig = {
       readonly stateSchema: string;
       readonly schemaPrefix: string;
     } & Warehouse)
+  | {
+      readonly type: 'parquet';
+      readonly directory: string;
+      readonly intervalMs: number;
+      readonly batchBytes: number;
+      readonly memoryLimitBytes: number;
+      readonly maxDeadLetters: number;
+    }
 );
 
 interface Warehouse {
@@ -61,10 +69,24 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         stateSchema: sink.state_schema,
         schemaPrefix: sink.schema_prefix,
       };
+    case 'parquet':
+      return {
+        ...any,
+        type: 'parquet',
+        directory: paths.absolute(sink.dir),
+        intervalMs: sink.batch_interval_ms,
+        batchBytes: sink.batch_bytes,
+        memoryLimitBytes: sink.memory_limit_bytes,
+        maxDeadLetters: sink.dead_letters.max_rows,
+      };
   }
 }
 
-function warehouse({ history, dead_letters, provenance }: SinkDocument): Warehouse {
+function warehouse({
+  history,
+  dead_letters,
+  provenance,
+}: Exclude<SinkDocument, { type: 'parquet' }>): Warehouse {
   return {
     history: history === true ? 'all' : history === false ? 'none' : new Set(history),
     maxDeadLetters: dead_letters.max_rows,
@@ -80,7 +102,7 @@ export function checkSinkTables(
 ): void {
   for (const [name, sink] of Object.entries(sinks)) {
     for (const option of ['tables', 'history'] as const) {
-      const listed = sink[option];
+      const listed = option in sink ? sink[option as keyof typeof sink] : undefined;
       if (!Array.isArray(listed)) continue;
       const unknown = listed.find((table) => !captured.includes(table));
       if (unknown === undefined) continue;

@@ -2,7 +2,7 @@ import type { GroupIndex, SealedEvent, SealedGroup } from '../audit/audit-log.ts
 import type { Finding } from '../model/finding.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import { displayName } from '../model/table.ts';
-import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from './sink.ts';
+import type { DeliveryBatch, Sink, SinkCapabilities, SinkPace, SinkStats } from './sink.ts';
 
 /**
  * A sink that gets some tables only. Its cursor moves over all groups, so a table that is selected later is there from then
@@ -34,6 +34,10 @@ class SelectedTables implements Sink {
 
   get capabilities(): SinkCapabilities {
     return this.#sink.capabilities;
+  }
+
+  get pace(): SinkPace | null {
+    return this.#sink.pace ?? null;
   }
 
   preflight(): Promise<readonly Finding[]> {

@@ -3,6 +3,7 @@ import { auditVerifyCodes } from './codes/audit-verify.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
+import { parquetCodes } from './codes/parquet.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { postgresCodes } from './codes/postgres.ts';
 import { postgresSinkCodes } from './codes/postgres-sink.ts';
@@ -17,6 +18,7 @@ const all = {
   ...auditVerifyCodes,
   ...duckdbCodes,
   ...postgresSinkCodes,
+  ...parquetCodes,
   ...sinkCodes,
   ...pipelineCodes,
 };
