@@ -128,4 +128,31 @@ describe.skipIf(noPostgres(18))('the examples do what their pages say', () => {
     expect(version).toMatchObject({ op: 'u', proven: true });
     expect(version.cells.get('city')).toBe('Galway');
   });
+
+  it('several-sinks', async () => {
+    example = await prepare('several-sinks');
+    const run = new RowsealProcess(['run', '--config', example.file], example.env);
+    const delivered = async (): Promise<string> => [...(await example.rows())].sort().join();
+    await until('all rows', async () => (await delivered()) === '1,1,2');
+    await client.query('UPDATE orders SET total = 20 WHERE id = 7');
+    await until('the update', async () => (await delivered()) === '1,2,3');
+    expect((await run.terminate()).code).toBe(0);
+    const { directory } = example;
+    const analytics = await server.client('analytics');
+    const tables = await analytics.query("SELECT tablename FROM pg_tables WHERE schemaname = 'shop_public'");
+    await analytics.end();
+    expect(tables.rows).toEqual([{ tablename: 'customers' }]);
+    const notebook = await queryWarehouse(
+      join(directory, 'warehouse.duckdb'),
+      'SELECT (SELECT count(*) FROM public.customers), (SELECT count(*) FROM public.orders__history)',
+    );
+    // The beginning of the copy, the row, its update.
+    expect(notebook).toEqual([['1', '3']]);
+    const lake = await queryWarehouse(
+      ':memory:',
+      'SELECT id, CAST(total AS VARCHAR), _rowseal_op FROM public.orders',
+      [await readFile(join(directory, 'lake', 'views.sql'), 'utf8')],
+    );
+    expect(lake).toEqual([['7', '20.00', 'u']]);
+  });
 });

@@ -57,6 +57,8 @@ export class ChangeDirectory {
   async enter(epoch: bigint, sink: string): Promise<void> {
     await this.#create(`_rowseal/epochs/${epochName(epoch)}`, '');
     await this.expectNewest(epoch, sink);
+    for (const name of await readdir(this.path('_rowseal/epochs')))
+      if (name < epochName(epoch)) await rm(this.path(`_rowseal/epochs/${name}`), { force: true });
   }
 
   /** @throws RowsealError RS-PQT-004 */
