@@ -169,6 +169,8 @@ const DANGEROUS = [
   'NODE_V8_COVERAGE',
   'SSLKEYLOGFILE',
   'BIGQUERY_EMULATOR_HOST',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
 ];
 
 export function refuseDangerousEnvironment(env: Readonly<Record<string, string | undefined>>): void {

@@ -58,7 +58,30 @@ const postgres = z.strictObject({
 const parquet = z.strictObject({
   type: z.literal('parquet'),
   ...typed,
-  dir: z.string(),
+  dir: z
+    .string()
+    .refine((dir) => !dir.includes('://') || /^s3:\/\/[a-z0-9.-]{3,63}(\/[^/]+)*$/.test(dir), {
+      message: 'must be a directory, or s3://<bucket>/<prefix>',
+    })
+    .describe('a directory, or s3://<bucket>/<prefix>'),
+  s3: z
+    .strictObject({
+      region: z.string().default('us-east-1'),
+      endpoint: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('default: that of Amazon S3'),
+      access_key_id: z.string().optional().describe('default: environment, profile or role of the machine'),
+      secret_access_key: z.string().optional().describe('use ${env:NAME} or ${file:/path}'),
+      work_dir: z
+        .string()
+        .default('rowseal-work')
+        .describe('where files are made before they go to the bucket'),
+    })
+    .refine((s3) => (s3.access_key_id === undefined) === (s3.secret_access_key === undefined), {
+      message: 'access_key_id and secret_access_key go together',
+    })
+    .prefault({}),
   batch_interval_ms: z.int().min(0).default(60_000).describe('files are written at most this often'),
   batch_bytes: positive.default(67_108_864).describe('files are written earlier when this much waits'),
   memory_limit_bytes: positive.min(32_000_000).default(64_000_000),

@@ -24,7 +24,7 @@ export type SinkConfig = {
     } & Warehouse)
   | {
       readonly type: 'parquet';
-      readonly directory: string;
+      readonly place: ParquetPlace;
       readonly intervalMs: number;
       readonly batchBytes: number;
       readonly memoryLimitBytes: number;
@@ -73,13 +73,41 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
       return {
         ...any,
         type: 'parquet',
-        directory: paths.absolute(sink.dir),
+        place: parquetPlace(sink, paths),
         intervalMs: sink.batch_interval_ms,
         batchBytes: sink.batch_bytes,
         memoryLimitBytes: sink.memory_limit_bytes,
         maxDeadLetters: sink.dead_letters.max_rows,
       };
   }
+}
+
+type ParquetPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly region: string;
+      readonly endpoint: string | null;
+      readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
+      readonly workDirectory: string;
+    };
+
+function parquetPlace({ dir, s3 }: Extract<SinkDocument, { type: 'parquet' }>, paths: Paths): ParquetPlace {
+  const match = /^s3:\/\/([^/]+)\/?(.*)$/.exec(dir);
+  if (match === null) return { kind: 'directory', path: paths.absolute(dir) };
+  const { access_key_id: accessKeyId, secret_access_key: secretAccessKey } = s3;
+  return {
+    kind: 's3',
+    bucket: match[1]!,
+    prefix: match[2]!,
+    region: s3.region,
+    endpoint: s3.endpoint ?? null,
+    credentials:
+      accessKeyId === undefined || secretAccessKey === undefined ? null : { accessKeyId, secretAccessKey },
+    workDirectory: paths.absolute(s3.work_dir),
+  };
 }
 
 function warehouse({

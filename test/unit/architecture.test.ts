@@ -67,7 +67,13 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   ],
   'connectors/sources/postgres': ['pg', 'pg-logical-replication', 'node:stream'],
   'connectors/duckdb-engine': ['@duckdb/node-api'],
-  'connectors/sinks/parquet': ['@duckdb/node-api', 'node:fs/promises', 'node:path', 'node:crypto'],
+  'connectors/sinks/parquet': [
+    '@aws-sdk/client-s3',
+    '@duckdb/node-api',
+    'node:fs/promises',
+    'node:path',
+    'node:crypto',
+  ],
   'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:fs/promises', 'node:path'],
   'connectors/sinks/postgres': ['pg', 'node:crypto'],
 };

@@ -1,8 +1,8 @@
-import { link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-import { errnoOf } from './errors.ts';
+import type { FileStore } from './file-store.ts';
 import { padded } from './layout.ts';
 
 /** What makes a set of files count: written last. */
@@ -26,61 +26,65 @@ interface CursorFile {
   readonly to: GroupIndex;
 }
 
+const STATE = '_rowseal';
+const STAGING = `${STATE}/staging`;
+
 /**
- * The files of a Parquet sink. Change files are made in `_rowseal/staging`, a manifest is created that names them, and
+ * The files of a Parquet sink. Change files are put into `_rowseal/staging`, a manifest is created that names them, and
  * then they are moved to `tables`: who reads `tables` sees whole groups only, in whatever moment the writer dies.
  */
 export class ChangeDirectory {
-  readonly #root: string;
+  readonly #store: FileStore;
 
-  constructor(root: string) {
-    this.#root = root;
+  constructor(store: FileStore) {
+    this.#store = store;
   }
 
-  path(name: string): string {
-    return join(this.#root, name);
+  get place(): string {
+    return this.#store.place;
   }
 
-  /** Makes the directory, and the pipeline's name in it. @throws RowsealError RS-PQT-003 */
+  get workDirectory(): string {
+    return this.#store.workDirectory;
+  }
+
+  /** Puts the pipeline's name there. @throws RowsealError RS-PQT-002, -003 */
   async claim(pipeline: string): Promise<void> {
-    for (const name of ['epochs', 'manifests', 'staging', 'targets'])
-      await mkdir(this.path(`_rowseal/${name}`), { recursive: true });
-    await this.#create('_rowseal/pipeline.json', JSON.stringify({ format: 1, pipeline }));
-    const known = JSON.parse(await readFile(this.path('_rowseal/pipeline.json'), 'utf8')) as {
-      pipeline: string;
-    };
-    if (known.pipeline !== pipeline)
-      throw new RowsealError('RS-PQT-003', { detail: `${this.#root} holds pipeline ${known.pipeline}` });
+    const name = `${STATE}/pipeline.json`;
+    const mine = JSON.stringify({ format: 1, pipeline });
+    const there = await this.#store.read(name);
+    if (there === null) await this.#store.create(name, mine);
+    else expectPipeline(there, pipeline, this.place);
+    // A second one must be refused: the fence and the commit rest on that.
+    if (await this.#store.create(name, mine)) throw new RowsealError('RS-PQT-002', { detail: this.place });
+    expectPipeline((await this.#store.read(name)) ?? '{}', pipeline, this.place);
   }
 
   /** Fences writers of lower epochs. @throws RowsealError RS-PQT-004 */
   async enter(epoch: bigint, sink: string): Promise<void> {
-    await this.#create(`_rowseal/epochs/${epochName(epoch)}`, '');
+    await this.#store.create(`${STATE}/epochs/${epochName(epoch)}`, '');
     await this.expectNewest(epoch, sink);
-    for (const name of await readdir(this.path('_rowseal/epochs')))
-      if (name < epochName(epoch)) await rm(this.path(`_rowseal/epochs/${name}`), { force: true });
+    for (const name of await this.#store.list(`${STATE}/epochs`))
+      if (name < epochName(epoch)) await this.#store.remove(`${STATE}/epochs/${name}`);
   }
 
   /** @throws RowsealError RS-PQT-004 */
   async expectNewest(epoch: bigint, sink: string): Promise<void> {
-    const newest = (await readdir(this.path('_rowseal/epochs'))).sort().at(-1);
+    const newest = (await this.#store.list(`${STATE}/epochs`)).at(-1);
     if (newest !== epochName(epoch))
       throw new RowsealError('RS-PQT-004', { detail: `sink ${sink}, epoch ${epoch}` });
   }
 
   async newestManifest(): Promise<Manifest | null> {
-    const name = (await readdir(this.path('_rowseal/manifests')))
-      .filter((one) => one.endsWith('.json'))
-      .sort()
-      .at(-1);
+    const name = (await this.#store.list(`${STATE}/manifests`)).at(-1);
     if (name === undefined) return null;
-    return JSON.parse(await readFile(this.path(`_rowseal/manifests/${name}`), 'utf8')) as Manifest;
+    return JSON.parse((await this.#store.read(`${STATE}/manifests/${name}`)) ?? '') as Manifest;
   }
 
   /** The last group that counts. */
   async cursor(newest: Manifest | null): Promise<GroupIndex | null> {
     const to = newest?.to ?? null;
-    const text = await readFile(this.path('_rowseal/cursor.json'), 'utf8').catch(() => null);
+    const text = await this.#store.read(`${STATE}/cursor.json`);
     if (text === null) return to;
     const cursor = JSON.parse(text) as CursorFile;
     return cursor.after_manifest === (newest?.from ?? null) ? cursor.to : to;
@@ -88,33 +92,25 @@ export class ChangeDirectory {
 
   async moveCursor(newest: Manifest | null, to: GroupIndex): Promise<void> {
     const cursor: CursorFile = { after_manifest: newest?.from ?? null, to };
-    await this.#write('_rowseal/cursor.json.new', JSON.stringify(cursor));
-    await rename(this.path('_rowseal/cursor.json.new'), this.path('_rowseal/cursor.json'));
-    await this.#syncDirectory('_rowseal');
+    await this.#store.replace(`${STATE}/cursor.json`, JSON.stringify(cursor));
   }
 
-  /** Where a change file is made before it counts. */
-  async staged(path: string): Promise<string> {
-    const staged = this.path(join('_rowseal/staging', path));
-    await mkdir(dirname(staged), { recursive: true });
-    return staged;
+  /** Where a change file is made before it is staged. */
+  async workFile(path: string): Promise<string> {
+    await mkdir(this.workDirectory, { recursive: true });
+    return join(this.workDirectory, path.replaceAll('/', ','));
   }
 
-  async syncStaged(path: string): Promise<void> {
-    const file = await open(join(this.#root, '_rowseal/staging', path), 'r');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+  stage(workFile: string, path: string): Promise<void> {
+    return this.#store.put(workFile, `${STAGING}/${path}`);
   }
 
   async saveTarget(name: string, text: string): Promise<void> {
-    if (await this.#create(`_rowseal/targets/${name}`, text)) await this.#syncDirectory('_rowseal/targets');
+    await this.#store.create(`${STATE}/targets/${name}`, text);
   }
 
   async readTarget(name: string): Promise<string> {
-    return readFile(this.path(`_rowseal/targets/${name}`), 'utf8');
+    return (await this.#store.read(`${STATE}/targets/${name}`)) ?? '';
   }
 
   /**
@@ -123,79 +119,40 @@ export class ChangeDirectory {
    * @throws RowsealError RS-PQT-004
    */
   async commit(manifest: Manifest, sink: string): Promise<void> {
-    const created = await this.#create(
-      `_rowseal/manifests/${padded(manifest.from)}.json`,
-      `${JSON.stringify(manifest)}\n`,
-    );
-    if (!created) throw new RowsealError('RS-PQT-004', { detail: `sink ${sink}, group ${manifest.from}` });
-    await this.#syncDirectory('_rowseal/manifests');
+    const name = `${STATE}/manifests/${padded(manifest.from)}.json`;
+    if (!(await this.#store.create(name, `${JSON.stringify(manifest)}\n`)))
+      throw new RowsealError('RS-PQT-004', { detail: `sink ${sink}, group ${manifest.from}` });
   }
 
   /** Moves what a manifest names to where it is read. Idempotent. */
   async publish(manifest: Manifest): Promise<void> {
-    for (const { path } of manifest.files) {
-      const final = this.path(path);
-      await mkdir(dirname(final), { recursive: true });
-      try {
-        await rename(this.path(join('_rowseal/staging', path)), final);
-      } catch (thrown) {
-        if (errnoOf(thrown) !== 'ENOENT') throw thrown;
-        // Moved already, before a crash.
-        await (await open(final, 'r')).close();
-      }
-      await this.#syncDirectory(dirname(path));
-    }
+    for (const { path } of manifest.files) await this.#store.move(`${STAGING}/${path}`, path);
   }
 
   /** What no manifest names was never visible. */
   async removeStaged(): Promise<void> {
-    await rm(this.path('_rowseal/staging'), { recursive: true, force: true });
-    await mkdir(this.path('_rowseal/staging'), { recursive: true });
+    await this.#store.removeAll(STAGING);
+    await rm(this.workDirectory, { recursive: true, force: true });
   }
 
-  async isEmpty(path: string): Promise<boolean> {
-    return (await readdir(this.path(path)).catch(() => [])).length === 0;
+  isEmpty(folder: string): Promise<boolean> {
+    return this.#store.isEmpty(folder);
   }
 
   /** Replaces a file that is for readers only. */
-  async replace(name: string, text: string): Promise<void> {
-    await this.#write(`${name}.new`, text);
-    await rename(this.path(`${name}.new`), this.path(name));
+  replace(name: string, text: string): Promise<void> {
+    return this.#store.replace(name, text);
   }
 
-  /** Whole or not at all, and never over another: written beside, then linked. @returns false: it is there already */
-  async #create(name: string, text: string): Promise<boolean> {
-    const beside = `${name}.${process.pid}.new`;
-    await this.#write(beside, text);
-    try {
-      await link(this.path(beside), this.path(name));
-      return true;
-    } catch (thrown) {
-      if (errnoOf(thrown) === 'EEXIST') return false;
-      throw thrown;
-    } finally {
-      await unlink(this.path(beside));
-    }
+  close(): void {
+    this.#store.close();
   }
+}
 
-  async #write(name: string, text: string): Promise<void> {
-    const file = await open(this.path(name), 'w', 0o640);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  }
-
-  async #syncDirectory(name: string): Promise<void> {
-    const directory = await open(this.path(name), 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-  }
+function expectPipeline(text: string, pipeline: string, place: string): void {
+  const known = JSON.parse(text) as { pipeline?: string };
+  if (known.pipeline !== pipeline)
+    throw new RowsealError('RS-PQT-003', { detail: `${place} holds pipeline ${known.pipeline}` });
 }
 
 function epochName(epoch: bigint): string {

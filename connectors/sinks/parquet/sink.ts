@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type {
@@ -22,9 +20,10 @@ import { failureOf } from '../../duckdb-engine/failure.ts';
 import { quoteLiteral } from '../../duckdb-engine/identifier.ts';
 import { PackedRunner } from '../../duckdb-engine/packed.ts';
 import { ChangeDirectory, type Manifest } from './change-directory.ts';
-import { errnoOf, parquetError } from './errors.ts';
+import { claimError, parquetError } from './errors.ts';
 import { changeFile, padded, tableDirectory } from './layout.ts';
 import type { ParquetSinkOptions } from './options.ts';
+import { lookAt, openStore, placeName } from './place.ts';
 import { TableStage } from './table-stage.ts';
 import { viewsFile } from './view.ts';
 
@@ -78,33 +77,29 @@ class ParquetSink implements Sink {
 
   async preflight(): Promise<readonly Finding[]> {
     const subject = `sink ${this.name}`;
-    const path = this.#options.directory;
+    const { place } = this.#options;
     try {
-      let existing = path;
-      while (!(await exists(existing)) && dirname(existing) !== existing) existing = dirname(existing);
-      await access(existing, constants.W_OK);
-      const detail = existing === path ? path : `${path} will be created`;
-      return [{ level: 'ok', code: null, subject, detail, fix: null }];
+      return [{ level: 'ok', code: null, subject, detail: await lookAt(place), fix: null }];
     } catch (thrown) {
-      const error = unusable(thrown, path);
+      const error = claimError(thrown, placeName(place), this.name);
       return [{ level: 'error', code: error.code, subject, detail: error.message, fix: error.fix }];
     }
   }
 
   async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
     await this.close();
-    const directory = new ChangeDirectory(this.#options.directory);
+    const directory = new ChangeDirectory(await openStore(this.#options.place));
     try {
-      await mkdir(this.#options.directory, { recursive: true });
       await directory.claim(pipeline);
     } catch (thrown) {
-      throw thrown instanceof RowsealError ? thrown : unusable(thrown, this.#options.directory);
+      directory.close();
+      throw claimError(thrown, directory.place, this.name);
     }
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: `${Math.round(this.#options.memoryLimitBytes / 1e6)}MB`,
       threads: '1',
       // Spilled rows are masked rows; they stay beside the data.
-      temp_directory: directory.path('_rowseal/spill'),
+      temp_directory: `${directory.workDirectory}-spill`,
     });
     const connection = await instance.connect();
     this.#open = { directory, instance, connection, runner: new PackedRunner(connection), epoch };
@@ -170,6 +165,7 @@ class ParquetSink implements Sink {
     open.runner.forget();
     open.connection.closeSync();
     open.instance.closeSync();
+    open.directory.close();
   }
 
   async #apply(open: OpenDirectory, batch: DeliveryBatch, careful: boolean): Promise<void> {
@@ -219,8 +215,9 @@ class ParquetSink implements Sink {
     for (const stage of stages) {
       for (const { date, rows } of await stage.days()) {
         const path = changeFile(stage.target.table, date, from, to);
-        await stage.write(date, await directory.staged(path));
-        await directory.syncStaged(path);
+        const file = await directory.workFile(path);
+        await stage.write(date, file);
+        await directory.stage(file, path);
         files.push({ path, rows });
       }
     }
@@ -236,7 +233,7 @@ class ParquetSink implements Sink {
     for (const { table, column, reason } of letters)
       this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
     const path = `dead_letters/${padded(from)}-${padded(to)}.parquet`;
-    const file = await directory.staged(path);
+    const file = await directory.workFile(path);
     await runner.run(
       [
         letters.map(({ group }) => String(group)),
@@ -251,7 +248,7 @@ class ParquetSink implements Sink {
            c2 AS row_key, c3 AS column_name, c4 AS value, c5 AS reason FROM (${rows})`,
     );
     await connection.run(`COPY rowseal_letters TO ${quoteLiteral(file)} (FORMAT parquet)`);
-    await directory.syncStaged(path);
+    await directory.stage(file, path);
     return { path, rows: letters.length };
   }
 
@@ -296,7 +293,7 @@ class ParquetSink implements Sink {
       const path = `tables/${tableDirectory(target.table)}`;
       // Of a table without a row there are no files, and DuckDB makes no view over none.
       if (await directory.isEmpty(path)) continue;
-      targets.push({ target, files: resolve(directory.path(path), '*', '*.parquet') });
+      targets.push({ target, files: `${directory.place}/${path}/*/*.parquet` });
     }
     await directory.replace('views.sql', viewsFile(targets));
   }
@@ -310,16 +307,4 @@ class ParquetSink implements Sink {
       throw parquetError(thrown, `${doing} in sink ${this.name}`);
     }
   }
-}
-
-function unusable(thrown: unknown, path: string): RowsealError {
-  const errno = errnoOf(thrown) ?? 'unreadable';
-  return new RowsealError('RS-PQT-001', { detail: `${path} (${errno})`, origin: errno });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

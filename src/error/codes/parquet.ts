@@ -8,6 +8,20 @@ export const parquetCodes = defineCodes({
       'The directory cannot be made, read or written by this user, or what it holds was not written by this sink.',
     fix: 'check the path of the sink and its permissions, or choose a directory that does not exist',
   },
+  'RS-PQT-002': {
+    kind: 'config',
+    title: 'the object store does not refuse to overwrite',
+    explain:
+      'The sink creates objects on the condition that there is none (If-None-Match), to fence older writers and to commit. The store took a second one, so it ignores the condition, and two writers could undo each other.',
+    fix: 'use a store with conditional writes (Amazon S3, MinIO, Cloudflare R2, Ceph), or a directory',
+  },
+  'RS-PQT-008': {
+    kind: 'auth',
+    title: 'the object store refuses the credentials',
+    explain:
+      'The sink lists, reads, writes, copies and deletes objects under its prefix; the credentials do not allow one of these, or there are none.',
+    fix: 'allow s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject under the prefix; set access_key_id and secret_access_key, or give the process a role',
+  },
   'RS-PQT-003': {
     kind: 'config',
     title: 'the Parquet directory belongs to another pipeline',

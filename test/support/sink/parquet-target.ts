@@ -23,13 +23,16 @@ interface Known {
 /** A directory of change files for the contract suite; the mirror is what its views.sql says in a DuckDB of the reader's. */
 export class ParquetTarget implements SinkTarget {
   readonly address: ParquetSinkOptions;
-  readonly #directory: string;
+  protected readonly directory: string;
 
   constructor() {
-    this.#directory = join(tmpdir(), `rowseal-contract-${randomUUID()}`);
-    this.address = {
+    this.directory = join(tmpdir(), `rowseal-contract-${randomUUID()}`);
+    this.address = { ...this.base(), place: { kind: 'directory', path: this.directory } };
+  }
+
+  protected base(): Omit<ParquetSinkOptions, 'place'> {
+    return {
       name: 'w',
-      directory: this.#directory,
       intervalMs: 1_000,
       batchBytes: 1_000_000,
       memoryLimitBytes: 400_000_000,
@@ -65,12 +68,16 @@ export class ParquetTarget implements SinkTarget {
     };
   }
 
+  /** Brings what is to be read into the directory. */
+  protected async refresh(): Promise<void> {}
+
   async mirror(table: MaskedTable): Promise<readonly TargetRow[] | null> {
+    await this.refresh();
     const known = await this.#known(table);
     if (known === null) return null;
     const keyed = known.table.key.length > 0;
     const proof = keyed ? ['_rowseal_op', '_rowseal_group', '_rowseal_seq'] : ["''", '0', '0'];
-    const views = await readFile(join(this.#directory, 'views.sql'), 'utf8');
+    const views = await readFile(join(this.directory, 'views.sql'), 'utf8');
     const own = views.slice(
       views.indexOf(`VIEW "${table.namespace}"."${table.name.replaceAll('"', '""')}" AS`),
     );
@@ -87,9 +94,10 @@ export class ParquetTarget implements SinkTarget {
   }
 
   async history(table: MaskedTable): Promise<readonly HistoryRow[] | null> {
+    await this.refresh();
     const known = await this.#known(table);
     if (known === null) return null;
-    const glob = join(this.#directory, 'tables', '**', '*.parquet');
+    const glob = join(this.directory, 'tables', '**', '*.parquet');
     const directory = `%table=${[...Buffer.from(table.name)].map(encoded).join('')}/%`;
     // The delete that is half of an update is not a version of its own.
     const rows = await queryWarehouse(
@@ -110,11 +118,12 @@ export class ParquetTarget implements SinkTarget {
   }
 
   async deadLetters(): Promise<readonly DeadLetterRow[]> {
-    const files = await readdir(join(this.#directory, 'dead_letters')).catch(() => []);
+    await this.refresh();
+    const files = await readdir(join(this.directory, 'dead_letters')).catch(() => []);
     if (files.length === 0) return [];
     const rows = await queryWarehouse(
       ':memory:',
-      `SELECT group_index, table_name, column_name, '!' || value, reason FROM read_parquet('${join(this.#directory, 'dead_letters', '*.parquet')}')`,
+      `SELECT group_index, table_name, column_name, '!' || value, reason FROM read_parquet('${join(this.directory, 'dead_letters', '*.parquet')}')`,
     );
     return rows.map(([group, table, column, value, reason]) => ({
       group: Number(group),
@@ -126,21 +135,21 @@ export class ParquetTarget implements SinkTarget {
   }
 
   async occupy(table: MaskedTable): Promise<void> {
-    const directory = join(this.#directory, `tables/schema=${table.namespace}/table=${table.name}`);
+    const directory = join(this.directory, `tables/schema=${table.namespace}/table=${table.name}`);
     await mkdir(directory, { recursive: true });
     await writeFile(join(directory, 'mine.parquet'), '');
   }
 
   async drop(): Promise<void> {
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true });
   }
 
   async #known(table: MaskedTable): Promise<Known | null> {
-    const manifests = (await readdir(join(this.#directory, '_rowseal/manifests'))).sort();
+    const manifests = (await readdir(join(this.directory, '_rowseal/manifests'))).sort();
     const newest = manifests.at(-1);
     if (newest === undefined) return null;
     const read = async (path: string): Promise<unknown> =>
-      JSON.parse(await readFile(join(this.#directory, '_rowseal', path), 'utf8'));
+      JSON.parse(await readFile(join(this.directory, '_rowseal', path), 'utf8'));
     const { targets } = (await read(join('manifests', newest))) as { targets: Record<string, string> };
     const file = targets[tableKey(table)];
     return file === undefined ? null : ((await read(join('targets', file))) as Known);
