@@ -54,6 +54,10 @@ async function makeBareSink(config: SinkConfig): Promise<Sink> {
       const { createBigquerySink } = await import('../../connectors/sinks/bigquery/sink.ts');
       return createBigquerySink(config);
     }
+    case 'parquet': {
+      const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
+      return createParquetSink(config);
+    }
   }
 }
 

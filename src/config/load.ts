@@ -172,6 +172,8 @@ const DANGEROUS = [
   'GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES',
   'GRPC_TRACE',
   'GRPC_NODE_TRACE',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
 ];
 
 export function refuseDangerousEnvironment(env: Readonly<Record<string, string | undefined>>): void {

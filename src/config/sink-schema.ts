@@ -6,13 +6,9 @@ const anySink = {
   tables: z.array(tableName).min(1).optional().describe('tables that this sink gets; default: all'),
 };
 
-/** Options of sinks that keep mirrors of tables, and histories. */
-const mirrors = {
+/** Options of sinks that keep aside what they cannot hold. */
+const typed = {
   ...anySink,
-  history: z
-    .union([z.boolean(), z.array(tableName)])
-    .default(false)
-    .describe('tables that also get a …__history table with every version of every row'),
   dead_letters: z
     .strictObject({
       max_rows: z
@@ -24,6 +20,16 @@ const mirrors = {
     .prefault({}),
 };
 
+/** Options of sinks that keep mirrors of tables, and histories. */
+const mirrors = {
+  ...typed,
+  history: z
+    .union([z.boolean(), z.array(tableName)])
+    .default(false)
+    .describe('tables that also get a …__history table with every version of every row'),
+};
+
+/** Where the mirrors' own columns may be left out. */
 const warehouse = {
   ...mirrors,
   provenance: z
@@ -52,6 +58,38 @@ const postgres = z.strictObject({
     .default('_rowseal')
     .describe('schema of cursor and dead letters; one for each pipeline in a database'),
   schema_prefix: z.string().max(40).default('').describe('put before the schema of the source'),
+});
+
+const parquet = z.strictObject({
+  type: z.literal('parquet'),
+  ...typed,
+  dir: z
+    .string()
+    .refine((dir) => !dir.includes('://') || /^s3:\/\/[a-z0-9.-]{3,63}(\/[^/]+)*$/.test(dir), {
+      message: 'must be a directory, or s3://<bucket>/<prefix>',
+    })
+    .describe('a directory, or s3://<bucket>/<prefix>'),
+  s3: z
+    .strictObject({
+      region: z.string().default('us-east-1'),
+      endpoint: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('default: that of Amazon S3'),
+      access_key_id: z.string().optional().describe('default: environment, profile or role of the machine'),
+      secret_access_key: z.string().optional().describe('use ${env:NAME} or ${file:/path}'),
+      work_dir: z
+        .string()
+        .default('rowseal-work')
+        .describe('where files are made before they go to the bucket'),
+    })
+    .refine((s3) => (s3.access_key_id === undefined) === (s3.secret_access_key === undefined), {
+      message: 'access_key_id and secret_access_key go together',
+    })
+    .prefault({}),
+  batch_interval_ms: z.int().min(0).default(60_000).describe('files are written at most this often'),
+  batch_bytes: positive.default(67_108_864).describe('files are written earlier when this much waits'),
+  memory_limit_bytes: positive.min(32_000_000).default(64_000_000),
 });
 
 const bigqueryMode = z
@@ -131,7 +169,7 @@ const bigquery = z.strictObject({
   staging_expiration_ms: positive.min(3_600_000).default(86_400_000),
 });
 
-export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres, bigquery]);
+export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres, parquet, bigquery]);
 
 export type BigqueryDocument = z.infer<typeof bigquery>;
 export type SinkDocument = z.infer<typeof sinkSchema>;

@@ -23,6 +23,14 @@ export type SinkConfig = {
       readonly stateSchema: string;
       readonly schemaPrefix: string;
     } & Warehouse)
+  | {
+      readonly type: 'parquet';
+      readonly place: ParquetPlace;
+      readonly intervalMs: number;
+      readonly batchBytes: number;
+      readonly memoryLimitBytes: number;
+      readonly maxDeadLetters: number;
+    }
   | (BigqueryConfig & Mirrors)
 );
 
@@ -70,10 +78,48 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
       };
     case 'bigquery':
       return { ...any, ...mirrors(sink), ...bigqueryConfig(sink, paths) };
+    case 'parquet':
+      return {
+        ...any,
+        type: 'parquet',
+        place: parquetPlace(sink, paths),
+        intervalMs: sink.batch_interval_ms,
+        batchBytes: sink.batch_bytes,
+        memoryLimitBytes: sink.memory_limit_bytes,
+        maxDeadLetters: sink.dead_letters.max_rows,
+      };
   }
 }
 
-function mirrors({ history, dead_letters }: Pick<SinkDocument, 'history' | 'dead_letters'>): Mirrors {
+type ParquetPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly region: string;
+      readonly endpoint: string | null;
+      readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
+      readonly workDirectory: string;
+    };
+
+function parquetPlace({ dir, s3 }: Extract<SinkDocument, { type: 'parquet' }>, paths: Paths): ParquetPlace {
+  const match = /^s3:\/\/([^/]+)\/?(.*)$/.exec(dir);
+  if (match === null) return { kind: 'directory', path: paths.absolute(dir) };
+  const { access_key_id: accessKeyId, secret_access_key: secretAccessKey } = s3;
+  return {
+    kind: 's3',
+    bucket: match[1]!,
+    prefix: match[2]!,
+    region: s3.region,
+    endpoint: s3.endpoint ?? null,
+    credentials:
+      accessKeyId === undefined || secretAccessKey === undefined ? null : { accessKeyId, secretAccessKey },
+    workDirectory: paths.absolute(s3.work_dir),
+  };
+}
+
+function mirrors({ history, dead_letters }: Exclude<SinkDocument, { type: 'parquet' }>): Mirrors {
   return {
     history: history === true ? 'all' : history === false ? 'none' : new Set(history),
     maxDeadLetters: dead_letters.max_rows,
@@ -92,7 +138,7 @@ export function checkSinkTables(
 ): void {
   for (const [name, sink] of Object.entries(sinks)) {
     for (const option of ['tables', 'history'] as const) {
-      const listed = sink[option];
+      const listed = option in sink ? sink[option as keyof typeof sink] : undefined;
       if (!Array.isArray(listed)) continue;
       const unknown = listed.find((table) => !captured.includes(table));
       if (unknown === undefined) continue;

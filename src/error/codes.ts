@@ -4,6 +4,7 @@ import { bigqueryCodes } from './codes/bigquery.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
+import { parquetCodes } from './codes/parquet.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { postgresCodes } from './codes/postgres.ts';
 import { postgresSinkCodes } from './codes/postgres-sink.ts';
@@ -19,6 +20,7 @@ const all = {
   ...duckdbCodes,
   ...bigqueryCodes,
   ...postgresSinkCodes,
+  ...parquetCodes,
   ...sinkCodes,
   ...pipelineCodes,
 };

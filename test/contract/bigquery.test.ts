@@ -9,6 +9,8 @@ const any = {
   concurrentWriters: true,
   maxColumns: 1_000,
   caseSensitiveNames: true,
+  completesRows: true,
+  keyMayChange: true,
   childModule: new URL('../support/bigquery-child.ts', import.meta.url).href,
 } as const;
 

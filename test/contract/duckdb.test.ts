@@ -7,6 +7,8 @@ describeSinkContract('duckdb', {
   concurrentWriters: false,
   maxColumns: 1_000,
   caseSensitiveNames: false,
+  completesRows: true,
+  keyMayChange: true,
   childModule: new URL('../support/sink/duckdb-child.ts', import.meta.url).href,
   make: async () => new DuckdbTarget('all'),
 });

@@ -16,6 +16,8 @@ for (const major of majors) {
     // A row has to fit a page of 8 KB, and a table has 1,600 columns at most.
     maxColumns: 1_000,
     caseSensitiveNames: true,
+    completesRows: true,
+    keyMayChange: true,
     childModule: new URL('../support/sink/postgres-child.ts', import.meta.url).href,
     setUp: async () => {
       server = await startPostgres(major);

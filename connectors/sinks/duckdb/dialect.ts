@@ -1,5 +1,4 @@
 import {
-  type Dialect,
   PROOF_COLUMNS,
   type Target,
   type TargetColumn,
@@ -7,16 +6,8 @@ import {
   UNCHANGED_COLUMN,
 } from '../../../src/deliver/warehouse/target.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
-import { quoteIdentifier } from './identifier.ts';
-import { castExpression, duckdbType } from './types.ts';
-
-/** DuckDB compares identifiers without case, and has no limit to their length. */
-export const dialect: Dialect = {
-  typeOf: ({ type }) => duckdbType(type),
-  textType: 'VARCHAR',
-  fold: (name) => name.toLowerCase(),
-  fit: (name, suffix) => name + suffix,
-};
+import { quoteIdentifier } from '../../duckdb-engine/identifier.ts';
+import { castExpression } from '../../duckdb-engine/types.ts';
 
 /** `"public"."orders"` */
 export function mirrorName(table: MaskedTable): string {

@@ -6,12 +6,7 @@ import { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import { MirrorPiece, type PartialRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
 import { blockOf, type ProvenBlock, type RowBlock } from '../../../src/deliver/warehouse/row-block.ts';
 import type { RowProof, RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
-import {
-  type Sifted,
-  setAside,
-  type UnfitCell,
-  unfindable,
-} from '../../../src/deliver/warehouse/set-aside.ts';
+import { type Sifted, setAside, unfindable } from '../../../src/deliver/warehouse/set-aside.ts';
 import {
   keyColumns,
   PROOF_COLUMNS,
@@ -22,10 +17,11 @@ import {
 import { UNCHANGED } from '../../../src/model/cell.ts';
 import type { MaskedRun } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
+import { quoteIdentifier } from '../../duckdb-engine/identifier.ts';
+import type { PackedCell, PackedRunner } from '../../duckdb-engine/packed.ts';
+import { needsSifting, unfitCells } from '../../duckdb-engine/sift.ts';
+import { castExpression } from '../../duckdb-engine/types.ts';
 import { historyName, mirrorName, proofCasts } from './dialect.ts';
-import { quoteIdentifier } from './identifier.ts';
-import type { PackedCell, PackedRunner } from './packed.ts';
-import { castExpression, plainTest } from './types.ts';
 
 /** Rows of a piece: large enough that a statement's fixed cost is small, small enough to bound memory. */
 const PIECE_ROWS = 8_192;
@@ -278,11 +274,7 @@ export class TableWriter implements ChangeTaker {
 
   /** Some cell is not the plain text of its type, so each cast must be checked. */
   #careful(columns: readonly TargetColumn[], cells: readonly (readonly PackedCell[])[]): boolean {
-    if (this.#context.careful) return true;
-    return columns.some(({ type }, i) => {
-      const plain = plainTest(type);
-      return plain !== null && cells[i]!.some((cell) => cell !== null && !plain(cell));
-    });
+    return this.#context.careful || needsSifting(columns, cells);
   }
 
   /** Finds what does not fit, and keeps it aside. */
@@ -292,18 +284,7 @@ export class TableWriter implements ChangeTaker {
     key: readonly number[],
     unfitKey: 'aside' | 'null',
   ): Promise<Sifted> {
-    const unfit: UnfitCell[] = [];
-    for (const [column, { type }] of columns.entries()) {
-      if (type === 'VARCHAR') continue;
-      const cells = block.columns[column]!;
-      const index = cells.map((_, row) => String(row));
-      const rows = await this.#context.runner.numbers(
-        [index, cells],
-        (packedRows) =>
-          `SELECT CAST(c0 AS BIGINT) FROM (${packedRows}) WHERE c1 IS NOT NULL AND ${castExpression('c1', type, true)} IS NULL`,
-      );
-      for (const row of rows) unfit.push({ row, column });
-    }
+    const unfit = await unfitCells(this.#context.runner, columns, block.columns);
     const sifted = setAside(this.#target, columns, key, unfitKey, block, unfit);
     this.#context.keep(sifted.letters);
     return sifted;

@@ -48,7 +48,9 @@ export function postgresSinkError(thrown: unknown, doing: string): RowsealError 
   if (thrown instanceof RowsealError) return thrown;
   const origin = sqlstateOf(thrown);
   if (origin === null) {
-    // The driver's own words for a connection that ended carry no code.
+    // The driver's own words for a connection that ended, or has no TLS, carry no code.
+    if (thrown instanceof Error && /does not support SSL/.test(thrown.message))
+      return new RowsealError('RS-PGS-009', { detail: `${doing}: the server has no TLS` });
     const lost = thrown instanceof Error && /terminated|closed|timeout|not queryable/i.test(thrown.message);
     return new RowsealError(lost ? 'RS-PGS-006' : 'RS-PGS-007', { detail: doing });
   }

@@ -68,6 +68,13 @@ export class DeadLetterCount {
     }
   }
 
+  /** What the target will hold by table when the open transaction is committed. */
+  totals(): Record<string, number> {
+    const totals = Object.fromEntries(this.#held);
+    for (const [table, reasons] of this.#pending) totals[table] = (totals[table] ?? 0) + sum(reasons);
+    return totals;
+  }
+
   committed(): void {
     for (const [table, reasons] of this.#pending) {
       const count = sum(reasons);

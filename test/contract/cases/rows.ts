@@ -88,7 +88,7 @@ export function rowLaws(law: Law): void {
     await bench.open();
     await bench.deliver([rows(t, 0, [{ op: 'u', after: ['5', 'known', UNCHANGED] }])]);
     await bench.expectAsModel(t);
-    expect((await bench.target.deadLetters()).length).toBe(1);
+    if (bench.harness.completesRows) expect((await bench.target.deadLetters()).length).toBe(1);
   });
 
   law('truncate empties the table at its place in the stream', async (bench) => {

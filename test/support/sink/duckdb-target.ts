@@ -9,6 +9,7 @@ import { visibleColumns } from '../../../src/model/schema-diff.ts';
 import { columnIdentity, tableKey } from '../../../src/model/table.ts';
 import type { CutSink, DeadLetterRow, SinkTarget, TargetRow } from '../../contract/sink-contract.ts';
 import { queryWarehouse } from '../warehouse.ts';
+import { canonicalColumn, unmarked } from './duckdb-text.ts';
 import type { HistoryRow } from './reference-warehouse.ts';
 
 const UNCHANGED =
@@ -130,17 +131,10 @@ export class DuckdbTarget implements SinkTarget {
 
   /** The visible columns as canonical text. */
   #texts(table: MaskedTable, known: readonly KnownColumn[]): readonly string[] {
-    return visibleColumns(table).map((column) => {
-      const { name, type } = known.find(({ identity }) => identity === columnIdentity(column))!;
-      if (type === 'BLOB') return `'!\\x' || lower(hex(${quoted(name)}))`;
-      // The era stands at the end in canonical text; the mark keeps the driver from cutting a leading BOM.
-      return `'!' || regexp_replace(CAST(${quoted(name)} AS VARCHAR), '^(\\d+-\\d\\d-\\d\\d) \\(BC\\)(.*)$', '\\1\\2 BC')`;
-    });
+    return visibleColumns(table).map((column) =>
+      canonicalColumn(known.find(({ identity }) => identity === columnIdentity(column))!),
+    );
   }
-}
-
-function unmarked(text: string | null): string | null {
-  return text === null ? null : text.slice(1);
 }
 
 function quoted(name: string): string {

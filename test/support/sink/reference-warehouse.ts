@@ -20,8 +20,8 @@ export interface WarehouseRow extends Proof {
 }
 
 export interface HistoryRow extends WarehouseRow {
-  /** How many columns the source did not send. */
-  readonly unchanged: number;
+  /** How many columns the source did not send; null: this target counts otherwise. */
+  readonly unchanged: number | null;
 }
 
 interface Stored extends Proof {

@@ -1,4 +1,4 @@
-import type { ColumnType } from '../../../src/model/type.ts';
+import type { ColumnType } from '../../src/model/type.ts';
 
 const MAX_DECIMAL_PRECISION = 38;
 
