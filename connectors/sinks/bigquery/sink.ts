@@ -18,7 +18,7 @@ import { WriteChannel } from './append-stream.ts';
 import { BaseRows } from './base-rows.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { Catalog, checkLocation } from './catalog.ts';
-import { CdcStream } from './cdc-stream.ts';
+import { CdcStreams } from './cdc-streams.ts';
 import { CdcWriter } from './cdc-writer.ts';
 import { BigqueryClient, requestError } from './client.ts';
 import { type DeadLetter, deadLetterLine } from './dead-letters.ts';
@@ -38,7 +38,6 @@ import {
   isRekeyed,
   keyIdentities,
   nextVersion,
-  type Relation,
   storedTable,
   type Target,
   withHistory,
@@ -84,11 +83,7 @@ class BigquerySink implements Sink {
   /** Statements that must come before the next batch's own. */
   #due: string[] = [];
   readonly #deadLetters: DeadLetterCount;
-  /** By the base name of their tables. */
-  readonly #streams = new Map<
-    string,
-    { readonly relation: Relation; readonly stream: CdcStream; readonly table: string }
-  >();
+  readonly #streams: CdcStreams;
   #open: OpenDataset | null = null;
   #cursor: GroupIndex | null = null;
   #rows = 0;
@@ -97,6 +92,7 @@ class BigquerySink implements Sink {
     this.name = options.name;
     this.#options = options;
     this.#patience = options.patience ?? defaultPatience;
+    this.#streams = new CdcStreams(options);
     this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
     this.pace = { intervalMs: options.batchIntervalMs, bytes: options.batchBytes };
     const cdc = options.mode === 'cdc' || [...options.byTable.values()].some(({ mode }) => mode === 'cdc');
@@ -182,7 +178,7 @@ class BigquerySink implements Sink {
         await this.#writeInParts(open, due);
       } catch (thrown) {
         // Rows that were written and not sent belong to a batch that is given up.
-        this.#closeStreams();
+        this.#streams.close();
         throw thrown;
       }
       return batch.to;
@@ -226,18 +222,13 @@ class BigquerySink implements Sink {
   }
 
   async close(): Promise<void> {
-    this.#closeStreams();
+    this.#streams.close();
     this.#open?.channel.close();
     this.#open = null;
     this.#targets.clear();
     this.#seen.clear();
     this.#dirty.clear();
     this.#due = [];
-  }
-
-  #closeStreams(): void {
-    for (const { stream } of this.#streams.values()) stream.close();
-    this.#streams.clear();
   }
 
   async #write(open: OpenDataset, batch: DeliveryBatch): Promise<void> {
@@ -268,7 +259,7 @@ class BigquerySink implements Sink {
     };
     for (const group of batch.groups) await feedGroup(group, writerOf);
     for (const writer of writers.values()) await writer.finish();
-    for (const letter of this.#refused(batch.to)) keep(letter);
+    for (const letter of this.#streams.takeRefused(batch.to)) keep(letter);
     const own = [...this.#due, ...[...writers.values()].flatMap((writer) => writer.statements())];
     const kept = letters.length === 0 ? [] : [await this.#stageLetters(staging, statements, letters)];
     await staging.settled();
@@ -297,37 +288,13 @@ class BigquerySink implements Sink {
     const { pieceBytes } = this.#options;
     if (target.mode === 'merge') return new MergeWriter(target, { statements, staging, pieceBytes, keep });
     return new CdcWriter(target, {
-      streamOf: (relation, history) => this.#streamOf(open, target.table, relation, history),
+      streamOf: (relation, history) =>
+        this.#streams.of(open.channel, displayName(target.table), relation, history),
       baseRows,
       pieceBytes,
       keep,
       nextVersion: (seq) => this.#nextVersion(open, this.#targets.get(targetKey(target.table))!, seq),
     });
-  }
-
-  /** Kept over batches; one for a table that was changed since learns the new columns. */
-  #streamOf({ channel }: OpenDataset, table: MaskedTable, relation: Relation, history: boolean): CdcStream {
-    const known = this.#streams.get(relation.base);
-    if (known?.relation === relation) return known.stream;
-    known?.stream.close();
-    const stream = new CdcStream(channel, this.#options, relation, history, this.#patience);
-    this.#streams.set(relation.base, { relation, stream, table: displayName(table) });
-    return stream;
-  }
-
-  /** Rows that BigQuery itself did not take; what they held is in the audit log under their `seq`. */
-  #refused(group: GroupIndex): readonly DeadLetter[] {
-    return [...this.#streams.values()].flatMap(({ stream, table }) =>
-      stream.takeRefused().map(({ seq, key }) => ({
-        group,
-        seq,
-        table,
-        key,
-        column: '',
-        value: null,
-        reason: 'BigQuery refused the row',
-      })),
-    );
   }
 
   /** A target is known from the next commit on; one that is streamed into must be known before. */
