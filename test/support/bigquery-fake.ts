@@ -138,6 +138,11 @@ export class BigqueryFake {
     return this.#inTurn(async () => (await this.#connection.runAndReadAll(sql)).getRowsJS());
   }
 
+  /** Somebody else drops a table. */
+  async dropTable(dataset: string, name: string): Promise<void> {
+    await this.#deleteTable(`${this.project}.${dataset}.${name}`, this.table(dataset, name)!);
+  }
+
   /** Somebody else takes a column away, which BigQuery allows by DDL. */
   async dropColumn(dataset: string, name: string, column: string): Promise<void> {
     const table = this.table(dataset, name)!;

@@ -95,8 +95,14 @@ export class Catalog {
 
   /** @throws RowsealError RS-BQ-007 */
   async putView(name: string, query: string, description: string): Promise<void> {
-    const there = await this.#create(name, { view: { query, useLegacySql: false }, description });
-    if (there.kind !== 'view') throw new RowsealError('RS-BQ-007', { detail: `${this.dataset}.${name}` });
+    const there =
+      (await this.read(name)) ??
+      (await this.#create(name, { view: { query, useLegacySql: false }, description }));
+    if (there.kind !== 'view' || there.owner !== this.#pipeline)
+      throw new RowsealError('RS-BQ-007', {
+        detail: `${this.dataset}.${name}`,
+        state: 'it was left as it is',
+      });
     if (there.view === query) return;
     await this.#patch(name, { view: { query, useLegacySql: false } }, `changing view ${name}`);
   }

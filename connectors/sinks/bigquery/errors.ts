@@ -94,6 +94,7 @@ function codeOf({ status, reason }: Failure): ErrorCode {
     return 'RS-BQ-014';
   if (status === 401 || reason === 'authError') return 'RS-BQ-002';
   if (reason === 'accessDenied' || status === 403) return 'RS-BQ-003';
+  if (reason === 'notFound' || status === 404) return 'RS-BQ-010';
   if (isPassing({ status, reason })) return 'RS-BQ-008';
   return 'RS-BQ-011';
 }

@@ -179,10 +179,20 @@ class BigquerySink implements Sink {
       } catch (thrown) {
         // Rows that were written and not sent belong to a batch that is given up.
         this.#streams.close();
+        if (thrown instanceof RowsealError && thrown.code === 'RS-BQ-011') await this.#blameOthers(open);
         throw thrown;
       }
       return batch.to;
     });
+  }
+
+  /**
+   * A refused statement is a bug of ours, unless somebody changed a table under it.
+   *
+   * @throws RowsealError RS-BQ-010
+   */
+  async #blameOthers({ relations }: OpenDataset): Promise<void> {
+    for (const key of this.#seen.keys()) await relations.verify(this.#targets.get(key)!);
   }
 
   /** In one transaction, or by halves where it is more than one transaction may hold; a group is never parted. */
