@@ -31,19 +31,30 @@ const PASSING = new Set([
   'networkError',
 ]);
 
-/** Anything the client library threw. */
+/** Anything the client library threw. Messages are looked at for known words, and go no further. */
 export function failureOf(thrown: unknown): Failure {
-  if (typeof thrown !== 'object' || thrown === null) return { status: null, reason: 'unknown' };
+  if (typeof thrown !== 'object' || thrown === null) return NO_ANSWER;
+  const message = thrown instanceof Error ? thrown.message : '';
+  if (CREDENTIALS.test(message)) return { status: 401, reason: 'credentials' };
   const code = 'code' in thrown ? thrown.code : undefined;
   const errors = 'errors' in thrown && Array.isArray(thrown.errors) ? (thrown.errors as unknown[]) : [];
-  const reason = reasonOf(errors[0]);
-  if (typeof code === 'number') return { status: code, reason: reason ?? `http ${code}` };
-  if (typeof code === 'string' && /^[A-Za-z0-9_]{2,60}$/.test(code)) return { status: null, reason: code };
-  const message = thrown instanceof Error ? thrown.message : '';
-  if (/default credentials|invalid_grant|unauthorized_client|invalid_client/i.test(message))
-    return { status: 401, reason: 'credentials' };
-  const type = 'type' in thrown && typeof thrown.type === 'string' ? thrown.type : 'unknown';
-  return { status: null, reason: /^[a-z-]{2,40}$/.test(type) ? type : 'unknown' };
+  // The auth library has the status as text, or elsewhere.
+  const status = statusOf(code) ?? ('status' in thrown ? statusOf(thrown.status) : null);
+  if (status !== null) return { status, reason: reasonOf(errors[0]) ?? `http ${status}` };
+  if (typeof code === 'string' && /^[A-Za-z_][A-Za-z0-9_]{1,60}$/.test(code))
+    return { status: null, reason: code };
+  const type = 'type' in thrown && typeof thrown.type === 'string' ? thrown.type : '';
+  return /^[a-z-]{2,40}$/.test(type) ? { status: null, reason: type } : NO_ANSWER;
+}
+
+const NO_ANSWER: Failure = { status: null, reason: 'noAnswer' };
+
+const CREDENTIALS =
+  /default credentials|invalid_grant|unauthorized_client|invalid_client|unable to impersonate|getaccesstoken|DECODER routines|PEM/i;
+
+function statusOf(code: unknown): number | null {
+  const status = typeof code === 'string' && /^\d{3}$/.test(code) ? Number(code) : code;
+  return typeof status === 'number' && status >= 100 && status <= 599 ? status : null;
 }
 
 /** `status.errorResult` of a job. */
@@ -75,7 +86,7 @@ export function isPassing(failure: Failure): boolean {
   return NETWORK.test(failure.reason);
 }
 
-const NETWORK = /^(E[A-Z]{3,}|ERR_[A-Z_]+|UND_[A-Z_]+|system|request-timeout|body-timeout|aborted)$/;
+const NETWORK = /^(E[A-Z]{3,}|ERR_[A-Z_]+|UND_[A-Z_]+|system|request-timeout|body-timeout|aborted|noAnswer)$/;
 
 export function bigqueryError(failure: Failure, doing: string, state?: string): RowsealError {
   return new RowsealError(codeOf(failure), {

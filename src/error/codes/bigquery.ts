@@ -69,7 +69,7 @@ export const bigqueryCodes = defineCodes({
     title: 'a table of this sink was changed by somebody else',
     explain:
       'A column or table that the sink made is gone or has another type. Going on would lose values, so the sink stops.',
-    fix: 'put the column back as it was, or drop the table and run rowseal resnapshot --table <schema>.<table>',
+    fix: 'put the column back as it was; or drop what is left of the table and its view, delete its row from _rowseal_tables, restart, and run rowseal resnapshot --table <schema>.<table>',
   },
   'RS-BQ-011': {
     kind: 'bug',
