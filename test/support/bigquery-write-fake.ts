@@ -276,7 +276,10 @@ class Connection {
     const cells = new Map<string, FakeValue>();
     for (const [name, value] of Object.entries(row)) {
       const column = columns.get(name.toLowerCase());
-      if (column === undefined) continue;
+      if (column === undefined) {
+        if (name.startsWith('_CHANGE_')) continue;
+        return null;
+      }
       if (!isTaken(column, value)) return null;
       cells.set(column.name, value as FakeValue);
     }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BigQuery } from '@google-cloud/bigquery';
-import { type AuthClient, GoogleAuth, Impersonated, PassThroughClient } from 'google-auth-library';
+import { type AuthClient, GoogleAuth, Impersonated, JWT, PassThroughClient } from 'google-auth-library';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { bigqueryError, type Failure, failureOf, isPassing } from './errors.ts';
 import { type BigquerySinkOptions, defaultPatience } from './options.ts';
@@ -142,8 +142,10 @@ async function ownClient(credentials: BigquerySinkOptions['credentials']): Promi
   switch (credentials.kind) {
     case 'none':
       return new PassThroughClient();
-    case 'key':
-      return new GoogleAuth({ credentials: parseKey(credentials), scopes: [SCOPE] }).getClient();
+    case 'key': {
+      const { client_email: email, private_key: key } = parseKey(credentials);
+      return new JWT({ email, key, scopes: [SCOPE] });
+    }
     case 'default':
       try {
         return await new GoogleAuth({ scopes: [SCOPE] }).getClient();
@@ -156,7 +158,6 @@ async function ownClient(credentials: BigquerySinkOptions['credentials']): Promi
 
 /** Other kinds of credential files name programs to run and addresses to ask: only a plain key is taken (allow-list). */
 function parseKey(key: { readonly json: string; readonly file: string }): {
-  readonly type: string;
   readonly client_email: string;
   readonly private_key: string;
 } {
@@ -178,5 +179,5 @@ function parseKey(key: { readonly json: string; readonly file: string }): {
     throw refuse('another token_uri');
   if (universe_domain !== undefined && universe_domain !== 'googleapis.com')
     throw refuse('another universe_domain');
-  return { type, client_email, private_key };
+  return { client_email, private_key };
 }

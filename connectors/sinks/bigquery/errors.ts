@@ -35,7 +35,10 @@ const PASSING = new Set([
 export function failureOf(thrown: unknown): Failure {
   if (typeof thrown !== 'object' || thrown === null) return NO_ANSWER;
   const message = thrown instanceof Error ? thrown.message : '';
-  if (CREDENTIALS.test(message)) return { status: 401, reason: 'credentials' };
+  if (CREDENTIALS.test(message)) {
+    const network = /\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT)\b/.exec(message)?.[1];
+    return network === undefined ? { status: 401, reason: 'credentials' } : { status: null, reason: network };
+  }
   const code = 'code' in thrown ? thrown.code : undefined;
   const errors = 'errors' in thrown && Array.isArray(thrown.errors) ? (thrown.errors as unknown[]) : [];
   // The auth library has the status as text, or elsewhere.

@@ -24,6 +24,12 @@ describe('what went wrong', () => {
     ['the same as the auth library has it', withCode('401'), 'RS-BQ-002', false],
     ['no credentials', new Error('Could not load the default credentials.'), 'RS-BQ-002', false],
     ['a key that is none', new Error('error:1E08010C:DECODER routines::unsupported'), 'RS-BQ-002', false],
+    [
+      'no way to the token service',
+      new Error('unable to impersonate: getaddrinfo ENOTFOUND iamcredentials'),
+      'RS-BQ-008',
+      true,
+    ],
     ['no billing', api(403, 'billingNotEnabled'), 'RS-BQ-014', false],
     ['something that is gone', api(404, 'notFound'), 'RS-BQ-010', false],
     ['a bad request', api(400, 'invalid'), 'RS-BQ-011', false],
