@@ -1,7 +1,7 @@
 import { DuckdbTarget } from '../support/sink/duckdb-target.ts';
-import { describeSinkContract } from './sink-contract.ts';
+import { describeSinkContract, slow } from './sink-contract.ts';
 
-describeSinkContract('duckdb', {
+const file = {
   kind: 'atomic',
   skip: null,
   concurrentWriters: false,
@@ -10,5 +10,12 @@ describeSinkContract('duckdb', {
   completesRows: true,
   keyMayChange: true,
   childModule: new URL('../support/sink/duckdb-child.ts', import.meta.url).href,
-  make: async () => new DuckdbTarget('all'),
-});
+} as const;
+
+describeSinkContract('duckdb', { ...file, make: async () => new DuckdbTarget() });
+
+if (slow)
+  describeSinkContract('duckdb, bare mirrors', {
+    ...file,
+    make: async () => new DuckdbTarget({ history: 'none', proof: false }),
+  });

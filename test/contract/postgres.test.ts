@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import type { PostgresSinkOptions } from '../../connectors/sinks/postgres/options.ts';
 import { noPostgres } from '../support/needs.ts';
 import { type PostgresMajor, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { PostgresTarget } from '../support/sink/postgres-target.ts';
@@ -9,7 +10,7 @@ const majors: readonly PostgresMajor[] = slow ? [16, 17, 18] : [18];
 for (const major of majors) {
   let server: TestPostgres;
   let client: Client;
-  describeSinkContract(`postgres ${major}`, {
+  const database = {
     kind: 'atomic',
     skip: noPostgres(major) ? `no PostgreSQL ${major} here` : null,
     concurrentWriters: true,
@@ -29,6 +30,13 @@ for (const major of majors) {
       await client?.end();
       await server?.stop();
     },
-    make: async () => new PostgresTarget(client, server.url('warehouse'), server),
-  });
+  } as const;
+  const target = (changes: Partial<PostgresSinkOptions> = {}): PostgresTarget =>
+    new PostgresTarget(client, server.url('warehouse'), server, changes);
+  describeSinkContract(`postgres ${major}`, { ...database, make: async () => target() });
+  if (slow && major === 18)
+    describeSinkContract(`postgres ${major}, bare mirrors`, {
+      ...database,
+      make: async () => target({ history: 'none', proof: false }),
+    });
 }

@@ -4,7 +4,8 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
 import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
-import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
+import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
   type Alteration,
   alterTarget,
@@ -198,31 +199,15 @@ class DuckdbSink implements Sink {
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
-      const writers = new Map<string, TableWriter>();
       const letters: DeadLetter[] = [];
-      const writerOf = (table: MaskedTable): TableWriter => {
-        const key = tableKey(table);
-        let writer = writers.get(key);
-        if (writer === undefined) {
-          const target = this.#targets.get(key);
-          if (target === undefined)
-            throw new RowsealError('RS-RUN-000', {
-              detail: `rows of ${displayName(table)} before its version`,
-            });
-          writer = new TableWriter({
-            connection,
-            runner,
-            target,
-            history: target.history && this.#keepsHistory(table),
-            careful,
-            keep: (kept) => void letters.push(...kept),
-          });
-          writers.set(key, writer);
-        }
-        return writer;
-      };
-      for (const group of batch.groups) await feedGroup(group, writerOf);
-      for (const writer of writers.values()) await writer.flush();
+      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const takers = new TableTakers(this.#targets, (target) => {
+        const history = target.history && this.#keepsHistory(target.table);
+        const writer = new TableWriter({ connection, runner, target, careful, keep });
+        return new PieceCollector(target, history, writer);
+      });
+      for (const group of batch.groups) await feedGroup(group, takers.of);
+      for (const taker of takers.all()) await taker.flush();
       await this.#keep(runner, letters);
       await this.#moveCursor(database, batch);
     });

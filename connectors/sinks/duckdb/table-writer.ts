@@ -1,11 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
-import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
-import { HISTORY_LEAD, HistoryPiece } from '../../../src/deliver/warehouse/history-piece.ts';
-import { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
-import { MirrorPiece, type PartialRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
+import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
+import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
+import type { MirrorPiece, PartialRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
+import type { PieceApplier } from '../../../src/deliver/warehouse/piece-collector.ts';
 import { blockOf, type ProvenBlock, type RowBlock } from '../../../src/deliver/warehouse/row-block.ts';
-import type { RowProof, RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
+import type { RowProof } from '../../../src/deliver/warehouse/row-proof.ts';
 import { type Sifted, setAside, unfindable } from '../../../src/deliver/warehouse/set-aside.ts';
 import {
   keyColumns,
@@ -15,7 +15,6 @@ import {
   UNCHANGED_COLUMN,
 } from '../../../src/deliver/warehouse/target.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
-import type { MaskedRun } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { quoteIdentifier } from '../../duckdb-engine/identifier.ts';
 import type { PackedCell, PackedRunner } from '../../duckdb-engine/packed.ts';
@@ -23,82 +22,37 @@ import { needsSifting, unfitCells } from '../../duckdb-engine/sift.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
 import { historyName, mirrorName, proofCasts } from './dialect.ts';
 
-/** Rows of a piece: large enough that a statement's fixed cost is small, small enough to bound memory. */
-const PIECE_ROWS = 8_192;
-/** Cells of a piece, for wide tables, and their bytes, for large values. */
-const PIECE_CELLS = 1_000_000;
-const PIECE_BYTES = 16 * 1024 * 1024;
 const PARTIAL = '_rowseal_partial';
 
 export interface WriterContext {
   readonly connection: DuckDBConnection;
   readonly runner: PackedRunner;
   readonly target: Target;
-  /** Rows go to the history too. */
-  readonly history: boolean;
   /** Some value of the batch does not fit its type: every cast is checked. */
   readonly careful: boolean;
   readonly keep: (letters: readonly DeadLetter[]) => void;
 }
 
 /** Applies one table's changes inside the sink's open transaction. */
-export class TableWriter implements ChangeTaker {
+export class TableWriter implements PieceApplier {
   readonly #context: WriterContext;
   readonly #target: Target;
-  readonly #piece: MirrorPiece;
-  readonly #keyless: KeylessPiece;
-  readonly #history: HistoryPiece | null;
-  readonly #pieceRows: number;
-  #bytes = 0;
 
   constructor(context: WriterContext) {
     const { target } = context;
     this.#context = context;
     this.#target = target;
-    this.#piece = new MirrorPiece(target);
-    this.#keyless = new KeylessPiece(target);
-    this.#history = context.history ? new HistoryPiece(target) : null;
-    const width = Math.max(1, target.historyColumns.length);
-    this.#pieceRows = Math.max(128, Math.min(PIECE_ROWS, Math.floor(PIECE_CELLS / width)));
   }
 
-  async add(run: MaskedRun, place: RunPlace): Promise<void> {
-    this.#history?.add(run, place);
-    if (run.table.key.length === 0) {
-      await this.#flushMirror();
-      this.#keyless.add(run, place);
-    } else {
-      await this.#flushKeyless();
-      if (this.#piece.isKeyedOtherwise(run.table)) await this.#flushMirror();
-      this.#piece.add(run, place);
-    }
-    this.#bytes += run.bytes;
-    const rows = Math.max(this.#piece.size, this.#keyless.size, this.#history?.size ?? 0);
-    if (rows >= this.#pieceRows || this.#bytes >= PIECE_BYTES) await this.flush();
-  }
-
-  async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
-    this.#piece.clear();
-    this.#keyless.clear();
-    this.#history?.mark(why === 'truncate' ? 't' : 's', place);
+  async emptyMirror(): Promise<void> {
     await this.#context.connection.run(`DELETE FROM ${mirrorName(this.#target.table)}`);
   }
 
-  async flush(): Promise<void> {
-    this.#bytes = 0;
-    await this.#flushHistory();
-    await this.#flushKeyless();
-    await this.#flushMirror();
-  }
-
-  async #flushMirror(): Promise<void> {
-    const piece = this.#piece;
-    if (piece.size === 0) return;
+  async applyMirror(piece: MirrorPiece): Promise<void> {
     const { key } = piece;
     const replaced = piece.replacedKeys();
     const partial = [...piece.partialRows()];
     const whole = blockOf(piece.wholeRows(), this.#target.columns.length, this.#target.proof);
-    piece.clear();
     if (key.includes(-1)) {
       this.#context.keep(unfindable(this.#target, replaced, whole, partial));
       return;
@@ -203,12 +157,9 @@ export class TableWriter implements ChangeTaker {
     );
   }
 
-  async #flushKeyless(): Promise<void> {
-    const piece = this.#keyless;
-    if (piece.size === 0) return;
+  async applyKeyless(piece: KeylessPiece): Promise<void> {
     await this.#removeCopies([...piece.removed()]);
     await this.#insert(blockOf(piece.added(), this.#target.columns.length, this.#target.proof), []);
-    piece.clear();
   }
 
   /** Without a key a row is found by all of its values, and of equal rows exactly as many go as were deleted. */
@@ -241,11 +192,8 @@ export class TableWriter implements ChangeTaker {
     );
   }
 
-  async #flushHistory(): Promise<void> {
-    const history = this.#history;
-    if (history === null || history.size === 0) return;
+  async applyHistory(taken: RowBlock): Promise<void> {
     const columns = this.#target.historyColumns;
-    const taken = history.take();
     const cells = taken.columns.slice(HISTORY_LEAD);
     const careful = this.#careful(columns, cells);
     let block: RowBlock = taken;

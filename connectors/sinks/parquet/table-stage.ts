@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
+import { pieceRows } from '../../../src/deliver/warehouse/piece-collector.ts';
 import type { RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { setAside } from '../../../src/deliver/warehouse/set-aside.ts';
 import { keyColumns, type Target } from '../../../src/deliver/warehouse/target.ts';
@@ -10,9 +11,6 @@ import type { PackedRunner } from '../../duckdb-engine/packed.ts';
 import { needsSifting, unfitCells } from '../../duckdb-engine/sift.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
 import { ChangePiece, LEAD } from './change-piece.ts';
-
-const PIECE_ROWS = 8_192;
-const PIECE_CELLS = 1_000_000;
 
 /** Collects one table's changes of a batch in a temporary table, and writes them to files by day. */
 export class TableStage implements ChangeTaker {
@@ -40,8 +38,7 @@ export class TableStage implements ChangeTaker {
     this.#careful = careful;
     this.#keep = keep;
     this.#piece = new ChangePiece(target);
-    const width = target.historyColumns.length + LEAD.length;
-    this.#pieceRows = Math.max(128, Math.min(PIECE_ROWS, Math.floor(PIECE_CELLS / width)));
+    this.#pieceRows = pieceRows(target.historyColumns.length + LEAD.length);
   }
 
   /** @param name of the temporary table */

@@ -2,7 +2,8 @@ import type { Client } from 'pg';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
 import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
-import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
+import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
   alterTarget,
   newTarget,
@@ -128,42 +129,19 @@ class PostgresSink implements Sink {
       // First: the lock keeps any other writer out until the commit.
       if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to)))
         throw this.#fenced(epoch);
-      const writers = new Map<string, TableWriter>();
       const letters: DeadLetter[] = [];
-      const writerOf = (table: MaskedTable): TableWriter => {
-        const key = tableKey(table);
-        let writer = writers.get(key);
-        if (writer === undefined) {
-          writer = this.#writer(client, table, careful, (kept) => void letters.push(...kept));
-          writers.set(key, writer);
-        }
-        return writer;
-      };
-      for (const group of batch.groups) await feedGroup(group, writerOf);
-      for (const writer of writers.values()) await writer.flush();
+      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const takers = new TableTakers(this.#targets, (target) => {
+        const history = target.history && this.#keepsHistory(target.table);
+        const names = this.#names(target.table);
+        return new PieceCollector(target, history, new TableWriter({ client, target, names, careful, keep }));
+      });
+      for (const group of batch.groups) await feedGroup(group, takers.of);
+      for (const taker of takers.all()) await taker.flush();
       const kept = distinct(letters);
       for (const { table, column, reason } of kept)
         this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
       await this.#state.keep(client, kept);
-    });
-  }
-
-  #writer(
-    client: Client,
-    table: MaskedTable,
-    careful: boolean,
-    keep: (letters: readonly DeadLetter[]) => void,
-  ): TableWriter {
-    const target = this.#targets.get(tableKey(table));
-    if (target === undefined)
-      throw new RowsealError('RS-RUN-000', { detail: `rows of ${displayName(table)} before its version` });
-    return new TableWriter({
-      client,
-      target,
-      names: this.#names(table),
-      history: target.history && this.#keepsHistory(table),
-      careful,
-      keep,
     });
   }
 

@@ -1,11 +1,10 @@
 import type { Client } from 'pg';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
-import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
-import { HISTORY_LEAD, HistoryPiece } from '../../../src/deliver/warehouse/history-piece.ts';
-import { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
-import { MirrorPiece, type PartialRow, type WholeRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
-import { blockOf, type ProvenBlock } from '../../../src/deliver/warehouse/row-block.ts';
-import type { RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
+import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
+import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
+import type { MirrorPiece, PartialRow, WholeRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
+import type { PieceApplier } from '../../../src/deliver/warehouse/piece-collector.ts';
+import { blockOf, type ProvenBlock, type RowBlock } from '../../../src/deliver/warehouse/row-block.ts';
 import { type Sifted, setAside, unfindable } from '../../../src/deliver/warehouse/set-aside.ts';
 import {
   keyColumns,
@@ -15,7 +14,6 @@ import {
   UNCHANGED_COLUMN,
 } from '../../../src/deliver/warehouse/target.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
-import type { MaskedRun } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { copyIn, copyText } from './copy-in.ts';
 import { PROOF_TYPES } from './dialect.ts';
@@ -24,35 +22,23 @@ import { qualified, quoteIdentifier, type TargetNames } from './identifier.ts';
 import { needsSifting, unfitCells } from './sift.ts';
 import { timestampText } from './timestamp.ts';
 
-/** Rows of a piece: large enough that a round trip's cost is small, small enough to bound memory. */
-const PIECE_ROWS = 8_192;
-/** Cells of a piece, for wide tables, and their bytes, for large values. */
-const PIECE_CELLS = 1_000_000;
-const PIECE_BYTES = 16 * 1024 * 1024;
 const STAGE = 'pg_temp.rowseal_stage';
 
 export interface WriterContext {
   readonly client: Client;
   readonly target: Target;
   readonly names: TargetNames;
-  /** Rows go to the history too. */
-  readonly history: boolean;
   /** Some value of the batch does not fit its type: every cell is checked. */
   readonly careful: boolean;
   readonly keep: (letters: readonly DeadLetter[]) => void;
 }
 
 /** Applies one table's changes inside the sink's open transaction. */
-export class TableWriter implements ChangeTaker {
+export class TableWriter implements PieceApplier {
   readonly #context: WriterContext;
   readonly #client: Client;
   readonly #target: Target;
   readonly #mirror: string;
-  readonly #piece: MirrorPiece;
-  readonly #keyless: KeylessPiece;
-  readonly #history: HistoryPiece | null;
-  readonly #pieceRows: number;
-  #bytes = 0;
 
   constructor(context: WriterContext) {
     const { target, names } = context;
@@ -60,50 +46,17 @@ export class TableWriter implements ChangeTaker {
     this.#client = context.client;
     this.#target = target;
     this.#mirror = qualified(names.schema, names.mirror);
-    this.#piece = new MirrorPiece(target);
-    this.#keyless = new KeylessPiece(target);
-    this.#history = context.history ? new HistoryPiece(target) : null;
-    const width = Math.max(1, target.historyColumns.length);
-    this.#pieceRows = Math.max(128, Math.min(PIECE_ROWS, Math.floor(PIECE_CELLS / width)));
   }
 
-  async add(run: MaskedRun, place: RunPlace): Promise<void> {
-    this.#history?.add(run, place);
-    if (run.table.key.length === 0) {
-      await this.#flushMirror();
-      this.#keyless.add(run, place);
-    } else {
-      await this.#flushKeyless();
-      if (this.#piece.isKeyedOtherwise(run.table)) await this.#flushMirror();
-      this.#piece.add(run, place);
-    }
-    this.#bytes += run.bytes;
-    const rows = Math.max(this.#piece.size, this.#keyless.size, this.#history?.size ?? 0);
-    if (rows >= this.#pieceRows || this.#bytes >= PIECE_BYTES) await this.flush();
-  }
-
-  async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
-    this.#piece.clear();
-    this.#keyless.clear();
-    this.#history?.mark(why === 'truncate' ? 't' : 's', place);
+  async emptyMirror(): Promise<void> {
     await this.#client.query(`TRUNCATE ${this.#mirror}`);
   }
 
-  async flush(): Promise<void> {
-    this.#bytes = 0;
-    await this.#flushHistory();
-    await this.#flushKeyless();
-    await this.#flushMirror();
-  }
-
-  async #flushMirror(): Promise<void> {
-    const piece = this.#piece;
-    if (piece.size === 0) return;
+  async applyMirror(piece: MirrorPiece): Promise<void> {
     const { key } = piece;
     const replaced = piece.replacedKeys();
     const partial = [...piece.partialRows()];
     const whole = this.#block(piece.wholeRows());
-    piece.clear();
     if (key.includes(-1)) {
       this.#context.keep(unfindable(this.#target, replaced, whole, partial));
       return;
@@ -226,12 +179,9 @@ export class TableWriter implements ChangeTaker {
       );
   }
 
-  async #flushKeyless(): Promise<void> {
-    const piece = this.#keyless;
-    if (piece.size === 0) return;
+  async applyKeyless(piece: KeylessPiece): Promise<void> {
     await this.#removeCopies([...piece.removed()]);
     await this.#insert(this.#block(piece.added()), []);
-    piece.clear();
   }
 
   /**
@@ -267,11 +217,8 @@ export class TableWriter implements ChangeTaker {
     );
   }
 
-  async #flushHistory(): Promise<void> {
-    const history = this.#history;
-    if (history === null || history.size === 0) return;
+  async applyHistory(taken: RowBlock): Promise<void> {
     const columns = this.#target.historyColumns;
-    const taken = history.take();
     const lead = taken.columns.slice(0, HISTORY_LEAD);
     const cells = taken.columns.slice(HISTORY_LEAD);
     let typed = cells;

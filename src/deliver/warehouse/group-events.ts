@@ -1,6 +1,9 @@
 import type { SealedGroup } from '../../audit/audit-log.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
 import type { MaskedRun, MaskedTable } from '../../model/masked.ts';
+import { displayName, tableKey } from '../../model/table.ts';
 import type { RunPlace } from './row-proof.ts';
+import type { Target } from './target.ts';
 
 /** Takes one table's changes in order. */
 export interface ChangeTaker {
@@ -35,5 +38,35 @@ export async function feedGroup(
           break;
       }
     }
+  }
+}
+
+/** One taker for each table of a batch, made when its first change comes. */
+export class TableTakers<T extends ChangeTaker> {
+  readonly #targets: ReadonlyMap<string, Target>;
+  readonly #make: (target: Target) => T;
+  readonly #takers = new Map<string, T>();
+
+  /** @param targets by table key */
+  constructor(targets: ReadonlyMap<string, Target>, make: (target: Target) => T) {
+    this.#targets = targets;
+    this.#make = make;
+  }
+
+  readonly of = (table: MaskedTable): T => {
+    const key = tableKey(table);
+    let taker = this.#takers.get(key);
+    if (taker === undefined) {
+      const target = this.#targets.get(key);
+      if (target === undefined)
+        throw new RowsealError('RS-RUN-000', { detail: `rows of ${displayName(table)} before its version` });
+      taker = this.#make(target);
+      this.#takers.set(key, taker);
+    }
+    return taker;
+  };
+
+  all(): Iterable<T> {
+    return this.#takers.values();
   }
 }

@@ -26,16 +26,17 @@ export class DuckdbTarget implements SinkTarget {
   readonly path: string;
   readonly address: DuckdbSinkOptions;
 
-  constructor(history: 'none' | 'all') {
+  constructor(changes: Partial<DuckdbSinkOptions> = {}) {
     this.path = join(tmpdir(), `rowseal-contract-${randomUUID()}.duckdb`);
     this.address = {
       name: 'w',
       path: this.path,
-      history,
+      history: 'all',
       proof: true,
       memoryLimitBytes: 40_000_000,
       threads: 1,
       maxDeadLetters: 10_000,
+      ...changes,
     };
   }
 
@@ -67,13 +68,14 @@ export class DuckdbTarget implements SinkTarget {
     const known = await this.#known(table);
     if (known === null) return null;
     const names = this.#texts(table, known.columns);
+    const proof = this.address.proof ? ['_rowseal_op', '_rowseal_group', '_rowseal_seq'] : ["''", '0', '0'];
     const rows = await queryWarehouse(
       this.path,
-      `SELECT ${['_rowseal_op', '_rowseal_group', '_rowseal_seq', ...names].join(', ')} FROM ${quoted(table.namespace)}.${quoted(table.name)}`,
+      `SELECT ${[...proof, ...names].join(', ')} FROM ${quoted(table.namespace)}.${quoted(table.name)}`,
     );
     return rows.map(([op, group, seq, ...cells]) => ({
       cells: cells.map(unmarked),
-      proof: { op: op!, group: Number(group), seq: Number(seq) },
+      proof: this.address.proof ? { op: op!, group: Number(group), seq: Number(seq) } : null,
     }));
   }
 

@@ -28,7 +28,12 @@ export class PostgresTarget implements SinkTarget {
   readonly #server: { readonly host: string; readonly port: number };
 
   /** @param client of the database that the URL names */
-  constructor(client: Client, url: string, server: { readonly host: string; readonly port: number }) {
+  constructor(
+    client: Client,
+    url: string,
+    server: { readonly host: string; readonly port: number },
+    changes: Partial<PostgresSinkOptions> = {},
+  ) {
     const n = targets++;
     this.#client = client;
     this.#server = server;
@@ -43,6 +48,7 @@ export class PostgresTarget implements SinkTarget {
       history: 'all',
       proof: true,
       maxDeadLetters: 10_000,
+      ...changes,
     };
   }
 
@@ -66,18 +72,18 @@ export class PostgresTarget implements SinkTarget {
     const known = await this.#known(table);
     if (known === null) return null;
     const rows = await this.#select(
-      [...PROOF, ...texts(table, known.columns)],
+      [...(this.address.proof ? PROOF : ["''", '0', '0']), ...texts(table, known.columns)],
       this.#qualified(table, table.name),
     );
     return rows.map(([op, group, seq, ...cells]) => ({
       cells,
-      proof: { op: op!, group: Number(group), seq: Number(seq) },
+      proof: this.address.proof ? { op: op!, group: Number(group), seq: Number(seq) } : null,
     }));
   }
 
   async history(table: MaskedTable): Promise<readonly HistoryRow[] | null> {
     const known = await this.#known(table);
-    if (known === null) return null;
+    if (known === null || this.address.history === 'none') return null;
     const unchanged = "coalesce(cardinality(string_to_array(_rowseal_unchanged, ',')), 0)::text";
     const rows = await this.#select(
       [...PROOF, unchanged, ...texts(table, known.historyColumns)],
