@@ -61,5 +61,13 @@ export interface SealedGroup extends SealedGroupInfo {
   /** True while the events are held in memory; false: `chunks` reads them from the log. */
   readonly resident: boolean;
   /** The group's events in order, in pieces of bounded size. May be called again. */
-  chunks(): AsyncIterable<readonly MaskedEvent[]>;
+  chunks(): AsyncIterable<readonly SealedEvent[]>;
 }
+
+/** A masked event with its place in the log of its table. */
+export type SealedEvent =
+  | (Extract<MaskedEvent, { kind: 'rows' | 'truncate' | 'snapshot' }> & {
+      /** `seq` of the event's audit record; rows: of the first row, the others follow without holes. */
+      readonly seq: number;
+    })
+  | Extract<MaskedEvent, { kind: 'begin' | 'finding' | 'erasure' | 'gap' }>;

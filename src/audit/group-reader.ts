@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { Op } from '../model/change.ts';
-import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
-import type { GroupIndex, SealedGroup } from './audit-log.ts';
+import type { MaskedTable } from '../model/masked.ts';
+import type { GroupIndex, SealedEvent, SealedGroup } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { groupInfo, type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
@@ -33,7 +33,7 @@ export class GroupReader {
   }
 
   /** The events of one group: tables merged in the order of transactions and operations. */
-  async *chunks(leaf: JournalLeaf): AsyncGenerator<readonly MaskedEvent[]> {
+  async *chunks(leaf: JournalLeaf): AsyncGenerator<readonly SealedEvent[]> {
     try {
       const streams = leaf.tables.map((touched) =>
         readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched)),
@@ -73,7 +73,7 @@ export class GroupReader {
 async function* merge(
   leaf: JournalLeaf,
   streams: readonly AsyncGenerator<TablePiece>[],
-): AsyncGenerator<readonly MaskedEvent[]> {
+): AsyncGenerator<readonly SealedEvent[]> {
   const heads = await Promise.all(
     streams.map(async (stream) => ({ stream, piece: (await stream.next()).value as TablePiece | undefined })),
   );
@@ -86,7 +86,7 @@ async function* merge(
     }
     const piece = first?.piece;
     if (first === null || piece === undefined) return;
-    const events: MaskedEvent[] = [];
+    const events: SealedEvent[] = [];
     if (piece.record.transactionIndex !== transaction) {
       transaction = piece.record.transactionIndex;
       events.push({
@@ -109,8 +109,9 @@ function before(a: TablePiece, b: TablePiece): boolean {
   return byTransaction < 0 || (byTransaction === 0 && a.record.ordinal < b.record.ordinal);
 }
 
-function eventOf(piece: TablePiece): MaskedEvent {
-  if (piece.run !== null) return { kind: 'rows', run: piece.run };
+function eventOf(piece: TablePiece): SealedEvent {
+  const { seq } = piece.record;
+  if (piece.run !== null) return { kind: 'rows', run: piece.run, seq };
   const payload = JSON.parse(piece.record.payload) as Record<string, unknown>;
   if (piece.record.kind === RecordKind.truncate && piece.record.op === Op.truncate) {
     return {
@@ -118,9 +119,10 @@ function eventOf(piece: TablePiece): MaskedEvent {
       table: piece.table,
       cascade: payload['cascade'] === true,
       restartIdentity: payload['restart_identity'] === true,
+      seq,
     };
   }
-  return { kind: 'snapshot', table: piece.table, phase: payload['phase'] === 'end' ? 'end' : 'begin' };
+  return { kind: 'snapshot', table: piece.table, phase: payload['phase'] === 'end' ? 'end' : 'begin', seq };
 }
 
 function corrupt(error: unknown, where: string): unknown {

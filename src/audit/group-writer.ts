@@ -3,7 +3,7 @@ import type { Transaction } from '../model/change.ts';
 import type { Gap, MaskedEvent, MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
 import { tableKey } from '../model/table.ts';
-import type { GroupWriter, SealedGroup } from './audit-log.ts';
+import type { GroupWriter, SealedEvent, SealedGroup } from './audit-log.ts';
 import { ByteBuilder } from './bytes.ts';
 import { erasurePayload } from './erased.ts';
 import { recordPosition } from './journal-leaf.ts';
@@ -27,7 +27,7 @@ export interface GroupContent {
   readonly tables: readonly MaskedTable[];
   readonly logs: ReadonlySet<TableLog>;
   /** null when the group outgrew memory. */
-  readonly events: readonly (readonly MaskedEvent[])[] | null;
+  readonly events: readonly (readonly SealedEvent[])[] | null;
   readonly gaps: readonly Gap[];
   readonly transactions: number;
   readonly rows: number;
@@ -43,7 +43,7 @@ export class OpenGroup implements GroupWriter {
   readonly #gaps: Gap[] = [];
   readonly #transactionBytes = new ByteBuilder(128);
   #known = new Set<MaskedTable>();
-  #events: (readonly MaskedEvent[])[] | null = [];
+  #events: (readonly SealedEvent[])[] | null = [];
   #transactions = 0;
   #rows = 0;
   #bytes = 0;
@@ -64,9 +64,10 @@ export class OpenGroup implements GroupWriter {
 
   async append(events: readonly MaskedEvent[]): Promise<void> {
     this.#expectOpen();
-    for (const event of events) await this.#append(event);
+    const sealed: SealedEvent[] = [];
+    for (const event of events) sealed.push(await this.#append(event));
     if (this.#events !== null) {
-      this.#events.push(events);
+      this.#events.push(sealed);
       if (this.#bytes > this.#host.residentBytes) this.#events = null;
     }
     if (this.#host.pendingBytes > this.#host.spillBytes) await this.#host.spill();
@@ -96,36 +97,36 @@ export class OpenGroup implements GroupWriter {
     if (this.#logs.size > 0) await this.#host.abandon(this.#before);
   }
 
-  async #append(event: MaskedEvent): Promise<void> {
+  async #append(event: MaskedEvent): Promise<SealedEvent> {
     switch (event.kind) {
       case 'begin':
         this.#begin(event.transaction);
-        return;
+        return event;
       case 'rows': {
         const { run } = event;
         const log = this.#logs.get(tableKey(run.table)) ?? (await this.#log(run.table));
         this.#meet(run.table);
         if (run.firstOrdinal !== this.#ordinal)
           throw misuse(`rows with ordinal ${run.firstOrdinal} where ${this.#ordinal} was due`);
-        log.appendRun(run, this.#current());
+        const seq = log.appendRun(run, this.#current());
         this.#ordinal += run.count;
         this.#rows += run.count;
         this.#bytes += run.bytes;
-        return;
+        return { ...event, seq };
       }
       case 'truncate': {
         const log = await this.#log(event.table);
         const payload = JSON.stringify({ cascade: event.cascade, restart_identity: event.restartIdentity });
-        log.appendTruncate(event.table, payload, this.#ordinal++, this.#current());
+        const seq = log.appendTruncate(event.table, payload, this.#ordinal++, this.#current());
         this.#bytes += payload.length;
-        return;
+        return { ...event, seq };
       }
       case 'snapshot': {
         const log = await this.#log(event.table);
         const payload = JSON.stringify({ phase: event.phase });
-        log.appendSnapshot(event.table, payload, this.#ordinal++, this.#current());
+        const seq = log.appendSnapshot(event.table, payload, this.#ordinal++, this.#current());
         this.#bytes += payload.length;
-        return;
+        return { ...event, seq };
       }
       case 'finding': {
         const { action, columns } = event.finding;
@@ -134,7 +135,7 @@ export class OpenGroup implements GroupWriter {
           columns: columns.map(({ column, kind, count }) => ({ column, kind, count })),
         });
         (await this.#log(event.table)).appendNotice(event.table, RecordKind.finding, payload);
-        return;
+        return event;
       }
       case 'erasure':
         (await this.#log(event.table)).appendNotice(
@@ -142,9 +143,10 @@ export class OpenGroup implements GroupWriter {
           RecordKind.erasure,
           erasurePayload(event.erasure),
         );
-        return;
+        return event;
       case 'gap':
         this.#gaps.push(event.gap);
+        return event;
     }
   }
 

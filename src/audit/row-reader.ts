@@ -89,6 +89,8 @@ class RunBuilder {
     return (
       record.transactionIndex === this.#first.transactionIndex &&
       record.ordinal === this.#first.ordinal + this.#ops.length &&
+      // A notice may lie between; the rows of a run are numbered without holes.
+      record.seq === this.#first.seq + this.#ops.length &&
       record.schema === this.#first.schema &&
       record.policy === this.#first.policy &&
       this.#ops.length < RUN_ROWS

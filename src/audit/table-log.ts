@@ -132,8 +132,10 @@ export class TableLog {
     };
   }
 
-  appendRun(run: MaskedRun, transaction: RecordTransaction): void {
+  /** @returns seq of the first row's record; those of the other rows follow without holes */
+  appendRun(run: MaskedRun, transaction: RecordTransaction): number {
     this.#useVersion(run.table);
+    const first = this.#seq;
     const schema = this.#schema!.seq;
     const policy = this.#policy!.seq;
     const width = run.table.columns.length;
@@ -173,14 +175,25 @@ export class TableLog {
       if (this.#recordFrame.length >= FRAME_BYTES || this.#rowFrame.length >= FRAME_BYTES)
         this.#closeFrames();
     }
+    return first;
   }
 
-  appendTruncate(table: MaskedTable, payload: string, ordinal: number, transaction: RecordTransaction): void {
-    this.#appendEvent(table, RecordKind.truncate, Op.truncate, payload, ordinal, transaction);
+  appendTruncate(
+    table: MaskedTable,
+    payload: string,
+    ordinal: number,
+    transaction: RecordTransaction,
+  ): number {
+    return this.#appendEvent(table, RecordKind.truncate, Op.truncate, payload, ordinal, transaction);
   }
 
-  appendSnapshot(table: MaskedTable, payload: string, ordinal: number, transaction: RecordTransaction): void {
-    this.#appendEvent(table, RecordKind.snapshot, 0, payload, ordinal, transaction);
+  appendSnapshot(
+    table: MaskedTable,
+    payload: string,
+    ordinal: number,
+    transaction: RecordTransaction,
+  ): number {
+    return this.#appendEvent(table, RecordKind.snapshot, 0, payload, ordinal, transaction);
   }
 
   /** A record outside transactions: what the leak guard met, or an erasure. */
@@ -294,10 +307,10 @@ export class TableLog {
     payload: string,
     ordinal: number,
     transaction: RecordTransaction,
-  ): void {
+  ): number {
     this.#useVersion(table);
     if (this.#frameIsMeta) this.#closeFrames();
-    this.#appendRecord(kind, op, payload, ordinal, transaction, this.#schema!.seq, this.#policy!.seq);
+    return this.#appendRecord(kind, op, payload, ordinal, transaction, this.#schema!.seq, this.#policy!.seq);
   }
 
   #appendRecord(

@@ -8,9 +8,10 @@ import {
   type PostgresSourceConfig,
   type RowsealConfig,
   readKeyFile,
-  type SinkConfig,
   type SourceConfig,
 } from '../config/load.ts';
+import type { SinkConfig } from '../config/sinks.ts';
+import { selectTables } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
@@ -114,9 +115,30 @@ function shared(source: SourceConfig) {
   };
 }
 
-export async function makeSink(sink: SinkConfig): Promise<Sink> {
-  const { createDuckdbSink } = await import('../../connectors/sinks/duckdb/sink.ts');
-  return createDuckdbSink(sink);
+export async function makeSink(config: SinkConfig): Promise<Sink> {
+  const sink = await makeBareSink(config);
+  return config.tables === null ? sink : selectTables(sink, config.tables);
+}
+
+async function makeBareSink(config: SinkConfig): Promise<Sink> {
+  switch (config.type) {
+    case 'duckdb': {
+      const { createDuckdbSink } = await import('../../connectors/sinks/duckdb/sink.ts');
+      return createDuckdbSink(config);
+    }
+    case 'postgres': {
+      const { createPostgresSink } = await import('../../connectors/sinks/postgres/sink.ts');
+      return createPostgresSink(config);
+    }
+    case 'bigquery': {
+      const { createBigquerySink } = await import('../../connectors/sinks/bigquery/sink.ts');
+      return createBigquerySink(config);
+    }
+    case 'parquet': {
+      const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
+      return createParquetSink(config);
+    }
+  }
 }
 
 export function makePolicy(config: RowsealConfig): CompiledPolicy {

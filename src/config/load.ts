@@ -11,6 +11,7 @@ import { CONFIG_CODES, readDocument } from './document.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
+import { checkSinkTables, type SinkConfig, sinkConfig } from './sinks.ts';
 
 /** The configuration, read, checked and with every path absolute. */
 export interface RowsealConfig {
@@ -70,15 +71,6 @@ export type MaskKeySource =
   | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number };
 
-export interface SinkConfig {
-  readonly name: string;
-  readonly type: 'duckdb';
-  readonly path: string;
-  readonly history: 'none' | 'all' | ReadonlySet<string>;
-  readonly memoryLimitBytes: number;
-  readonly threads: number;
-}
-
 /**
  * Reads and checks a configuration file. With `mask/` and `cli/` this is the only code that sees files and environment.
  *
@@ -91,6 +83,7 @@ export function loadConfig(path: string, env: Readonly<Record<string, string | u
   const config = readDocument(readText(file, 'RS-CFG-001'), path, configSchema, CONFIG_CODES, (raw) =>
     resolveSecrets(raw, { env, readFile: (name) => readFileSync(absolute(name), 'utf8') }),
   );
+  checkSinkTables(config.value.sinks, config.value.source.tables, path);
   return normalize(config.value, file, absolute);
 }
 
@@ -181,6 +174,11 @@ const DANGEROUS = [
   'NODE_V8_COVERAGE',
   'SSLKEYLOGFILE',
   'BIGQUERY_EMULATOR_HOST',
+  'GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES',
+  'GRPC_TRACE',
+  'GRPC_NODE_TRACE',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
 ];
 
 export function refuseDangerousEnvironment(env: Readonly<Record<string, string | undefined>>): void {
@@ -210,14 +208,13 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       groupMaxMs: audit.group_max_ms,
       segmentMaxBytes: audit.segment_max_bytes,
     },
-    sinks: Object.entries(config.sinks).map(([name, sink]) => ({
-      name,
-      type: sink.type,
-      path: absolute(sink.path),
-      history: sink.history === true ? 'all' : sink.history === false ? 'none' : new Set(sink.history),
-      memoryLimitBytes: sink.memory_limit_bytes,
-      threads: sink.threads,
-    })),
+    sinks: Object.entries(config.sinks).map(([name, sink]) =>
+      sinkConfig(name, sink, {
+        absolute,
+        read: (path) => readText(absolute(path), 'RS-CFG-006'),
+        readSecret: (path) => readKeyFile(absolute(path)),
+      }),
+    ),
     http: config.http,
     log: config.log,
     queueBytes: config.memory.queue_bytes,

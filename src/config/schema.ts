@@ -1,14 +1,11 @@
 import { z } from 'zod';
+import { identifier, positive, tableName, tls } from './schema-parts.ts';
+import { sinkSchema } from './sink-schema.ts';
 
 /**
  * The configuration file. Objects are strict: an unknown option is an error. Names carry their unit (`_ms`, `_bytes`).
  * `schema/rowseal.schema.json` is generated from here (`npm run schema`).
  */
-const identifier = z
-  .string()
-  .regex(/^[a-z][a-z0-9_]{0,40}$/, 'must be lower-case letters, digits and _, beginning with a letter');
-const tableName = z.string().regex(/^[^.]+\.[^.]+$/, 'must be <schema>.<table>');
-const positive = z.int().positive();
 
 const normalizer = z.enum(['trim', 'unpad', 'lower', 'upper', 'casefold', 'accents', 'nfc', 'digits']);
 const kept = z.int().min(0).max(1000).default(0);
@@ -187,12 +184,6 @@ const method = z.discriminatedUnion('method', [
 
 const columnRule = z.union([shorthand, domainReference, method]);
 
-const tls = z
-  .strictObject({
-    mode: z.enum(['disable', 'require', 'verify-ca', 'verify-full']).optional(),
-    ca_file: z.string().optional(),
-  })
-  .default({});
 const secret = z.string().optional().describe('use ${env:NAME} or ${file:/path}');
 
 const postgres = z.strictObject({
@@ -239,14 +230,6 @@ const mysql = z.strictObject({
 });
 
 const source = z.discriminatedUnion('type', [postgres, mysql]);
-
-const duckdb = z.strictObject({
-  type: z.literal('duckdb'),
-  path: z.string(),
-  history: z.union([z.boolean(), z.array(tableName)]).default(false),
-  memory_limit_bytes: positive.min(32_000_000).default(40_000_000),
-  threads: positive.max(64).default(1),
-});
 
 /** Where a mask key comes from. */
 const keyPlace = {
@@ -320,7 +303,7 @@ export const configSchema = z.strictObject({
     group_max_ms: positive.default(50),
     segment_max_bytes: positive.min(65_536).default(67_108_864),
   }),
-  sinks: z.record(identifier, duckdb).default({}),
+  sinks: z.record(identifier, sinkSchema).default({}),
   http: z
     .strictObject({
       enabled: z.boolean().default(true),

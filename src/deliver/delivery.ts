@@ -26,7 +26,7 @@ export interface DeliveryEvents {
 }
 
 export type SinkState =
-  | { readonly kind: 'opening' | 'caught-up' | 'delivering' | 'closed' }
+  | { readonly kind: 'opening' | 'caught-up' | 'gathering' | 'delivering' | 'closed' }
   | { readonly kind: 'waiting' | 'stopped'; readonly error: RowsealError };
 
 /**
@@ -45,6 +45,9 @@ export class Delivery {
   #state: SinkState = { kind: 'opening' };
   #wake: () => void = () => {};
   #roomWaiters: (() => void)[] = [];
+  /** Bytes of groups that were sealed since the batch before was begun. */
+  #waitingBytes = 0;
+  #batchStartedMs = Number.NEGATIVE_INFINITY;
 
   constructor(sink: Sink, log: AuditLog, options: DeliveryOptions, events: DeliveryEvents) {
     this.sink = sink;
@@ -70,6 +73,7 @@ export class Delivery {
   /** A group was sealed. Never blocks and never fails: what is not queued is read from the log. */
   offer(group: SealedGroup): void {
     this.#newest = group.index;
+    this.#waitingBytes += group.bytes;
     this.#queue.offer(group);
     this.#wake();
   }
@@ -79,7 +83,9 @@ export class Delivery {
    * the strain): a healthy sink slows the reader a little rather than read its rows twice.
    */
   room(maxMs: number): Promise<void> {
-    if (!this.#queue.full || (this.#state.kind !== 'delivering' && this.#state.kind !== 'caught-up')) {
+    const { kind } = this.#state;
+    // One that gathers is meant to be behind.
+    if (!this.#queue.full || this.sink.pace != null || (kind !== 'delivering' && kind !== 'caught-up')) {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
@@ -152,8 +158,10 @@ export class Delivery {
         });
         continue;
       }
+      if (await this.#gathers(stop, drain)) continue;
       this.#settle({ kind: 'delivering' });
-      const queued = this.#queue.take(next, this.#options.batchBytes);
+      this.#batchStartedMs = performance.now();
+      const queued = this.#takeQueued(next);
       if (queued.length > 0) {
         this.#releaseRoom();
         await this.#write(queued);
@@ -164,12 +172,43 @@ export class Delivery {
     }
   }
 
+  /** Waits while the sink's pace wants a larger batch; then true, and everything has to be looked at again. */
+  async #gathers(stop: AbortSignal, drain: AbortSignal): Promise<boolean> {
+    const { pace } = this.sink;
+    if (pace === undefined || pace === null || drain.aborted || this.#waitingBytes >= pace.bytes)
+      return false;
+    const leftMs = pace.intervalMs - (performance.now() - this.#batchStartedMs);
+    if (leftMs <= 0) return false;
+    this.#settle({ kind: 'gathering' });
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, leftMs);
+      this.#wake = () => {
+        if (!stop.aborted && !drain.aborted && this.#waitingBytes < pace.bytes) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#wake();
+    });
+    return true;
+  }
+
+  /** A batch from memory; none when the pace lets a batch be larger than the queue holds: then the log has it whole. */
+  #takeQueued(next: GroupIndex): readonly SealedGroup[] {
+    this.#queue.discardBelow(next);
+    const whole = this.#queue.newest === this.#newest;
+    return this.sink.pace == null || whole ? this.#queue.take(next, this.#batchBytes) : [];
+  }
+
+  get #batchBytes(): number {
+    return this.sink.pace?.bytes ?? this.#options.batchBytes;
+  }
+
   /** Reads from the log until the queue holds what follows. */
   async #catchUp(from: GroupIndex, stop: AbortSignal): Promise<void> {
     let pending: SealedGroup[] = [];
     let bytes = 0;
     for await (const group of this.#log.read(from)) {
-      if (pending.length > 0 && bytes + group.bytes > this.#options.batchBytes) {
+      if (pending.length > 0 && bytes + group.bytes > this.#batchBytes) {
         await this.#write(pending);
         pending = [];
         bytes = 0;
@@ -179,6 +218,7 @@ export class Delivery {
       bytes += group.bytes;
     }
     if (pending.length > 0) await this.#write(pending);
+    this.#queue.discardBelow((this.#cursor ?? -1) + 1);
   }
 
   async #write(groups: readonly SealedGroup[]): Promise<void> {
@@ -198,6 +238,7 @@ export class Delivery {
     };
     const started = performance.now();
     this.#cursor = await this.sink.write(batch);
+    this.#waitingBytes = this.#cursor === this.#newest ? 0 : Math.max(0, this.#waitingBytes - batch.bytes);
     this.#events.reached(this.sink.name, this.#cursor);
     this.#events.delivered(this.sink.name, batch, performance.now() - started, this.sink.stats());
   }

@@ -17,6 +17,11 @@ export class GroupQueue {
     return this.#bytes;
   }
 
+  /** null: it is empty. */
+  get newest(): GroupIndex | null {
+    return this.#groups.at(-1)?.index ?? null;
+  }
+
   get full(): boolean {
     return this.#bytes >= this.#maxBytes;
   }
@@ -33,7 +38,7 @@ export class GroupQueue {
 
   /** Takes consecutive groups from `from` on, at least one and at most `maxBytes` of them; empty when it does not hold `from`. */
   take(from: GroupIndex, maxBytes: number): readonly SealedGroup[] {
-    this.#discardBelow(from);
+    this.discardBelow(from);
     if (this.#groups[0]?.index !== from) return [];
     let bytes = 0;
     let count = 0;
@@ -47,7 +52,8 @@ export class GroupQueue {
     return taken;
   }
 
-  #discardBelow(index: GroupIndex): void {
+  /** Forgets what was delivered. */
+  discardBelow(index: GroupIndex): void {
     while (this.#groups.length > 0 && this.#groups[0]!.index < index) {
       this.#bytes -= residentBytes(this.#groups.shift()!);
     }

@@ -11,6 +11,14 @@ export interface SinkCapabilities {
   readonly ddlInTransaction: boolean;
 }
 
+/** Of a warehouse where every batch has a price: batches are gathered, by time and by size. */
+export interface SinkPace {
+  /** From the beginning of one batch to that of the next, in milliseconds; sooner when `bytes` wait. */
+  readonly intervalMs: number;
+  /** Bytes of groups in one batch; one larger group still goes whole. */
+  readonly bytes: number;
+}
+
 /**
  * A warehouse. Calls come one at a time. Rows and cursor become durable together (`atomic`), or rows carry a
  * deterministic version so that a replay converges (`convergent`): law 5.
@@ -19,6 +27,8 @@ export interface Sink {
   readonly name: string;
   readonly kind: 'atomic' | 'convergent';
   readonly capabilities: SinkCapabilities;
+  /** null: a batch goes as soon as there is one. */
+  readonly pace?: SinkPace | null;
 
   /** What is missing or risky, with the fix. Creates nothing. */
   preflight(): Promise<readonly Finding[]>;

@@ -1,13 +1,17 @@
 import { auditCodes } from './codes/audit.ts';
 import { auditVerifyCodes } from './codes/audit-verify.ts';
+import { bigqueryCodes } from './codes/bigquery.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
 import { maskCodes } from './codes/mask.ts';
 import { mysqlCodes } from './codes/mysql.ts';
+import { parquetCodes } from './codes/parquet.ts';
 import { pipelineCodes } from './codes/pipeline.ts';
 import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
+import { postgresSinkCodes } from './codes/postgres-sink.ts';
 import { scanCodes } from './codes/scan.ts';
+import { sinkCodes } from './codes/sink.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
@@ -20,6 +24,10 @@ const all = {
   ...auditCodes,
   ...auditVerifyCodes,
   ...duckdbCodes,
+  ...bigqueryCodes,
+  ...postgresSinkCodes,
+  ...parquetCodes,
+  ...sinkCodes,
   ...pipelineCodes,
 };
 

@@ -47,7 +47,7 @@ export function table(
   });
 }
 
-export function begin(id: number): MaskedEvent {
+export function begin(id: number): Extract<MaskedEvent, { kind: 'begin' }> {
   const transaction: Transaction = {
     id: String(id),
     position: at(id),

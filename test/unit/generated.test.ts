@@ -20,7 +20,7 @@ describe('errors', () => {
   it('all have a title, an explanation and a fix', () => {
     for (const [code, entry] of Object.entries(errorCodes)) {
       expect(code).toMatch(/^RS-[A-Z]+-\d{3}$/);
-      expect(entry.title).toMatch(/^[^A-Z].*[^.]$|^(DuckDB|GTIDs|MySQL|Postgres|WAL) .*[^.]$/);
+      expect(entry.title).toMatch(/^[^A-Z].*[^.]$|^(BigQuery|DuckDB|GTIDs|MySQL|Postgres|WAL) .*[^.]$/);
       expect(entry.explain.length, code).toBeGreaterThan(20);
       expect(entry.fix.length, code).toBeGreaterThan(5);
     }

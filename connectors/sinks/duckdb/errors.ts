@@ -1,29 +1,5 @@
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-
-/** First words of DuckDB's messages: `<Kind> Error: …`. The rest may quote values and is never taken over. */
-export type DuckdbFailure = 'conversion' | 'io' | 'memory' | 'lock' | 'transaction' | 'other';
-
-export function failureOf(thrown: unknown): DuckdbFailure {
-  const message = thrown instanceof Error ? thrown.message : '';
-  if (/Could not set lock on file/.test(message)) return 'lock';
-  const kind = /^([A-Za-z ]+) Error:/.exec(message)?.[1] ?? '';
-  switch (kind) {
-    case 'Conversion':
-    case 'Invalid Input':
-    case 'Out of Range':
-      return 'conversion';
-    case 'IO':
-    case 'FATAL':
-      return 'io';
-    case 'Out of Memory':
-      return 'memory';
-    case 'TransactionContext':
-    case 'Transaction':
-      return 'transaction';
-    default:
-      return 'other';
-  }
-}
+import { failureOf } from '../../duckdb-engine/failure.ts';
 
 export function duckdbError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;

@@ -3,15 +3,26 @@ import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
+import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
+import {
+  type Alteration,
+  alterTarget,
+  newTarget,
+  type Target,
+} from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
-import type { MaskedEvent, MaskedTable } from '../../../src/model/masked.ts';
+import type { MaskedTable } from '../../../src/model/masked.ts';
 import { displayName, tableKey } from '../../../src/model/table.ts';
-import { duckdbError, failureOf } from './errors.ts';
-import { quoteIdentifier } from './identifier.ts';
-import { type PackedCell, PackedRunner } from './packed.ts';
-import { type DeadLetterBox, TableWriter } from './table-writer.ts';
-import { type Alteration, alterTarget, createTarget, mirrorName, type Target } from './target.ts';
+import { dialect } from '../../duckdb-engine/dialect.ts';
+import { failureOf } from '../../duckdb-engine/failure.ts';
+import { PackedRunner } from '../../duckdb-engine/packed.ts';
+import { castExpression } from '../../duckdb-engine/types.ts';
+import { alterStatements, createHistory, createMirror, historyName, mirrorName, textOf } from './dialect.ts';
+import { duckdbError } from './errors.ts';
+import { TableWriter } from './table-writer.ts';
 
 export interface DuckdbSinkOptions {
   readonly name: string;
@@ -19,9 +30,16 @@ export interface DuckdbSinkOptions {
   readonly path: string;
   /** Tables, as `namespace.name`, that also get a `…__history` table with every version of every row. */
   readonly history: 'none' | 'all' | ReadonlySet<string>;
+  /** Mirrors carry `_rowseal_seq` and its like: where in the audit log each row comes from. */
+  readonly proof: boolean;
   readonly memoryLimitBytes: number;
   readonly threads: number;
+  /** Dead letters that one table may have; one more, and the sink stops. */
+  readonly maxDeadLetters: number;
 }
+
+/** Memory that a column of a table being written takes: DuckDB's block of 256 KiB, and what is worked on. */
+const COLUMN_BYTES = 400_000;
 
 const BOOKKEEPING = `
   CREATE SCHEMA IF NOT EXISTS _rowseal;
@@ -55,9 +73,7 @@ class DuckdbSink implements Sink {
   };
   readonly #options: DuckdbSinkOptions;
   readonly #targets = new Map<string, Target>();
-  /** Tables with values that their types do not hold: their casts are checked one by one from then on. */
-  readonly #careful = new Set<string>();
-  readonly #deadLetters = new Map<string, number>();
+  readonly #deadLetters: DeadLetterCount;
   #open: OpenDatabase | null = null;
   #cursor: GroupIndex | null = null;
   #rows = 0;
@@ -65,6 +81,7 @@ class DuckdbSink implements Sink {
   constructor(options: DuckdbSinkOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
   }
 
   async preflight(): Promise<readonly Finding[]> {
@@ -112,6 +129,8 @@ class DuckdbSink implements Sink {
       await connection.run("SET TimeZone = 'UTC'");
       this.#cursor = await this.#takeOver(connection, pipeline, epoch);
       await this.#loadTargets(connection);
+      await this.#loadDeadLetters(connection);
+      await this.#raiseMemoryLimit(connection);
       return this.#cursor;
     });
   }
@@ -121,21 +140,29 @@ class DuckdbSink implements Sink {
       const { connection, runner } = database;
       const known = this.#targets.get(tableKey(table));
       if (known?.table === table) return;
+      const wishes = { proof: this.#options.proof, history: this.#keepsHistory(table) };
       const alteration =
-        known === undefined ? await this.#create(connection, table) : alterTarget(known, table);
+        known === undefined
+          ? await this.#create(connection, newTarget(table, wishes, dialect))
+          : alterTarget(known, table, wishes, dialect);
       runner.forget();
-      await inTransaction(connection, async () => {
-        await this.#keepRetyped(database, alteration, at);
-        for (const statement of alteration.mirror) await connection.run(statement);
-        if (this.#keepsHistory(table))
-          for (const statement of alteration.history) await connection.run(statement);
+      await this.#transaction(connection, async () => {
+        if (known === undefined) for (const one of createMirror(alteration.target)) await connection.run(one);
+        else await this.#alterMirror(database, known, alteration, at);
+        const { history, target } = alteration;
+        const statements =
+          history === 'create'
+            ? createHistory(target)
+            : history.flatMap((step) => alterStatements(historyName(table), step));
+        for (const statement of statements) await connection.run(statement);
         await connection.run('DELETE FROM _rowseal.tables WHERE table_key = $1', [tableKey(table)]);
         await connection.run('INSERT INTO _rowseal.tables VALUES ($1, $2)', [
           tableKey(table),
-          JSON.stringify(alteration.target),
+          JSON.stringify(target),
         ]);
       });
       this.#targets.set(tableKey(table), alteration.target);
+      await this.#raiseMemoryLimit(connection);
     });
   }
 
@@ -143,13 +170,11 @@ class DuckdbSink implements Sink {
     return this.#guard('writing a batch', async (database) => {
       if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
       try {
-        await this.#apply(database, batch);
+        await this.#apply(database, batch, false);
       } catch (thrown) {
         if (failureOf(thrown) !== 'conversion') throw thrown;
         // A value does not fit its type: again, checking each cast and keeping what fails.
-        for (const group of batch.groups)
-          for (const table of group.tables) this.#careful.add(tableKey(table));
-        await this.#apply(database, batch);
+        await this.#apply(database, batch, true);
       }
       this.#cursor = batch.to;
       this.#rows += batch.rows;
@@ -158,7 +183,7 @@ class DuckdbSink implements Sink {
   }
 
   stats(): SinkStats {
-    return { rows: this.#rows, deadLetters: this.#deadLetters };
+    return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
 
   async close(): Promise<void> {
@@ -171,41 +196,55 @@ class DuckdbSink implements Sink {
     open.instance.closeSync();
   }
 
-  async #apply(database: OpenDatabase, batch: DeliveryBatch): Promise<void> {
+  async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
-    const counted = new Map<string, number>();
-    await inTransaction(connection, async () => {
-      const writers = new Map<string, TableWriter>();
-      for (const group of batch.groups) {
-        const dead = deadLetterBox(database, group.index, counted);
-        const writerOf = (table: MaskedTable): TableWriter => {
-          const key = tableKey(table);
-          let writer = writers.get(key);
-          if (writer === undefined) {
-            const target = this.#targets.get(key);
-            if (target === undefined)
-              throw new RowsealError('RS-RUN-000', {
-                detail: `rows of ${displayName(table)} before its version`,
-              });
-            writer = new TableWriter(
-              connection,
-              runner,
-              target,
-              this.#keepsHistory(table),
-              this.#careful.has(key),
-              dead,
-            );
-            writers.set(key, writer);
-          }
-          return writer;
-        };
-        await applyGroup(group.index, group.chunks(), writerOf);
-      }
-      for (const writer of writers.values()) await writer.flush();
+    await this.#transaction(connection, async () => {
+      const letters: DeadLetter[] = [];
+      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const takers = new TableTakers(this.#targets, (target) => {
+        const history = target.history && this.#keepsHistory(target.table);
+        const writer = new TableWriter({ connection, runner, target, careful, keep });
+        return new PieceCollector(target, history, writer);
+      });
+      for (const group of batch.groups) await feedGroup(group, takers.of);
+      for (const taker of takers.all()) await taker.flush();
+      await this.#keep(runner, letters);
       await this.#moveCursor(database, batch);
     });
-    for (const [table, count] of counted)
-      this.#deadLetters.set(table, (this.#deadLetters.get(table) ?? 0) + count);
+  }
+
+  /** Dead letters and what they belong to commit together, or not at all when there are too many. */
+  async #keep(runner: PackedRunner, all: readonly DeadLetter[]): Promise<void> {
+    if (all.length === 0) return;
+    const letters = distinct(all);
+    for (const { table, column, reason } of letters)
+      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
+    const columns = [
+      letters.map(({ group }) => String(group)),
+      letters.map(({ table }) => table),
+      letters.map(({ key }) => key),
+      letters.map(({ column }) => column),
+      letters.map(({ value }) => value),
+      letters.map(({ reason }) => reason),
+    ];
+    await runner.run(
+      columns,
+      (rows) =>
+        `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
+    );
+  }
+
+  async #transaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {
+    try {
+      await inTransaction(connection, async () => {
+        await action();
+        this.#deadLetters.check(this.name);
+      });
+    } catch (thrown) {
+      this.#deadLetters.rolledBack();
+      throw thrown;
+    }
+    this.#deadLetters.committed();
   }
 
   /** Guarded, so that neither an older writer nor a repeated batch can move it. */
@@ -242,34 +281,53 @@ class DuckdbSink implements Sink {
       this.#targets.set(String(key), JSON.parse(String(known)) as Target);
   }
 
-  async #create(connection: DuckDBConnection, table: MaskedTable): Promise<Alteration> {
+  /** Rows that a transaction adds take a block a column, however few they are: wide tables need more than the option says. */
+  async #raiseMemoryLimit(connection: DuckDBConnection): Promise<void> {
+    let widest = 0;
+    for (const { historyColumns } of this.#targets.values()) widest = Math.max(widest, historyColumns.length);
+    const needed = widest * COLUMN_BYTES;
+    if (needed > this.#options.memoryLimitBytes)
+      await connection.run(`SET memory_limit = '${Math.round(needed / 1e6)}MB'`);
+  }
+
+  async #loadDeadLetters(connection: DuckDBConnection): Promise<void> {
+    const reader = await connection.runAndReadAll(
+      'SELECT table_name, count(*) FROM _rowseal.dead_letters GROUP BY table_name',
+    );
+    this.#deadLetters.opened(reader.getRowsJS().map(([table, count]) => [String(table), Number(count)]));
+  }
+
+  async #create(connection: DuckDBConnection, target: Target): Promise<Alteration> {
+    const { table } = target;
     const reader = await connection.runAndReadAll(
       'SELECT 1 FROM information_schema.tables WHERE lower(table_schema) = lower($1) AND lower(table_name) = lower($2)',
       [table.namespace, table.name],
     );
     if (reader.currentRowCount > 0) throw new RowsealError('RS-DUCK-005', { detail: displayName(table) });
-    return createTarget(table);
+    return { target, mirror: [], history: target.history ? 'create' : [] };
   }
 
   /** Values that will not fit the new type of their column are kept aside before the column changes. */
-  async #keepRetyped(database: OpenDatabase, alteration: Alteration, at: GroupIndex): Promise<void> {
-    const { table } = alteration.target;
-    const known = this.#targets.get(tableKey(table));
-    if (known === undefined) return;
-    const counted = new Map<string, number>();
-    for (const { name, type } of alteration.retyped) {
-      const identity = alteration.target.columns.find((column) => column.name === name)!.identity;
-      const old = quoteIdentifier(known.columns.find((column) => column.identity === identity)!.name);
-      const { rowsChanged } = await database.connection.run(
-        `INSERT INTO _rowseal.dead_letters SELECT ${at}, $1, NULL, $2, CAST(${old} AS VARCHAR), 'does not fit ${type} any more'
-         FROM ${mirrorName(table)} WHERE ${old} IS NOT NULL AND TRY_CAST(${old} AS ${type}) IS NULL`,
-        [displayName(table), name],
-      );
-      if (rowsChanged > 0)
-        counted.set(displayName(table), (counted.get(displayName(table)) ?? 0) + rowsChanged);
+  async #alterMirror(
+    { connection }: OpenDatabase,
+    known: Target,
+    { mirror }: Alteration,
+    at: GroupIndex,
+  ): Promise<void> {
+    const name = mirrorName(known.table);
+    for (const step of mirror) {
+      if (step.kind === 'retype') {
+        const text = textOf(step.name, step.from);
+        const reason = `does not fit ${step.to} any more`;
+        const { rowsChanged } = await connection.run(
+          `INSERT INTO _rowseal.dead_letters SELECT ${at}, $1, NULL, $2, v, $3 FROM (SELECT ${text} AS v FROM ${name})
+           WHERE v IS NOT NULL AND ${castExpression('v', step.to, true)} IS NULL`,
+          [displayName(known.table), step.name, reason],
+        );
+        this.#deadLetters.add(displayName(known.table), `column ${step.name} ${reason}`, rowsChanged);
+      }
+      for (const statement of alterStatements(name, step)) await connection.run(statement);
     }
-    for (const [name, count] of counted)
-      this.#deadLetters.set(name, (this.#deadLetters.get(name) ?? 0) + count);
   }
 
   #keepsHistory(table: MaskedTable): boolean {
@@ -287,58 +345,6 @@ class DuckdbSink implements Sink {
       throw duckdbError(thrown, `${doing} in sink ${this.name}`);
     }
   }
-}
-
-/** Feeds one group's events to the writers of their tables; `seq` numbers the group's operations from 0. */
-async function applyGroup(
-  group: GroupIndex,
-  chunks: AsyncIterable<readonly MaskedEvent[]>,
-  writerOf: (table: MaskedTable) => TableWriter,
-): Promise<void> {
-  let seq = 0;
-  let commitTimeUs = 0n;
-  for await (const events of chunks) {
-    for (const event of events) {
-      switch (event.kind) {
-        case 'begin':
-          commitTimeUs = event.transaction.commitTimeUs;
-          break;
-        case 'rows':
-          await writerOf(event.run.table).add(event.run, group, seq, commitTimeUs);
-          seq += event.run.count;
-          break;
-        case 'truncate':
-          await writerOf(event.table).empty('truncate', group, seq++, commitTimeUs);
-          break;
-        case 'snapshot':
-          if (event.phase === 'begin')
-            await writerOf(event.table).empty('snapshot', group, seq++, commitTimeUs);
-          break;
-        case 'gap':
-        case 'finding':
-        case 'erasure':
-          break;
-      }
-    }
-  }
-}
-
-function deadLetterBox(
-  { runner }: OpenDatabase,
-  group: GroupIndex,
-  counted: Map<string, number>,
-): DeadLetterBox {
-  return {
-    keep: async (table: string, select: string, columns: readonly (readonly PackedCell[])[]) => {
-      const name = table.replaceAll("'", "''");
-      const kept = await runner.run(
-        columns,
-        (rows) =>
-          `INSERT INTO _rowseal.dead_letters SELECT ${group}, '${name}', k, c, v, r FROM (${select.replace('(ROWS)', () => `(${rows})`)}) AS d(k, c, v, r)`,
-      );
-      if (kept > 0) counted.set(table, (counted.get(table) ?? 0) + kept);
-    },
-  };
 }
 
 async function inTransaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {

@@ -8,7 +8,7 @@ import { exitOf } from '../../audit/verify/report.ts';
 import { verifyAudit } from '../../audit/verify/verify.ts';
 import { loadConfig, type RowsealConfig, readKeyFile } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
-import type { RowsealError } from '../../error/rowseal-error.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
 import { generateMaskKeyFile } from '../../mask/keys.ts';
 import type { PipelineObserver } from '../../pipeline/observer.ts';
 import type { Pipeline } from '../../pipeline/pipeline.ts';
@@ -214,7 +214,7 @@ async function compare(t: Terminal, database: DemoDatabase, config: RowsealConfi
   let equal = true;
   for (const sql of queries) {
     const [source] = await database.rows(sql);
-    const [target] = await readWarehouse(config.sinks[0]!.path, sql.replace('FROM ', 'FROM public.'));
+    const [target] = await readWarehouse(warehouseFile(config), sql.replace('FROM ', 'FROM public.'));
     rows += Number(source?.['n']);
     equal &&= ['n', 'ids', 'x'].every((name) => Number(source?.[name]) === Number(target?.[name]));
   }
@@ -228,7 +228,7 @@ async function showRows(t: Terminal, database: DemoDatabase, config: RowsealConf
   const columns = 'id, full_name, email, phone, card, city';
   const production = await database.rows(`SELECT ${columns} FROM customers WHERE id IN (1, 2) ORDER BY id`);
   const warehouse = await readWarehouse(
-    config.sinks[0]!.path,
+    warehouseFile(config),
     `SELECT ${columns} FROM public.customers WHERE id IN (1, 2) ORDER BY id`,
   );
   t.out(`\n${t.paint('bold', 'The same rows')}${' '.repeat(4)}(production: invented people)`);
@@ -243,7 +243,7 @@ async function showRows(t: Terminal, database: DemoDatabase, config: RowsealConf
     }
   });
   const joins = await readWarehouse(
-    config.sinks[0]!.path,
+    warehouseFile(config),
     'SELECT count(*) AS n FROM public.orders o JOIN public.customers c ON o.customer_email = c.email',
   );
   t.out(
@@ -353,7 +353,7 @@ function printSummary(t: Terminal, config: RowsealConfig, summary: Summary, keep
   t.out(`  lag       ${summary.lag_ms} ms after the last write`);
   if (keep) {
     t.out(
-      `\n${t.paint('bold', 'Look around')}\n  ${config.file}\n  npm run -s rowseal -- audit show --dir ${config.audit.directory} --limit 5\n  npm run -s rowseal -- audit verify --dir ${config.audit.directory}\n  duckdb ${config.sinks[0]!.path} "SELECT * FROM public.customers__history LIMIT 10"`,
+      `\n${t.paint('bold', 'Look around')}\n  ${config.file}\n  npm run -s rowseal -- audit show --dir ${config.audit.directory} --limit 5\n  npm run -s rowseal -- audit verify --dir ${config.audit.directory}\n  duckdb ${warehouseFile(config)} "SELECT * FROM public.customers__history LIMIT 10"`,
     );
   } else
     t.out(
@@ -369,4 +369,11 @@ function step(t: Terminal, startedMs: number, text: string): void {
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;
+}
+
+/** The demo's own configuration has one sink, a DuckDB file. */
+function warehouseFile({ sinks: [sink] }: RowsealConfig): string {
+  if (sink?.type !== 'duckdb')
+    throw new RowsealError('RS-RUN-000', { detail: 'the demo delivers into DuckDB' });
+  return sink.path;
 }

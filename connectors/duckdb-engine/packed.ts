@@ -67,6 +67,22 @@ export class PackedRunner {
     columns: readonly (readonly PackedCell[])[],
     statement: (rows: string) => string,
   ): Promise<number> {
+    return (await (await this.#bound(columns, statement)).run()).rowsChanged;
+  }
+
+  /** The first column of the result as numbers. */
+  async numbers(
+    columns: readonly (readonly PackedCell[])[],
+    statement: (rows: string) => string,
+  ): Promise<readonly number[]> {
+    const reader = await (await this.#bound(columns, statement)).runAndReadAll();
+    return reader.getRowsJS().map(([value]) => Number(value));
+  }
+
+  async #bound(
+    columns: readonly (readonly PackedCell[])[],
+    statement: (rows: string) => string,
+  ): Promise<DuckDBPreparedStatement> {
     const packed = columns.map(packColumn);
     const asJson = packed.some((column) => column.json !== null);
     const sql = statement(unpackQuery(columns.length, asJson));
@@ -78,8 +94,7 @@ export class PackedRunner {
     for (let i = 0; i < packed.length; i++) {
       prepared.bindVarchar(i + 1, asJson ? (packed[i]!.json ?? JSON.stringify(columns[i])) : packed[i]!.text);
     }
-    const result = await prepared.run();
-    return result.rowsChanged;
+    return prepared;
   }
 
   /** Prepared statements hold on to table definitions: forget them before a table changes. */

@@ -1,7 +1,8 @@
-import { type MaskedCell, UNCHANGED } from '../../../src/model/cell.ts';
-import { Image, Op } from '../../../src/model/change.ts';
-import type { MaskedRun } from '../../../src/model/masked.ts';
-import { cellIndexes, type Target } from './target.ts';
+import { type MaskedCell, UNCHANGED } from '../../model/cell.ts';
+import { Image, Op } from '../../model/change.ts';
+import type { MaskedRun, MaskedTable } from '../../model/masked.ts';
+import { proofOf, type RowProof, type RunPlace } from './row-proof.ts';
+import { cellIndexes, keyColumns, type Target } from './target.ts';
 
 /** What becomes of one key in a piece of a batch. */
 interface PendingRow {
@@ -11,22 +12,35 @@ interface PendingRow {
   replaces: boolean;
   /** Key of the target row that unchanged cells come from; null: no cell is unchanged. */
   base: readonly string[] | null;
+  /** Of the last change. */
+  proof: RowProof | null;
+}
+
+export interface WholeRow {
+  readonly cells: readonly MaskedCell[];
+  readonly proof: RowProof;
+}
+
+export interface PartialRow extends WholeRow {
+  /** Key of the target row that the unchanged cells come from. */
+  readonly base: readonly string[];
 }
 
 /** The final state of every key that a stretch of changes touches, in order of first touch. */
 export class MirrorPiece {
   readonly #target: Target;
-  readonly #keyColumns: readonly number[];
   readonly #rows = new Map<string, PendingRow>();
-  #indexesOf: {
-    readonly table: object;
-    readonly indexes: readonly number[];
-    readonly key: readonly number[];
-  } | null = null;
+  #keyColumns: readonly number[];
+  #layout: Layout | null = null;
 
   constructor(target: Target) {
     this.#target = target;
-    this.#keyColumns = keyColumns(target);
+    this.#keyColumns = keyColumns(target, target.table);
+  }
+
+  /** Positions of the key among the target's columns, for what is pending. */
+  get key(): readonly number[] {
+    return this.#keyColumns;
   }
 
   get size(): number {
@@ -37,9 +51,18 @@ export class MirrorPiece {
     this.#rows.clear();
   }
 
-  add(run: MaskedRun): void {
+  /**
+   * A version with another key is pending: flush before rows of this one are added. Older versions too are found by
+   * the key that they had.
+   */
+  isKeyedOtherwise(table: MaskedTable): boolean {
+    return this.#rows.size > 0 && !sameNumbers(this.#layoutFor(table).keyColumns, this.#keyColumns);
+  }
+
+  add(run: MaskedRun, place: RunPlace): void {
     const width = run.table.columns.length;
-    const { indexes, key } = this.#layout(run);
+    const { indexes, key, keyColumns } = this.#layoutFor(run.table);
+    this.#keyColumns = keyColumns;
     let at = 0;
     for (let row = 0; row < run.count; row++) {
       const bits = run.images[row]!;
@@ -48,13 +71,13 @@ export class MirrorPiece {
       const after = (bits & Image.after) !== 0 ? at : -1;
       if (after >= 0) at += width;
       if (after < 0) {
-        this.#set(keyText(run.cells, before, key), { cells: null, replaces: true, base: null });
+        this.#set(keyText(run.cells, before, key), DELETED);
         continue;
       }
       const op = run.ops[row]!;
       const newKey = keyText(run.cells, after, key);
       const oldKey = op === Op.update && before >= 0 ? keyText(run.cells, before, key) : newKey;
-      this.#upsert(run, op, after, indexes, newKey, oldKey);
+      this.#upsert(run, op, after, indexes, newKey, oldKey, proofOf(place, op, row));
     }
   }
 
@@ -63,21 +86,22 @@ export class MirrorPiece {
     const keys: string[][] = this.#keyColumns.map(() => []);
     for (const [text, row] of this.#rows) {
       if (!row.replaces) continue;
-      const parts = splitKey(text);
+      const parts = splitKey(text, keys.length);
       for (let i = 0; i < keys.length; i++) keys[i]!.push(parts[i]!);
     }
     return keys;
   }
 
   /** Rows to insert whose cells are all known. */
-  *wholeRows(): Generator<readonly MaskedCell[]> {
-    for (const row of this.#rows.values()) if (row.cells !== null && row.base === null) yield row.cells;
+  *wholeRows(): Generator<WholeRow> {
+    for (const { cells, base, proof } of this.#rows.values())
+      if (cells !== null && base === null) yield { cells, proof: proof! };
   }
 
   /** Rows to insert with cells that come from the target. */
-  *partialRows(): Generator<{ readonly cells: readonly MaskedCell[]; readonly base: readonly string[] }> {
-    for (const row of this.#rows.values())
-      if (row.cells !== null && row.base !== null) yield { cells: row.cells, base: row.base };
+  *partialRows(): Generator<PartialRow> {
+    for (const { cells, base, proof } of this.#rows.values())
+      if (cells !== null && base !== null) yield { cells, base, proof: proof! };
   }
 
   #upsert(
@@ -87,6 +111,7 @@ export class MirrorPiece {
     indexes: readonly number[],
     newKey: string,
     oldKey: string,
+    proof: RowProof,
   ): void {
     const cells = new Array<MaskedCell>(indexes.length);
     let unchanged = false;
@@ -103,46 +128,50 @@ export class MirrorPiece {
       if (previous?.cells != null) {
         for (let i = 0; i < cells.length; i++) if (cells[i] === UNCHANGED) cells[i] = previous.cells[i]!;
         base = cells.includes(UNCHANGED) ? previous.base : null;
-      } else base = splitKey(oldKey);
+      } else base = splitKey(oldKey, this.#keyColumns.length);
     }
-    if (oldKey !== newKey) this.#set(oldKey, { cells: null, replaces: true, base: null });
+    if (oldKey !== newKey) this.#set(oldKey, DELETED);
     const known = this.#rows.get(newKey);
     const replaces = known?.replaces ?? (op !== Op.create && op !== Op.read);
-    this.#set(newKey, { cells, replaces, base });
+    this.#set(newKey, { cells, replaces, base, proof });
   }
 
-  #set(key: string, row: PendingRow): void {
+  #set(key: string, row: Readonly<PendingRow>): void {
     const known = this.#rows.get(key);
-    if (known === undefined) this.#rows.set(key, row);
+    if (known === undefined) this.#rows.set(key, { ...row });
     else {
       known.cells = row.cells;
       known.replaces ||= row.replaces;
       known.base = row.base;
+      known.proof = row.proof;
     }
   }
 
-  #layout(run: MaskedRun): { readonly indexes: readonly number[]; readonly key: readonly number[] } {
-    if (this.#indexesOf?.table !== run.table) {
-      const indexes = cellIndexes(this.#target.columns, run.table);
-      this.#indexesOf = {
-        table: run.table,
-        indexes,
-        key: this.#keyColumns.map((column) => indexes[column]!),
-      };
+  #layoutFor(table: MaskedTable): Layout {
+    if (this.#layout?.table !== table) {
+      const indexes = cellIndexes(this.#target.columns, table);
+      this.#layout = { table, indexes, key: table.key, keyColumns: keyColumns(this.#target, table) };
     }
-    return this.#indexesOf;
+    return this.#layout;
   }
 }
 
-/** Positions of the key among the target's columns. */
-export function keyColumns(target: Target): readonly number[] {
-  const { table, columns } = target;
-  return table.key.map((index) => {
-    const column = table.columns[index]!;
-    const identity = column.id === null ? `n:${column.name}` : `i:${column.id}`;
-    return columns.findIndex((candidate) => candidate.identity === identity);
-  });
+/** Where a table version has its cells and its key. */
+interface Layout {
+  readonly table: MaskedTable;
+  /** For each target column, the place of its cell in a row; -1: the version does not have it. */
+  readonly indexes: readonly number[];
+  /** Places of the key's cells in a row. */
+  readonly key: readonly number[];
+  /** Positions of the key among the target's columns. */
+  readonly keyColumns: readonly number[];
 }
+
+function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}
+
+const DELETED: Readonly<PendingRow> = { cells: null, replaces: true, base: null, proof: null };
 
 /** A composite key is joined with lengths, so that no two keys share a text. */
 function keyText(cells: readonly MaskedCell[], at: number, key: readonly number[]): string {
@@ -155,8 +184,8 @@ function keyText(cells: readonly MaskedCell[], at: number, key: readonly number[
   return `\u0000${text}`;
 }
 
-function splitKey(text: string): readonly string[] {
-  if (!text.startsWith('\u0000')) return [text];
+function splitKey(text: string, columns: number): readonly string[] {
+  if (columns === 1) return [text];
   const parts: string[] = [];
   for (let at = 1; at < text.length; ) {
     const colon = text.indexOf(':', at);

@@ -1,0 +1,102 @@
+import { type Append, AppendStream, type WriteChannel } from './append-stream.ts';
+import type { Patience } from './options.ts';
+import { RowEncoder } from './row-encoder.ts';
+import { type Relation, storedTable, UNCHANGED_COLUMN } from './target.ts';
+
+/** A request is sent when it has this many bytes of rows: well below the 10 MB that BigQuery takes. */
+const REQUEST_BYTES = 1 << 20;
+const MAX_ROW_BYTES = 9_500_000;
+
+/** A row that BigQuery itself did not take. */
+export interface RefusedRow {
+  readonly seq: number;
+  readonly key: string;
+}
+
+interface RowMark extends RefusedRow {
+  /** Where the row ends in the request. */
+  readonly end: number;
+}
+
+/** Encoder and stream of one table: rows are written one after the other and sent in requests. */
+export class CdcStream {
+  readonly encoder: RowEncoder;
+  readonly maxRowBytes = MAX_ROW_BYTES;
+  readonly #stream: AppendStream;
+  readonly #marks = new WeakMap<Append, readonly RowMark[]>();
+  #pending: RowMark[] = [];
+  #refused: RefusedRow[] = [];
+
+  constructor(
+    channel: WriteChannel,
+    place: { readonly project: string; readonly dataset: string },
+    relation: Relation,
+    history: boolean,
+    patience: Patience,
+  ) {
+    this.encoder = new RowEncoder(relation, history ? [UNCHANGED_COLUMN] : []);
+    this.#stream = new AppendStream(
+      channel,
+      { ...place, table: storedTable(relation) },
+      this.encoder.fields,
+      patience,
+      (append, indexes) => this.#withoutRows(append, indexes),
+    );
+  }
+
+  /** The encoder wrote a whole row. */
+  rowDone(seq: number, key: string): void {
+    this.#pending.push({ seq, key, end: this.encoder.bytes.length });
+  }
+
+  get full(): boolean {
+    return this.encoder.bytes.length >= REQUEST_BYTES;
+  }
+
+  async flush(): Promise<void> {
+    if (this.#pending.length === 0) return;
+    const append: Append = { rows: this.encoder.bytes.take(), count: this.#pending.length };
+    this.#marks.set(append, this.#pending);
+    this.#pending = [];
+    await this.#stream.append(append);
+  }
+
+  async settled(): Promise<void> {
+    await this.flush();
+    await this.#stream.settled();
+  }
+
+  /** Rows that were refused since the last call. */
+  takeRefused(): readonly RefusedRow[] {
+    const refused = this.#refused;
+    this.#refused = [];
+    return refused;
+  }
+
+  close(): void {
+    this.#stream.close();
+  }
+
+  #withoutRows(append: Append, indexes: readonly number[]): Append | null {
+    const marks = this.#marks.get(append)!;
+    const bad = new Set(indexes);
+    const kept: Buffer[] = [];
+    const left: RowMark[] = [];
+    let start = 0;
+    let length = 0;
+    marks.forEach((mark, i) => {
+      if (bad.has(i)) this.#refused.push({ seq: mark.seq, key: mark.key });
+      else {
+        const row = append.rows.subarray(start, mark.end);
+        length += row.length;
+        kept.push(row);
+        left.push({ ...mark, end: length });
+      }
+      start = mark.end;
+    });
+    if (left.length === 0) return null;
+    const rest: Append = { rows: Buffer.concat(kept), count: left.length };
+    this.#marks.set(rest, left);
+    return rest;
+  }
+}

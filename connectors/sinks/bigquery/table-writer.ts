@@ -1,0 +1,21 @@
+import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import type { Staging } from './staging.ts';
+import type { Statements } from './statements.ts';
+
+/** Feeds one table of a batch; what it does not write itself becomes statements of the batch's transaction. */
+export interface TableWriter extends ChangeTaker {
+  /** All is staged or acknowledged. */
+  finish(): Promise<void>;
+  /** After `finish`. */
+  statements(): readonly string[];
+  /** Dead letters may come of the statements themselves. */
+  readonly mayMissRows: boolean;
+}
+
+export interface WriterServices {
+  readonly statements: Statements;
+  readonly staging: Staging;
+  readonly pieceBytes: number;
+  readonly keep: (letter: DeadLetter) => void;
+}

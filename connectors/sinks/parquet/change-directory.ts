@@ -1,0 +1,160 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GroupIndex } from '../../../src/audit/audit-log.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { FileStore } from './file-store.ts';
+import { padded } from './layout.ts';
+
+/** What makes a set of files count: written last. */
+export interface Manifest {
+  readonly format: 1;
+  readonly epoch: string;
+  /** Groups in the files. */
+  readonly from: GroupIndex;
+  readonly to: GroupIndex;
+  /** Paths from the directory on. */
+  readonly files: readonly { readonly path: string; readonly rows: number }[];
+  /** File with what is known of each table, by table key. */
+  readonly targets: Readonly<Record<string, string>>;
+  /** Dead letters in all files up to here, by table. */
+  readonly dead_letters: Readonly<Record<string, number>>;
+}
+
+/** Progress without rows: groups up to `to` follow the manifest and concern no table. */
+interface CursorFile {
+  readonly after_manifest: GroupIndex | null;
+  readonly to: GroupIndex;
+}
+
+const STATE = '_rowseal';
+const STAGING = `${STATE}/staging`;
+
+/**
+ * The files of a Parquet sink. Change files are put into `_rowseal/staging`, a manifest is created that names them, and
+ * then they are moved to `tables`: who reads `tables` sees whole groups only, in whatever moment the writer dies.
+ */
+export class ChangeDirectory {
+  readonly #store: FileStore;
+
+  constructor(store: FileStore) {
+    this.#store = store;
+  }
+
+  get place(): string {
+    return this.#store.place;
+  }
+
+  get workDirectory(): string {
+    return this.#store.workDirectory;
+  }
+
+  /** Puts the pipeline's name there. @throws RowsealError RS-PQT-002, -003 */
+  async claim(pipeline: string): Promise<void> {
+    const name = `${STATE}/pipeline.json`;
+    const mine = JSON.stringify({ format: 1, pipeline });
+    const there = await this.#store.read(name);
+    if (there === null) await this.#store.create(name, mine);
+    else expectPipeline(there, pipeline, this.place);
+    // A second one must be refused: the fence and the commit rest on that.
+    if (await this.#store.create(name, mine)) throw new RowsealError('RS-PQT-002', { detail: this.place });
+    expectPipeline((await this.#store.read(name)) ?? '{}', pipeline, this.place);
+  }
+
+  /** Fences writers of lower epochs. @throws RowsealError RS-PQT-004 */
+  async enter(epoch: bigint, sink: string): Promise<void> {
+    await this.#store.create(`${STATE}/epochs/${epochName(epoch)}`, '');
+    await this.expectNewest(epoch, sink);
+    for (const name of await this.#store.list(`${STATE}/epochs`))
+      if (name < epochName(epoch)) await this.#store.remove(`${STATE}/epochs/${name}`);
+  }
+
+  /** @throws RowsealError RS-PQT-004 */
+  async expectNewest(epoch: bigint, sink: string): Promise<void> {
+    const newest = (await this.#store.list(`${STATE}/epochs`)).at(-1);
+    if (newest !== epochName(epoch))
+      throw new RowsealError('RS-PQT-004', { detail: `sink ${sink}, epoch ${epoch}` });
+  }
+
+  async newestManifest(): Promise<Manifest | null> {
+    const name = (await this.#store.list(`${STATE}/manifests`)).at(-1);
+    if (name === undefined) return null;
+    return JSON.parse((await this.#store.read(`${STATE}/manifests/${name}`)) ?? '') as Manifest;
+  }
+
+  /** The last group that counts. */
+  async cursor(newest: Manifest | null): Promise<GroupIndex | null> {
+    const to = newest?.to ?? null;
+    const text = await this.#store.read(`${STATE}/cursor.json`);
+    if (text === null) return to;
+    const cursor = JSON.parse(text) as CursorFile;
+    return cursor.after_manifest === (newest?.from ?? null) ? cursor.to : to;
+  }
+
+  async moveCursor(newest: Manifest | null, to: GroupIndex): Promise<void> {
+    const cursor: CursorFile = { after_manifest: newest?.from ?? null, to };
+    await this.#store.replace(`${STATE}/cursor.json`, JSON.stringify(cursor));
+  }
+
+  /** Where a change file is made before it is staged. */
+  async workFile(path: string): Promise<string> {
+    await mkdir(this.workDirectory, { recursive: true });
+    return join(this.workDirectory, path.replaceAll('/', ','));
+  }
+
+  stage(workFile: string, path: string): Promise<void> {
+    return this.#store.put(workFile, `${STAGING}/${path}`);
+  }
+
+  async saveTarget(name: string, text: string): Promise<void> {
+    await this.#store.create(`${STATE}/targets/${name}`, text);
+  }
+
+  async readTarget(name: string): Promise<string> {
+    return (await this.#store.read(`${STATE}/targets/${name}`)) ?? '';
+  }
+
+  /**
+   * The moment the files count. The name says where the groups begin, so of two writers at one cursor one fails.
+   *
+   * @throws RowsealError RS-PQT-004
+   */
+  async commit(manifest: Manifest, sink: string): Promise<void> {
+    const name = `${STATE}/manifests/${padded(manifest.from)}.json`;
+    if (!(await this.#store.create(name, `${JSON.stringify(manifest)}\n`)))
+      throw new RowsealError('RS-PQT-004', { detail: `sink ${sink}, group ${manifest.from}` });
+  }
+
+  /** Moves what a manifest names to where it is read. Idempotent. */
+  async publish(manifest: Manifest): Promise<void> {
+    for (const { path } of manifest.files) await this.#store.move(`${STAGING}/${path}`, path);
+  }
+
+  /** What no manifest names was never visible. */
+  async removeStaged(): Promise<void> {
+    await this.#store.removeAll(STAGING);
+    await rm(this.workDirectory, { recursive: true, force: true });
+  }
+
+  isEmpty(folder: string): Promise<boolean> {
+    return this.#store.isEmpty(folder);
+  }
+
+  /** Replaces a file that is for readers only. */
+  replace(name: string, text: string): Promise<void> {
+    return this.#store.replace(name, text);
+  }
+
+  close(): void {
+    this.#store.close();
+  }
+}
+
+function expectPipeline(text: string, pipeline: string, place: string): void {
+  const known = JSON.parse(text) as { pipeline?: string };
+  if (known.pipeline !== pipeline)
+    throw new RowsealError('RS-PQT-003', { detail: `${place} holds pipeline ${known.pipeline}` });
+}
+
+function epochName(epoch: bigint): string {
+  return String(epoch).padStart(20, '0');
+}

@@ -1,0 +1,140 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import type { FileStore } from './file-store.ts';
+import type { S3Options } from './options.ts';
+import { isMissing, isPreconditionFailed } from './s3-errors.ts';
+
+/**
+ * Files in a bucket of S3, or of what speaks like it. `create` rests on conditional writes (`If-None-Match: *`), which S3
+ * has had since August 2024; a store that ignores them is found out when the sink is opened.
+ */
+export class S3Store implements FileStore {
+  readonly place: string;
+  readonly workDirectory: string;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  /** Tries again by itself; for what may be done twice. */
+  readonly #client: S3Client;
+  /** Tries once: a create whose answer was lost must not find its own object and take it for another's. */
+  readonly #once: S3Client;
+
+  constructor(options: S3Options) {
+    const { bucket, prefix } = options;
+    this.place = `s3://${bucket}/${prefix}`;
+    this.workDirectory = join(options.workDirectory, `rowseal-${bucket}-${prefix.replaceAll('/', '-')}`);
+    this.#bucket = bucket;
+    this.#prefix = prefix === '' ? '' : `${prefix}/`;
+    const config = {
+      region: options.region,
+      forcePathStyle: options.endpoint !== null,
+      ...(options.endpoint === null ? {} : { endpoint: options.endpoint }),
+      ...(options.credentials === null ? {} : { credentials: options.credentials }),
+      // Other stores than Amazon's do not know the newer checksums.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+    } as const;
+    this.#client = new S3Client(config);
+    this.#once = new S3Client({ ...config, maxAttempts: 1 });
+  }
+
+  async read(name: string): Promise<string | null> {
+    try {
+      const object = await this.#client.send(new GetObjectCommand(this.#at(name)));
+      return (await object.Body?.transformToString('utf8')) ?? '';
+    } catch (thrown) {
+      if (isMissing(thrown)) return null;
+      throw thrown;
+    }
+  }
+
+  async create(name: string, text: string): Promise<boolean> {
+    try {
+      await this.#once.send(
+        new PutObjectCommand({ ...this.#at(name), Body: Buffer.from(text), IfNoneMatch: '*' }),
+      );
+      return true;
+    } catch (thrown) {
+      if (isPreconditionFailed(thrown)) return false;
+      throw thrown;
+    }
+  }
+
+  async replace(name: string, text: string): Promise<void> {
+    await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: Buffer.from(text) }));
+  }
+
+  async list(folder: string): Promise<readonly string[]> {
+    const start = `${this.#prefix}${folder}/`;
+    const names: string[] = [];
+    for await (const key of this.#keys(start))
+      if (!key.slice(start.length).includes('/')) names.push(key.slice(start.length));
+    return names.sort();
+  }
+
+  async isEmpty(folder: string): Promise<boolean> {
+    const listed = await this.#client.send(
+      new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: `${this.#prefix}${folder}/`, MaxKeys: 1 }),
+    );
+    return (listed.Contents ?? []).length === 0;
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#client.send(new DeleteObjectCommand(this.#at(name)));
+  }
+
+  async put(localFile: string, name: string): Promise<void> {
+    await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
+    await rm(localFile);
+  }
+
+  /** A copy and a delete: either may be done again. */
+  async move(from: string, to: string): Promise<void> {
+    const source = encodeURIComponent(`${this.#bucket}/${this.#prefix}${from}`).replaceAll('%2F', '/');
+    try {
+      await this.#client.send(new CopyObjectCommand({ ...this.#at(to), CopySource: source }));
+    } catch (thrown) {
+      if (!isMissing(thrown)) throw thrown;
+      // Moved already, before a crash; if it is not there either, this fails.
+      await this.#client.send(new HeadObjectCommand(this.#at(to)));
+    }
+    await this.remove(from);
+  }
+
+  async removeAll(folder: string): Promise<void> {
+    for await (const key of this.#keys(`${this.#prefix}${folder}/`))
+      await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
+  }
+
+  close(): void {
+    this.#client.destroy();
+    this.#once.destroy();
+  }
+
+  async *#keys(prefix: string): AsyncGenerator<string> {
+    let token: string | undefined;
+    do {
+      const listed = await this.#client.send(
+        new ListObjectsV2Command({
+          Bucket: this.#bucket,
+          Prefix: prefix,
+          ...(token === undefined ? {} : { ContinuationToken: token }),
+        }),
+      );
+      for (const { Key } of listed.Contents ?? []) if (Key !== undefined) yield Key;
+      token = listed.NextContinuationToken;
+    } while (token !== undefined);
+  }
+
+  #at(name: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#bucket, Key: this.#prefix + name };
+  }
+}

@@ -1,0 +1,310 @@
+import { createHash } from 'node:crypto';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { GroupIndex } from '../../../src/audit/audit-log.ts';
+import type {
+  DeliveryBatch,
+  Sink,
+  SinkCapabilities,
+  SinkPace,
+  SinkStats,
+} from '../../../src/deliver/sink.ts';
+import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
+import { alterTarget, newTarget, type Target } from '../../../src/deliver/warehouse/target.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import type { MaskedTable } from '../../../src/model/masked.ts';
+import { displayName, tableKey } from '../../../src/model/table.ts';
+import { dialect } from '../../duckdb-engine/dialect.ts';
+import { failureOf } from '../../duckdb-engine/failure.ts';
+import { quoteLiteral } from '../../duckdb-engine/identifier.ts';
+import { PackedRunner } from '../../duckdb-engine/packed.ts';
+import { ChangeDirectory, type Manifest } from './change-directory.ts';
+import { claimError, parquetError } from './errors.ts';
+import { changeFile, padded, tableDirectory } from './layout.ts';
+import type { ParquetSinkOptions } from './options.ts';
+import { lookAt, openStore, placeName } from './place.ts';
+import { TableStage } from './table-stage.ts';
+import { viewsFile } from './view.ts';
+
+/** Change files in a directory, and a manifest for each set of them. A replay writes the same files again. */
+export function createParquetSink(options: ParquetSinkOptions): Sink {
+  return new ParquetSink(options);
+}
+
+interface OpenDirectory {
+  readonly directory: ChangeDirectory;
+  readonly instance: DuckDBInstance;
+  readonly connection: DuckDBConnection;
+  readonly runner: PackedRunner;
+  readonly epoch: bigint;
+}
+
+interface KnownTable {
+  readonly target: Target;
+  /** File that holds it; null: not yet saved. */
+  readonly saved: string | null;
+}
+
+const WISHES = { proof: true, history: true } as const;
+
+class ParquetSink implements Sink {
+  readonly name: string;
+  /** The manifest names the files and moves the cursor in one. */
+  readonly kind = 'atomic';
+  readonly capabilities: SinkCapabilities = {
+    // Cells that were not sent stay so in the files; the views fill them in.
+    partialRows: false,
+    keylessTables: true,
+    ddlInTransaction: false,
+  };
+  /** Small files are what makes a lake slow. */
+  readonly pace: SinkPace;
+  readonly #options: ParquetSinkOptions;
+  readonly #tables = new Map<string, KnownTable>();
+  readonly #deadLetters: DeadLetterCount;
+  #open: OpenDirectory | null = null;
+  #manifest: Manifest | null = null;
+  #cursor: GroupIndex | null = null;
+  #rows = 0;
+
+  constructor(options: ParquetSinkOptions) {
+    this.name = options.name;
+    this.pace = { intervalMs: options.intervalMs, bytes: options.batchBytes };
+    this.#options = options;
+    this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
+  }
+
+  async preflight(): Promise<readonly Finding[]> {
+    const subject = `sink ${this.name}`;
+    const { place } = this.#options;
+    try {
+      return [{ level: 'ok', code: null, subject, detail: await lookAt(place), fix: null }];
+    } catch (thrown) {
+      const error = claimError(thrown, placeName(place), this.name);
+      return [{ level: 'error', code: error.code, subject, detail: error.message, fix: error.fix }];
+    }
+  }
+
+  async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
+    await this.close();
+    const directory = new ChangeDirectory(await openStore(this.#options.place));
+    try {
+      await directory.claim(pipeline);
+    } catch (thrown) {
+      directory.close();
+      throw claimError(thrown, directory.place, this.name);
+    }
+    const instance = await DuckDBInstance.create(':memory:', {
+      memory_limit: `${Math.round(this.#options.memoryLimitBytes / 1e6)}MB`,
+      threads: '1',
+      // Spilled rows are masked rows; they stay beside the data.
+      temp_directory: `${directory.workDirectory}-spill`,
+    });
+    const connection = await instance.connect();
+    this.#open = { directory, instance, connection, runner: new PackedRunner(connection), epoch };
+    return this.#guard('opening', async () => {
+      await connection.run("SET TimeZone = 'UTC'");
+      await directory.enter(epoch, this.name);
+      this.#manifest = await directory.newestManifest();
+      if (this.#manifest !== null) await directory.publish(this.#manifest);
+      await directory.removeStaged();
+      for (const [key, saved] of Object.entries(this.#manifest?.targets ?? {}))
+        this.#tables.set(key, { target: JSON.parse(await directory.readTarget(saved)) as Target, saved });
+      if (this.#tables.size > 0) await this.#writeViews(directory);
+      this.#deadLetters.opened(Object.entries(this.#manifest?.dead_letters ?? {}));
+      this.#cursor = await directory.cursor(this.#manifest);
+      return this.#cursor;
+    });
+  }
+
+  async alter(table: MaskedTable): Promise<void> {
+    await this.#guard('changing a table', async ({ directory, epoch }) => {
+      const key = tableKey(table);
+      const known = this.#tables.get(key);
+      if (known?.target.table === table) return;
+      await directory.expectNewest(epoch, this.name);
+      if (known === undefined && !(await directory.isEmpty(`tables/${tableDirectory(table)}`)))
+        throw new RowsealError('RS-PQT-005', { detail: `tables/${tableDirectory(table)}` });
+      const target =
+        known === undefined
+          ? newTarget(table, WISHES, dialect)
+          : alterTarget(known.target, table, WISHES, dialect).target;
+      this.#tables.set(key, { target, saved: null });
+    });
+  }
+
+  async write(batch: DeliveryBatch): Promise<GroupIndex> {
+    return this.#guard('writing a batch', async (open) => {
+      if (this.#cursor !== null && batch.to <= this.#cursor) return this.#cursor;
+      if (batch.after !== this.#cursor)
+        throw new RowsealError('RS-PQT-004', { detail: `sink ${this.name}, after group ${batch.after}` });
+      await open.directory.expectNewest(open.epoch, this.name);
+      try {
+        await this.#apply(open, batch, false);
+      } catch (thrown) {
+        if (failureOf(thrown) !== 'conversion') throw thrown;
+        // A value does not fit its type: again, checking each cast and keeping aside what fails.
+        await this.#apply(open, batch, true);
+      }
+      this.#cursor = batch.to;
+      this.#rows += batch.rows;
+      return batch.to;
+    });
+  }
+
+  stats(): SinkStats {
+    return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = null;
+    this.#tables.clear();
+    if (open === null) return;
+    open.runner.forget();
+    open.connection.closeSync();
+    open.instance.closeSync();
+    open.directory.close();
+  }
+
+  async #apply(open: OpenDirectory, batch: DeliveryBatch, careful: boolean): Promise<void> {
+    const { connection, runner, directory } = open;
+    const stages = new Map<string, TableStage>();
+    const letters: DeadLetter[] = [];
+    this.#deadLetters.rolledBack();
+    runner.forget();
+    await directory.removeStaged();
+    try {
+      for (const group of batch.groups) {
+        for (const table of group.tables) {
+          const key = tableKey(table);
+          if (stages.has(key)) continue;
+          const known = this.#tables.get(key);
+          if (known === undefined)
+            throw new RowsealError('RS-RUN-000', {
+              detail: `rows of ${displayName(table)} before its version`,
+            });
+          const name = `rowseal_stage_${stages.size}`;
+          const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+          stages.set(key, await TableStage.create(connection, runner, known.target, name, careful, keep));
+        }
+        await feedGroup(group, (table) => stages.get(tableKey(table))!);
+      }
+      const from = batch.groups[0]!.index;
+      const files = await this.#writeFiles(open, from, batch.to, [...stages.values()]);
+      const kept = distinct(letters);
+      if (kept.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, kept));
+      this.#deadLetters.check(this.name);
+      if (files.length === 0) await directory.moveCursor(this.#manifest, batch.to);
+      else await this.#commit(open, from, batch.to, files);
+      this.#deadLetters.committed();
+    } finally {
+      runner.forget();
+      for (const stage of stages.values()) await stage.drop();
+    }
+  }
+
+  async #writeFiles(
+    { directory }: OpenDirectory,
+    from: GroupIndex,
+    to: GroupIndex,
+    stages: readonly TableStage[],
+  ): Promise<{ path: string; rows: number }[]> {
+    const files: { path: string; rows: number }[] = [];
+    for (const stage of stages) {
+      for (const { date, rows } of await stage.days()) {
+        const path = changeFile(stage.target.table, date, from, to);
+        const file = await directory.workFile(path);
+        await stage.write(date, file);
+        await directory.stage(file, path);
+        files.push({ path, rows });
+      }
+    }
+    return files;
+  }
+
+  async #writeDeadLetters(
+    { connection, runner, directory }: OpenDirectory,
+    from: GroupIndex,
+    to: GroupIndex,
+    letters: readonly DeadLetter[],
+  ): Promise<{ path: string; rows: number }> {
+    for (const { table, column, reason } of letters)
+      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
+    const path = `dead_letters/${padded(from)}-${padded(to)}.parquet`;
+    const file = await directory.workFile(path);
+    await runner.run(
+      [
+        letters.map(({ group }) => String(group)),
+        letters.map(({ table }) => table),
+        letters.map(({ key }) => key),
+        letters.map(({ column }) => column),
+        letters.map(({ value }) => value),
+        letters.map(({ reason }) => reason),
+      ],
+      (rows) =>
+        `CREATE OR REPLACE TEMP TABLE rowseal_letters AS SELECT CAST(c0 AS BIGINT) AS group_index, c1 AS table_name,
+           c2 AS row_key, c3 AS column_name, c4 AS value, c5 AS reason FROM (${rows})`,
+    );
+    await connection.run(`COPY rowseal_letters TO ${quoteLiteral(file)} (FORMAT parquet)`);
+    await directory.stage(file, path);
+    return { path, rows: letters.length };
+  }
+
+  async #commit(
+    { directory, epoch }: OpenDirectory,
+    from: GroupIndex,
+    to: GroupIndex,
+    files: readonly { readonly path: string; readonly rows: number }[],
+  ): Promise<void> {
+    const targets: Record<string, string> = {};
+    let fresh = false;
+    for (const [key, known] of this.#tables) {
+      let { saved } = known;
+      if (saved === null) {
+        const text = JSON.stringify(known.target);
+        saved = `${createHash('sha256').update(text).digest('hex').slice(0, 32)}.json`;
+        await directory.saveTarget(saved, text);
+        this.#tables.set(key, { ...known, saved });
+        fresh = true;
+      }
+      targets[key] = saved;
+    }
+    const manifest: Manifest = {
+      format: 1,
+      epoch: String(epoch),
+      from,
+      to,
+      files,
+      targets,
+      dead_letters: this.#deadLetters.totals(),
+    };
+    await directory.expectNewest(epoch, this.name);
+    await directory.commit(manifest, this.name);
+    this.#manifest = manifest;
+    await directory.publish(manifest);
+    if (fresh) await this.#writeViews(directory);
+  }
+
+  async #writeViews(directory: ChangeDirectory): Promise<void> {
+    const targets = [];
+    for (const { target } of this.#tables.values()) {
+      const path = `tables/${tableDirectory(target.table)}`;
+      // Of a table without a row there are no files, and DuckDB makes no view over none.
+      if (await directory.isEmpty(path)) continue;
+      targets.push({ target, files: `${directory.place}/${path}/*/*.parquet` });
+    }
+    await directory.replace('views.sql', viewsFile(targets));
+  }
+
+  async #guard<T>(doing: string, action: (open: OpenDirectory) => Promise<T>): Promise<T> {
+    const open = this.#open;
+    if (open === null) throw new RowsealError('RS-RUN-000', { detail: `sink ${this.name} is not open` });
+    try {
+      return await action(open);
+    } catch (thrown) {
+      throw parquetError(thrown, `${doing} in sink ${this.name}`);
+    }
+  }
+}

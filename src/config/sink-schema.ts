@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import { positive, tableName, tls } from './schema-parts.ts';
+
+/** Options of every sink. */
+const anySink = {
+  tables: z.array(tableName).min(1).optional().describe('tables that this sink gets; default: all'),
+};
+
+/** Options of sinks that keep aside what they cannot hold. */
+const typed = {
+  ...anySink,
+  dead_letters: z
+    .strictObject({
+      max_rows: z
+        .int()
+        .min(0)
+        .default(10_000)
+        .describe('dead letters that one table may have; one more, and the sink stops'),
+    })
+    .prefault({}),
+};
+
+/** Options of sinks that keep mirrors of tables, and histories. */
+const mirrors = {
+  ...typed,
+  history: z
+    .union([z.boolean(), z.array(tableName)])
+    .default(false)
+    .describe('tables that also get a …__history table with every version of every row'),
+};
+
+/** Where the mirrors' own columns may be left out. */
+const warehouse = {
+  ...mirrors,
+  provenance: z
+    .boolean()
+    .default(true)
+    .describe('mirrors carry _rowseal_op, _rowseal_group, _rowseal_seq, _rowseal_committed_at'),
+};
+
+const duckdb = z.strictObject({
+  type: z.literal('duckdb'),
+  ...warehouse,
+  path: z.string(),
+  memory_limit_bytes: positive.min(32_000_000).default(40_000_000),
+  threads: positive.max(64).default(1),
+});
+
+const postgres = z.strictObject({
+  type: z.literal('postgres'),
+  ...warehouse,
+  url: z.string().describe('postgres://user@host:5432/database'),
+  password: z.string().optional().describe('use ${env:NAME} or ${file:/path}'),
+  tls,
+  state_schema: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]{0,40}$/, 'must be lower-case letters, digits and _')
+    .default('_rowseal')
+    .describe('schema of cursor and dead letters; one for each pipeline in a database'),
+  schema_prefix: z.string().max(40).default('').describe('put before the schema of the source'),
+});
+
+const parquet = z.strictObject({
+  type: z.literal('parquet'),
+  ...typed,
+  dir: z
+    .string()
+    .refine((dir) => !dir.includes('://') || /^s3:\/\/[a-z0-9.-]{3,63}(\/[^/]+)*$/.test(dir), {
+      message: 'must be a directory, or s3://<bucket>/<prefix>',
+    })
+    .describe('a directory, or s3://<bucket>/<prefix>'),
+  s3: z
+    .strictObject({
+      region: z.string().default('us-east-1'),
+      endpoint: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('default: that of Amazon S3'),
+      access_key_id: z.string().optional().describe('default: environment, profile or role of the machine'),
+      secret_access_key: z.string().optional().describe('use ${env:NAME} or ${file:/path}'),
+      work_dir: z
+        .string()
+        .default('rowseal-work')
+        .describe('where files are made before they go to the bucket'),
+    })
+    .refine((s3) => (s3.access_key_id === undefined) === (s3.secret_access_key === undefined), {
+      message: 'access_key_id and secret_access_key go together',
+    })
+    .prefault({}),
+  batch_interval_ms: z.int().min(0).default(60_000).describe('files are written at most this often'),
+  batch_bytes: positive.default(67_108_864).describe('files are written earlier when this much waits'),
+  memory_limit_bytes: positive.min(32_000_000).default(64_000_000),
+});
+
+const bigqueryMode = z
+  .enum(['merge', 'cdc'])
+  .describe('merge: a transaction per batch, exactly once; cdc: streamed rows, seconds behind, converging');
+
+const bigquery = z.strictObject({
+  type: z.literal('bigquery'),
+  ...mirrors,
+  project: z
+    .string()
+    .regex(/^[a-z0-9.:-]{4,100}$/, 'must be a project id')
+    .describe('id of the Google Cloud project; jobs are billed to it'),
+  dataset: z.string().regex(/^\w{1,1024}$/, 'must be letters, digits and _'),
+  location: z
+    .string()
+    .optional()
+    .describe('where the dataset must be, for example EU; default: wherever it is'),
+  key_file: z
+    .string()
+    .optional()
+    .describe('service account key (JSON); default: Application Default Credentials'),
+  impersonate: z.string().email().optional().describe('service account to act as'),
+  mode: bigqueryMode.default('merge'),
+  table_name: z
+    .string()
+    .includes('{table}')
+    .default('{schema}_{table}')
+    .describe('name of the views, with {schema} and {table}'),
+  json: z.enum(['json', 'string']).default('json').describe('type of JSON columns'),
+  arrays: z
+    .enum(['json', 'repeated', 'string'])
+    .default('json')
+    .describe('repeated has neither NULL elements nor dimensions'),
+  unbounded_numeric: z
+    .enum(['string', 'bignumeric'])
+    .default('string')
+    .describe('type of numeric columns that BIGNUMERIC does not hold wholly'),
+  by_table: z
+    .record(
+      tableName,
+      z.strictObject({
+        mode: bigqueryMode.optional(),
+        partition_by: z
+          .strictObject({
+            column: z.string(),
+            every: z.enum(['hour', 'day', 'month', 'year']).default('day'),
+          })
+          .optional(),
+        cluster_by: z
+          .array(z.string())
+          .max(4)
+          .optional()
+          .describe('columns; default: the first four of the key'),
+      }),
+    )
+    .default({})
+    .describe('options of single tables; they hold when a table is made'),
+  labels: z
+    .record(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/), z.string().regex(/^[a-z0-9_-]{0,63}$/))
+    .default({})
+    .describe('on every table and job'),
+  max_staleness_ms: positive
+    .min(60_000)
+    .optional()
+    .describe('cdc: how stale queries may be; default: every query is exact, and pays for it'),
+  batch_interval_ms: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('a batch is applied at most this often; default: 60,000 in merge mode, 5,000 in cdc mode'),
+  batch_bytes: positive.default(67_108_864).describe('a batch is applied earlier when this much waits'),
+  piece_bytes: positive
+    .min(65_536)
+    .default(16_777_216)
+    .describe('cells of one table held in memory before they are staged'),
+  staging_expiration_ms: positive.min(3_600_000).default(86_400_000),
+});
+
+export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres, parquet, bigquery]);
+
+export type BigqueryDocument = z.infer<typeof bigquery>;
+export type SinkDocument = z.infer<typeof sinkSchema>;

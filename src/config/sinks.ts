@@ -1,0 +1,151 @@
+import { RowsealError } from '../error/rowseal-error.ts';
+import { type BigqueryConfig, bigqueryConfig } from './bigquery.ts';
+import type { SinkDocument } from './sink-schema.ts';
+
+/** What a sink is made of, with every path absolute and every file read. */
+export type SinkConfig = {
+  readonly name: string;
+  /** Tables, as `namespace.name`, that it gets; null: all. */
+  readonly tables: ReadonlySet<string> | null;
+} & (
+  | ({
+      readonly type: 'duckdb';
+      readonly path: string;
+      readonly memoryLimitBytes: number;
+      readonly threads: number;
+    } & Warehouse)
+  | ({
+      readonly type: 'postgres';
+      readonly url: string;
+      readonly password: string | null;
+      readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full' | null;
+      readonly tlsCa: string | null;
+      readonly stateSchema: string;
+      readonly schemaPrefix: string;
+    } & Warehouse)
+  | {
+      readonly type: 'parquet';
+      readonly place: ParquetPlace;
+      readonly intervalMs: number;
+      readonly batchBytes: number;
+      readonly memoryLimitBytes: number;
+      readonly maxDeadLetters: number;
+    }
+  | (BigqueryConfig & Mirrors)
+);
+
+interface Mirrors {
+  readonly history: 'none' | 'all' | ReadonlySet<string>;
+  readonly maxDeadLetters: number;
+}
+
+interface Warehouse extends Mirrors {
+  /** Mirrors carry columns that lead to the audit record of each row. */
+  readonly proof: boolean;
+}
+
+export interface Paths {
+  absolute(name: string): string;
+  /** @throws RowsealError RS-CFG-006 */
+  read(name: string): string;
+  /** As `read`, of a file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
+  readSecret(name: string): string;
+}
+
+export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): SinkConfig {
+  const any = { name, tables: sink.tables === undefined ? null : new Set(sink.tables) };
+  switch (sink.type) {
+    case 'duckdb':
+      return {
+        ...any,
+        ...warehouse(sink),
+        type: 'duckdb',
+        path: paths.absolute(sink.path),
+        memoryLimitBytes: sink.memory_limit_bytes,
+        threads: sink.threads,
+      };
+    case 'postgres':
+      return {
+        ...any,
+        ...warehouse(sink),
+        type: 'postgres',
+        url: sink.url,
+        password: sink.password ?? null,
+        tlsMode: sink.tls.mode ?? null,
+        tlsCa: sink.tls.ca_file === undefined ? null : paths.read(sink.tls.ca_file),
+        stateSchema: sink.state_schema,
+        schemaPrefix: sink.schema_prefix,
+      };
+    case 'bigquery':
+      return { ...any, ...mirrors(sink), ...bigqueryConfig(sink, paths) };
+    case 'parquet':
+      return {
+        ...any,
+        type: 'parquet',
+        place: parquetPlace(sink, paths),
+        intervalMs: sink.batch_interval_ms,
+        batchBytes: sink.batch_bytes,
+        memoryLimitBytes: sink.memory_limit_bytes,
+        maxDeadLetters: sink.dead_letters.max_rows,
+      };
+  }
+}
+
+type ParquetPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly region: string;
+      readonly endpoint: string | null;
+      readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
+      readonly workDirectory: string;
+    };
+
+function parquetPlace({ dir, s3 }: Extract<SinkDocument, { type: 'parquet' }>, paths: Paths): ParquetPlace {
+  const match = /^s3:\/\/([^/]+)\/?(.*)$/.exec(dir);
+  if (match === null) return { kind: 'directory', path: paths.absolute(dir) };
+  const { access_key_id: accessKeyId, secret_access_key: secretAccessKey } = s3;
+  return {
+    kind: 's3',
+    bucket: match[1]!,
+    prefix: match[2]!,
+    region: s3.region,
+    endpoint: s3.endpoint ?? null,
+    credentials:
+      accessKeyId === undefined || secretAccessKey === undefined ? null : { accessKeyId, secretAccessKey },
+    workDirectory: paths.absolute(s3.work_dir),
+  };
+}
+
+function mirrors({ history, dead_letters }: Exclude<SinkDocument, { type: 'parquet' }>): Mirrors {
+  return {
+    history: history === true ? 'all' : history === false ? 'none' : new Set(history),
+    maxDeadLetters: dead_letters.max_rows,
+  };
+}
+
+function warehouse(sink: Extract<SinkDocument, { provenance: boolean }>): Warehouse {
+  return { ...mirrors(sink), proof: sink.provenance };
+}
+
+/** @throws RowsealError RS-CFG-003 for a table that the source does not capture */
+export function checkSinkTables(
+  sinks: Readonly<Record<string, SinkDocument>>,
+  captured: readonly string[],
+  file: string,
+): void {
+  for (const [name, sink] of Object.entries(sinks)) {
+    for (const option of ['tables', 'history'] as const) {
+      const listed = option in sink ? sink[option as keyof typeof sink] : undefined;
+      if (!Array.isArray(listed)) continue;
+      const unknown = listed.find((table) => !captured.includes(table));
+      if (unknown === undefined) continue;
+      throw new RowsealError('RS-CFG-003', {
+        detail: `${unknown} is not among source.tables`,
+        place: { file, path: `sinks.${name}.${option}` },
+      });
+    }
+  }
+}

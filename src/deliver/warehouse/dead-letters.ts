@@ -1,0 +1,96 @@
+import type { GroupIndex } from '../../audit/audit-log.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
+
+/** A value, or a whole row, that the warehouse cannot hold: kept there as text with the reason (law 8). Masked, as all else. */
+export interface DeadLetter {
+  readonly group: GroupIndex;
+  /** `namespace.name` of the source. */
+  readonly table: string;
+  /** Masked key of the row, columns joined by a comma; null: the table has none. */
+  readonly key: string | null;
+  /** Empty: the whole row, as JSON. */
+  readonly column: string;
+  readonly value: string | null;
+  readonly reason: string;
+}
+
+/** A value that both mirror and history met is one dead letter. */
+export function distinct(letters: readonly DeadLetter[]): readonly DeadLetter[] {
+  return [...new Map(letters.map((letter) => [JSON.stringify(Object.values(letter)), letter])).values()];
+}
+
+/** Counts dead letters per table: what the warehouse holds, and what the open transaction adds. */
+export class DeadLetterCount {
+  readonly #max: number;
+  readonly #held = new Map<string, number>();
+  readonly #sinceOpen = new Map<string, number>();
+  readonly #pending = new Map<string, Map<string, number>>();
+
+  /** @param max dead letters that one table may have */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** By table, since the sink was opened. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#sinceOpen;
+  }
+
+  /** The sink was opened, and its target holds these. */
+  opened(held: Iterable<readonly [string, number]>): void {
+    this.#held.clear();
+    for (const [table, count] of held) this.#held.set(table, count);
+    this.#sinceOpen.clear();
+    this.#pending.clear();
+  }
+
+  add(table: string, what: string, count: number): void {
+    if (count === 0) return;
+    const reasons = this.#pending.get(table) ?? new Map<string, number>();
+    reasons.set(what, (reasons.get(what) ?? 0) + count);
+    this.#pending.set(table, reasons);
+  }
+
+  /**
+   * Before the commit.
+   *
+   * @throws RowsealError RS-SINK-001; it names columns and reasons, since what was kept aside is rolled back
+   */
+  check(sink: string): void {
+    for (const [table, reasons] of this.#pending) {
+      const count = (this.#held.get(table) ?? 0) + sum(reasons);
+      if (count <= this.#max) continue;
+      const why = [...reasons].map(([what, times]) => `${what} (${times})`).join(', ');
+      throw new RowsealError('RS-SINK-001', {
+        detail: `sink ${sink}, table ${table}: there would be ${count}, allowed are ${this.#max}; this batch adds ${why}`,
+        state: 'the batch was rolled back and stays in the audit log; this sink is stopped',
+      });
+    }
+  }
+
+  /** What the target will hold by table when the open transaction is committed. */
+  totals(): Record<string, number> {
+    const totals = Object.fromEntries(this.#held);
+    for (const [table, reasons] of this.#pending) totals[table] = (totals[table] ?? 0) + sum(reasons);
+    return totals;
+  }
+
+  committed(): void {
+    for (const [table, reasons] of this.#pending) {
+      const count = sum(reasons);
+      this.#held.set(table, (this.#held.get(table) ?? 0) + count);
+      this.#sinceOpen.set(table, (this.#sinceOpen.get(table) ?? 0) + count);
+    }
+    this.#pending.clear();
+  }
+
+  rolledBack(): void {
+    this.#pending.clear();
+  }
+}
+
+function sum(counts: ReadonlyMap<string, number>): number {
+  let total = 0;
+  for (const count of counts.values()) total += count;
+  return total;
+}
