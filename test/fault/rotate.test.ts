@@ -229,6 +229,6 @@ async function queryDeadLettersOfUnknownBases(): Promise<void> {
     project.warehouseFile,
     'SELECT DISTINCT reason FROM _rowseal.dead_letters',
   );
-  for (const [reason] of reasons) expect(reason).toBe('unchanged value is not known here');
+  for (const [reason] of reasons) expect(reason).toContain('unchanged value is not known here');
   await queryWarehouse(project.warehouseFile, 'DELETE FROM _rowseal.dead_letters');
 }
