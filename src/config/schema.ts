@@ -4,7 +4,7 @@ import { sinkSchema } from './sink-schema.ts';
 
 /**
  * The configuration file. Objects are strict: an unknown option is an error. Names carry their unit (`_ms`, `_bytes`).
- * `schema/rowseal.schema.json` is generated from here (`npm run schema`).
+ * `schema/rowseal.schema.json` is generated from here (`npm run docs`).
  */
 
 const normalizer = z.enum(['trim', 'unpad', 'lower', 'upper', 'casefold', 'accents', 'nfc', 'digits']);
