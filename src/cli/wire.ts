@@ -115,16 +115,22 @@ function shared(source: SourceConfig) {
   };
 }
 
-export async function makeSink(config: SinkConfig): Promise<Sink> {
-  const sink = await makeBareSink(config);
+/** @param report told of trouble of the sink that is not delivery's */
+export async function makeSink(config: SinkConfig, report: SinkReport = () => {}): Promise<Sink> {
+  const sink = await makeBareSink(config, report);
   return config.tables === null ? sink : selectTables(sink, config.tables);
 }
 
-async function makeBareSink(config: SinkConfig): Promise<Sink> {
+export type SinkReport = (sink: string, error: RowsealError, retryInMs: number) => void;
+
+async function makeBareSink(config: SinkConfig, report: SinkReport): Promise<Sink> {
   switch (config.type) {
     case 'duckdb': {
       const { createDuckdbSink } = await import('../../connectors/sinks/duckdb/sink.ts');
-      return createDuckdbSink(config);
+      const retryMs = config.snapshots?.intervalMs ?? 0;
+      return createDuckdbSink({ ...config, query: config.query.enabled ? config.query : null }, (error) =>
+        report(config.name, error, retryMs),
+      );
     }
     case 'postgres': {
       const { createPostgresSink } = await import('../../connectors/sinks/postgres/sink.ts');
@@ -185,7 +191,8 @@ export async function wirePipeline(
   const policy = makePolicy(config);
   const source = await makeSource(config);
   const tables = await checkedTables(policy, source);
-  const sinks = await Promise.all(config.sinks.map(makeSink));
+  const report: SinkReport = (sink, error, retryInMs) => observer.problem('sink', sink, error, retryInMs);
+  const sinks = await Promise.all(config.sinks.map((sink) => makeSink(sink, report)));
   const { log, epoch } = await openLog(config);
   try {
     await prepare({ policy, log, tables });

@@ -3,6 +3,7 @@ import type { Finding } from '../model/finding.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import { displayName } from '../model/table.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkPace, SinkStats } from './sink.ts';
+import type { WarehouseReader } from './warehouse-reader.ts';
 
 /**
  * A sink that gets some tables only. Its cursor moves over all groups, so a table that is selected later is there from then
@@ -38,6 +39,10 @@ class SelectedTables implements Sink {
 
   get pace(): SinkPace | null {
     return this.#sink.pace ?? null;
+  }
+
+  get reader(): WarehouseReader | null {
+    return this.#sink.reader ?? null;
   }
 
   preflight(): Promise<readonly Finding[]> {
