@@ -118,6 +118,7 @@ for (const sink of options.sink) {
       intervalMs: 0,
       batchBytes: 64_000_000,
       memoryLimitBytes: 256_000_000,
+      compaction: { files: 64, maxBytes: 134_217_728 },
     };
     await measure('parquet', createParquetSink(sinkOptions));
     await rm(path, { recursive: true });

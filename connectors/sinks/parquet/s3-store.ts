@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CopyObjectCommand,
@@ -75,9 +75,14 @@ export class S3Store implements FileStore {
   async list(folder: string): Promise<readonly string[]> {
     const start = `${this.#prefix}${folder}/`;
     const names: string[] = [];
-    for await (const key of this.#keys(start))
+    for await (const { key } of this.#objects(start))
       if (!key.slice(start.length).includes('/')) names.push(key.slice(start.length));
     return names.sort();
+  }
+
+  async *walk(folder: string): AsyncGenerator<{ readonly name: string; readonly bytes: number }> {
+    for await (const { key, bytes } of this.#objects(`${this.#prefix}${folder}/`))
+      yield { name: key.slice(this.#prefix.length), bytes };
   }
 
   async isEmpty(folder: string): Promise<boolean> {
@@ -96,6 +101,14 @@ export class S3Store implements FileStore {
     await rm(localFile);
   }
 
+  async fetch(name: string): Promise<string> {
+    const object = await this.#client.send(new GetObjectCommand(this.#at(name)));
+    const file = join(this.workDirectory, `fetched,${name.replaceAll('/', ',')}`);
+    await mkdir(this.workDirectory, { recursive: true });
+    await writeFile(file, (await object.Body?.transformToByteArray()) ?? '');
+    return file;
+  }
+
   /** A copy and a delete: either may be done again. */
   async move(from: string, to: string): Promise<void> {
     const source = encodeURIComponent(`${this.#bucket}/${this.#prefix}${from}`).replaceAll('%2F', '/');
@@ -110,7 +123,7 @@ export class S3Store implements FileStore {
   }
 
   async removeAll(folder: string): Promise<void> {
-    for await (const key of this.#keys(`${this.#prefix}${folder}/`))
+    for await (const { key } of this.#objects(`${this.#prefix}${folder}/`))
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
   }
 
@@ -119,7 +132,7 @@ export class S3Store implements FileStore {
     this.#once.destroy();
   }
 
-  async *#keys(prefix: string): AsyncGenerator<string> {
+  async *#objects(prefix: string): AsyncGenerator<{ readonly key: string; readonly bytes: number }> {
     let token: string | undefined;
     do {
       const listed = await this.#client.send(
@@ -129,7 +142,8 @@ export class S3Store implements FileStore {
           ...(token === undefined ? {} : { ContinuationToken: token }),
         }),
       );
-      for (const { Key } of listed.Contents ?? []) if (Key !== undefined) yield Key;
+      for (const { Key, Size } of listed.Contents ?? [])
+        if (Key !== undefined) yield { key: Key, bytes: Size ?? 0 };
       token = listed.NextContinuationToken;
     } while (token !== undefined);
   }

@@ -37,6 +37,8 @@ export class ParquetTarget implements SinkTarget {
       batchBytes: 1_000_000,
       memoryLimitBytes: 400_000_000,
       maxDeadLetters: 10_000,
+      // Merges from the second batch on.
+      compaction: { files: 2, maxBytes: 64_000_000 },
     };
   }
 
