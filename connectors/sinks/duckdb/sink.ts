@@ -5,6 +5,7 @@ import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
 import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
   type Alteration,
@@ -209,13 +210,20 @@ class DuckdbSink implements Sink {
     await this.#transaction(connection, async () => {
       const letters: DeadLetter[] = [];
       const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const overlap = new Overlap();
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);
-        const writer = new TableWriter({ connection, runner, target, careful, keep });
+        const writer = new TableWriter({ connection, runner, overlap, target, careful, keep });
         return new PieceCollector(target, history, writer);
       });
-      for (const group of batch.groups) await feedGroup(group, takers.of);
-      for (const taker of takers.all()) await taker.flush();
+      try {
+        for (const group of batch.groups) await feedGroup(group, takers.of);
+        for (const taker of takers.all()) await taker.flush();
+        await overlap.settled();
+      } finally {
+        // The rollback must not meet a statement that runs.
+        await overlap.ended();
+      }
       await this.#keep(runner, letters);
       await this.#moveCursor(database, batch);
     });
