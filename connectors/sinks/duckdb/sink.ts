@@ -4,7 +4,8 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
 import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
-import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { feedBatch } from '../../../src/deliver/warehouse/feed-batch.ts';
+import { TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
 import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
@@ -216,14 +217,7 @@ class DuckdbSink implements Sink {
         const writer = new TableWriter({ connection, runner, overlap, target, careful, keep });
         return new PieceCollector(target, history, writer);
       });
-      try {
-        for (const group of batch.groups) await feedGroup(group, takers.of);
-        for (const taker of takers.all()) await taker.flush();
-        await overlap.settled();
-      } finally {
-        // The rollback must not meet a statement that runs.
-        await overlap.ended();
-      }
+      await feedBatch(batch.groups, takers, overlap);
       await this.#keep(runner, letters);
       await this.#moveCursor(database, batch);
     });
