@@ -4,8 +4,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
 import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
-import { feedBatch } from '../../../src/deliver/warehouse/feed-batch.ts';
-import { TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
 import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
@@ -217,7 +216,14 @@ class DuckdbSink implements Sink {
         const writer = new TableWriter({ connection, runner, overlap, target, careful, keep });
         return new PieceCollector(target, history, writer);
       });
-      await feedBatch(batch.groups, takers, overlap);
+      try {
+        for (const group of batch.groups) await feedGroup(group, takers.of);
+        for (const taker of takers.all()) await taker.flush();
+        await overlap.settled();
+      } finally {
+        // The rollback must not meet a statement that runs.
+        await overlap.ended();
+      }
       await this.#keep(runner, letters);
       await this.#moveCursor(database, batch);
     });

@@ -2,8 +2,7 @@ import type { Client } from 'pg';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
 import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
-import { feedBatch } from '../../../src/deliver/warehouse/feed-batch.ts';
-import { TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
 import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
@@ -147,7 +146,14 @@ class PostgresSink implements Sink {
           new TableWriter({ client, target, names, overlap, upserts, careful, keep }),
         );
       });
-      await feedBatch(batch.groups, takers, overlap);
+      try {
+        for (const group of batch.groups) await feedGroup(group, takers.of);
+        for (const taker of takers.all()) await taker.flush();
+        await overlap.settled();
+      } finally {
+        // The rollback must not meet statements that still come.
+        await overlap.ended();
+      }
       const kept = distinct(letters);
       for (const { table, column, reason } of kept)
         this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
