@@ -1,5 +1,7 @@
 import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
+import type { KeyChange } from './key-change.ts';
+import type { Signer } from './signers/signer.ts';
 
 /** Number of a sealed group: the index of its leaf in the journal, from 0, without holes. */
 export type GroupIndex = number;
@@ -17,6 +19,17 @@ export interface AuditLog {
    * in memory until that seal is done, then spilled to the segment files as they grow.
    */
   begin(): GroupWriter;
+
+  /** Keys that may sign, oldest first, as C2SP vkeys. */
+  readonly keys: readonly string[];
+
+  /**
+   * Seals a group that changes the keys of the log and nothing else; only between groups.
+   *
+   * @param joint signs beside the key of this log: the one that is added
+   * @throws RowsealError RS-AUD-015 when the change makes no sense
+   */
+  changeKeys(changes: readonly KeyChange[], joint: Signer | null): Promise<SealedGroupInfo>;
 
   /** Sealed groups from `from` on, ending at the newest one sealed when the end is reached. */
   read(from: GroupIndex): AsyncIterable<SealedGroup>;

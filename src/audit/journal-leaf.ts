@@ -4,6 +4,7 @@ import { formatLsn, parseLsn } from '../model/position.ts';
 import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Digest } from './hashing.ts';
+import { canonicalKeyChange, type KeyChange } from './key-change.ts';
 
 /** Where bytes of a group lie: whole frames of one segment. */
 export interface Extent {
@@ -34,6 +35,7 @@ export interface JournalLeaf {
   readonly bytes: number;
   readonly gaps: readonly Gap[];
   readonly tables: readonly TouchedTable[];
+  readonly keys: readonly KeyChange[];
 }
 
 const hex = (digest: Digest): string => Buffer.from(digest, 'latin1').toString('hex');
@@ -59,6 +61,7 @@ export function encodeLeaf(leaf: JournalLeaf): Buffer {
         records: table.records.map((extent) => [extent.segment, extent.start, extent.end]),
         rows: table.rows.map((extent) => [extent.segment, extent.start, extent.end]),
       })),
+      ...(leaf.keys.length === 0 ? {} : { keys: leaf.keys.map(canonicalKeyChange) }),
     }),
     'utf8',
   );
@@ -85,6 +88,7 @@ export function decodeLeaf(bytes: Buffer): JournalLeaf {
         records: table.records.map(([segment, start, end]) => ({ segment, start, end })),
         rows: table.rows.map(([segment, start, end]) => ({ segment, start, end })),
       })),
+      keys: json.keys ?? [],
     };
     if (encodeLeaf(leaf).equals(bytes)) return leaf;
   } catch {
@@ -110,6 +114,7 @@ interface LeafJson {
     readonly records: readonly (readonly [number, number, number])[];
     readonly rows: readonly (readonly [number, number, number])[];
   }[];
+  readonly keys?: readonly KeyChange[];
 }
 
 function encodePosition(position: Position): Record<string, unknown> {

@@ -7,6 +7,9 @@ import { decodeLeaf, type JournalLeaf } from './journal-leaf.ts';
 import { listSegments, segmentName } from './segment.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
 
+/** Newest head of the journal with cosignatures of witnesses, inside the audit directory. */
+export const COSIGNED_FILE = join('journal', 'cosigned');
+
 export interface LeafFrame {
   readonly leaf: JournalLeaf;
   readonly bytes: Buffer;

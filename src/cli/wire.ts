@@ -1,5 +1,4 @@
 import type { AuditLog } from '../audit/audit-log.ts';
-import { parseSigningKey } from '../audit/keys.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import type { Source } from '../capture/source.ts';
 import {
@@ -7,7 +6,6 @@ import {
   type MysqlSourceConfig,
   type PostgresSourceConfig,
   type RowsealConfig,
-  readKeyFile,
   type SourceConfig,
 } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
@@ -23,6 +21,7 @@ import { displayName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { loadSigner } from './signer.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
@@ -150,7 +149,7 @@ export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {
   return openAuditLog({
     directory: audit.directory,
     origin: audit.origin,
-    signer: parseSigningKey(readKeyFile(audit.keyFile)),
+    signer: loadSigner(config),
     segmentMaxBytes: audit.segmentMaxBytes,
   });
 }

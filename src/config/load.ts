@@ -7,6 +7,7 @@ import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
 import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
+import { type AuditConfig, auditConfig } from './audit.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
@@ -24,14 +25,7 @@ export interface RowsealConfig {
     readonly previousKeys: ReadonlyMap<number, MaskKeySource>;
     readonly policy: PolicyDocument;
   };
-  readonly audit: {
-    readonly directory: string;
-    readonly keyFile: string;
-    readonly origin: string;
-    readonly groupMaxBytes: number;
-    readonly groupMaxMs: number;
-    readonly segmentMaxBytes: number;
-  };
+  readonly audit: AuditConfig;
   readonly sinks: readonly SinkConfig[];
   readonly http: ConfigDocument['http'];
   readonly log: ConfigDocument['log'];
@@ -147,7 +141,12 @@ export function keySource(key: KeyConfig, absolute: (name: string) => string): M
 
 /** Content of a key file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
 export function readKeyFile(file: string): string {
-  const text = readText(file, 'RS-CFG-006');
+  return readKeyBytes(file).toString('utf8');
+}
+
+/** As {@link readKeyFile}, for keys that may be raw bytes. */
+export function readKeyBytes(file: string): Buffer {
+  const bytes = readBytes(file, 'RS-CFG-006');
   const mode = statSync(file).mode & 0o777;
   if ((mode & 0o077) !== 0) {
     throw new RowsealError('RS-CFG-005', {
@@ -155,12 +154,16 @@ export function readKeyFile(file: string): string {
       fix: `chmod 600 ${file}`,
     });
   }
-  return text;
+  return bytes;
 }
 
 export function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {
+  return readBytes(file, code).toString('utf8');
+}
+
+function readBytes(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): Buffer {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     const errno = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     throw new RowsealError(code, { detail: `${file} (${errno})`, origin: errno });
@@ -190,7 +193,6 @@ export function refuseDangerousEnvironment(env: Readonly<Record<string, string |
 }
 
 function normalize(config: ConfigDocument, file: string, absolute: (name: string) => string): RowsealConfig {
-  const { audit } = config;
   return {
     file,
     pipeline: config.pipeline,
@@ -200,14 +202,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       previousKeys: new Map(config.mask.key.previous.map((key) => [key.epoch, keySource(key, absolute)])),
       policy: policyDocument(config.mask, (path) => readText(absolute(path), 'RS-CFG-008')),
     },
-    audit: {
-      directory: absolute(audit.dir),
-      keyFile: absolute(audit.key.file),
-      origin: audit.origin ?? `rowseal/${config.pipeline}`,
-      groupMaxBytes: audit.group_max_bytes,
-      groupMaxMs: audit.group_max_ms,
-      segmentMaxBytes: audit.segment_max_bytes,
-    },
+    audit: auditConfig(config.audit, config.pipeline, absolute),
     sinks: Object.entries(config.sinks).map(([name, sink]) =>
       sinkConfig(name, sink, {
         absolute,

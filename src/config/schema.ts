@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditSchema } from './audit-schema.ts';
 import { identifier, positive, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
 
@@ -291,18 +292,7 @@ export const configSchema = z.strictObject({
     domains: z.record(z.string(), method).default({}),
     tables: z.record(tableName, z.record(z.string(), columnRule)),
   }),
-  audit: z.strictObject({
-    dir: z.string(),
-    key: z.strictObject({ file: z.string() }),
-    origin: z
-      .string()
-      .regex(/^[^\s+]+$/, 'must have no spaces and no +')
-      .optional()
-      .describe('default: rowseal/<pipeline>'),
-    group_max_bytes: positive.default(1_048_576),
-    group_max_ms: positive.default(50),
-    segment_max_bytes: positive.min(65_536).default(67_108_864),
-  }),
+  audit: auditSchema,
   sinks: z.record(identifier, sinkSchema).default({}),
   http: z
     .strictObject({

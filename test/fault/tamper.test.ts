@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
-import type { HeadSigner } from '../../src/audit/note.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
+import type { Signer } from '../../src/audit/signers/signer.ts';
 import { exitOf, type VerifyReport } from '../../src/audit/verify/report.ts';
 import { verifyAudit } from '../../src/audit/verify/verify.ts';
 import { seededRandom } from '../../src/cli/demo/shop.ts';
@@ -25,7 +25,7 @@ let earlier: string;
 let earlierHead: string;
 let lastHead: string;
 
-async function write(directory: string, from: number, to: number, by: HeadSigner = signer): Promise<void> {
+async function write(directory: string, from: number, to: number, by: Signer = signer): Promise<void> {
   const { log } = await openAuditLog({
     directory,
     origin: ORIGIN,

@@ -1,3 +1,6 @@
+import type { CosignedHead } from './cosignature-check.ts';
+import type { JudgedHead } from './outside-heads.ts';
+
 /** Codes of findings; see src/error/codes/audit-verify.ts. */
 export type ProblemCode =
   | 'RS-AUD-020'
@@ -7,7 +10,8 @@ export type ProblemCode =
   | 'RS-AUD-024'
   | 'RS-AUD-025'
   | 'RS-AUD-026'
-  | 'RS-AUD-028';
+  | 'RS-AUD-028'
+  | 'RS-AUD-029';
 
 export interface Problem {
   readonly code: ProblemCode;
@@ -38,6 +42,10 @@ export interface VerifyReport {
   readonly problems: readonly Problem[];
   /** What could not be checked, and what is there but not part of the log. */
   readonly notes: readonly string[];
+  /** The heads that were brought from outside, in their order. */
+  readonly heads: readonly JudgedHead[];
+  /** null: no quorum was asked for, or it is missing. */
+  readonly cosigned: CosignedHead | null;
   /** The journal's newest head, to keep outside as `--head` for the next time; null when nothing is sealed. */
   readonly head: string | null;
 }
@@ -64,5 +72,5 @@ export function exitOf(report: Pick<VerifyReport, 'problems'>): 0 | 1 | 10 | 11 
   for (const code of ['RS-AUD-020', 'RS-AUD-021', 'RS-AUD-023', 'RS-AUD-025', 'RS-AUD-026'] as const)
     if (codes.has(code)) return 10;
   if (codes.has('RS-AUD-022')) return 11;
-  return codes.has('RS-AUD-024') ? 12 : 1;
+  return codes.has('RS-AUD-024') || codes.has('RS-AUD-029') ? 12 : 1;
 }

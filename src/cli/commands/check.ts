@@ -2,18 +2,14 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { parseSigningKey } from '../../audit/keys.ts';
-import {
-  loadConfig,
-  type RowsealConfig,
-  readKeyFile,
-  refuseDangerousEnvironment,
-} from '../../config/load.ts';
+import { loadConfig, type RowsealConfig, refuseDangerousEnvironment } from '../../config/load.ts';
+import { describeSigningKey } from '../../config/signing-key.ts';
 import { Exit } from '../../error/exit.ts';
 import { toRowsealError } from '../../error/unexpected.ts';
 import type { Finding } from '../../model/finding.ts';
 import { terminal } from '../context.ts';
 import { printFinding, summarize } from '../findings.ts';
+import { loadSigner } from '../signer.ts';
 import { makePolicy, makeSink, makeSource } from '../wire.ts';
 
 interface CheckArguments {
@@ -87,8 +83,14 @@ async function checkSourceAndPolicy(config: RowsealConfig): Promise<readonly Fin
 
 async function checkKeys(config: RowsealConfig): Promise<Finding> {
   try {
-    parseSigningKey(readKeyFile(config.audit.keyFile));
-    return { level: 'ok', code: null, subject: 'signing key', detail: config.audit.keyFile, fix: null };
+    loadSigner(config);
+    return {
+      level: 'ok',
+      code: null,
+      subject: 'signing key',
+      detail: describeSigningKey(config.audit.key),
+      fix: null,
+    };
   } catch (thrown) {
     return asFinding('signing key', thrown);
   }

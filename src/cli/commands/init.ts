@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { generateSigningKeyFile, parseSigningKey } from '../../audit/keys.ts';
-import { loadConfig, loadMaskKeys, readKeyFile, refuseDangerousEnvironment } from '../../config/load.ts';
+import { generateSigningKeyFile } from '../../audit/keys.ts';
+import { loadConfig, loadMaskKeys, refuseDangerousEnvironment } from '../../config/load.ts';
 import { parsePolicy } from '../../config/parse-policy.ts';
 import { writeConfig } from '../../config/write-config.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
@@ -17,6 +17,7 @@ import { displayName, type TableSchema } from '../../model/table.ts';
 import { packageVersion, type Terminal, terminal } from '../context.ts';
 import { printFinding } from '../findings.ts';
 import { discoverTables, scanTables } from '../scan-tables.ts';
+import { loadSigner } from '../signer.ts';
 import { type Login, type LoginArguments, login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
 import { chooseTables } from '../table-patterns.ts';
 import { visible } from '../visible.ts';
@@ -212,7 +213,7 @@ function writeFiles(file: string, text: string, argv: InitArguments, account: Lo
       : { [account.passwordVariable]: password }),
   });
   loadMaskKeys(config, process.env);
-  parseSigningKey(readKeyFile(config.audit.keyFile));
+  loadSigner(config);
 }
 
 function writeUnlessThere(file: string, content: string): void {

@@ -64,7 +64,7 @@ function show(argv: KeysArguments): void {
   const t = terminal(argv.json);
   const mask = MaskKeys.parse(readKeyFile(join(argv.dir, MASK_KEY_FILE)), 1);
   const signer = parseSigningKey(readKeyFile(join(argv.dir, SIGNING_KEY_FILE)));
-  const publicKey = signer.publicKey.toString('base64');
+  const publicKey = Buffer.from(signer.publicKey).toString('base64');
   const verifierKey = argv.origin === undefined ? null : verifierKeyOf(signer, argv.origin);
   t.out(`mask key     ${join(argv.dir, MASK_KEY_FILE)}   fingerprint ${mask.fingerprint}`);
   t.out(`signing key  ${join(argv.dir, SIGNING_KEY_FILE)}   public ${publicKey}`);
