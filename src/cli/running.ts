@@ -1,11 +1,14 @@
 import type { RowsealConfig } from '../config/load.ts';
 import { errorCodes } from '../error/codes.ts';
+import type { RowsealError } from '../error/rowseal-error.ts';
 import { describePosition } from '../model/position.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
-import type { PipelineStatus } from '../pipeline/status.ts';
+import type { PipelineStatus, StatusError, WitnessStatus } from '../pipeline/status.ts';
+import type { QuorumState } from '../witness/submitter.ts';
+import type { Outside } from './outside.ts';
 
 /** Passes what a pipeline tells on to log and metrics. */
 export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
@@ -100,7 +103,12 @@ class Told {
 }
 
 /** A picture of the pipeline at this moment, from memory. */
-export function statusOf(config: RowsealConfig, version: string, pipeline: Pipeline): PipelineStatus {
+export function statusOf(
+  config: RowsealConfig,
+  version: string,
+  pipeline: Pipeline,
+  outside: Outside,
+): PipelineStatus {
   const { sealed } = pipeline.progress;
   const stats = pipeline.source?.stats() ?? { lastReceivedMs: null, retainedBytes: null, snapshot: null };
   const { reason } = pipeline;
@@ -141,14 +149,47 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
         behind_groups: (sealed?.index ?? -1) - (cursor ?? -1),
         rows: sinkStats.rows,
         dead_letters: [...sinkStats.deadLetters.values()].reduce((sum, count) => sum + count, 0),
-        error:
-          'error' in state
-            ? { code: state.error.code, title: errorCodes[state.error.code].title, fix: state.error.fix }
-            : null,
+        error: 'error' in state ? statusError(state.error) : null,
       };
     }),
     undecided_columns: Object.fromEntries(pipeline.undecidedColumns()),
+    witnesses: witnessStatus(outside.witnesses()),
+    anchors: outside.anchors().map((anchor) => ({
+      name: anchor.name,
+      place: anchor.place,
+      groups: anchor.groups,
+      kept_at: isoOfMs(anchor.atMs),
+      failures: anchor.failures,
+      error: statusError(anchor.error),
+    })),
   };
+}
+
+function witnessStatus(state: QuorumState | null): WitnessStatus | null {
+  if (state === null) return null;
+  return {
+    quorum: state.quorum,
+    met: state.met,
+    groups: state.groups,
+    cosigned_at: isoOfMs(state.atMs),
+    members: state.witnesses.map(({ name, groups, timeS, failures, error }) => ({
+      name,
+      groups,
+      cosigned_at: isoOfMs(timeS === null ? null : timeS * 1000),
+      failures,
+      error: statusError(error),
+    })),
+  };
+}
+
+function statusError(error: RowsealError | null): StatusError | null {
+  return error === null ? null : { code: error.code, title: errorCodes[error.code].title, fix: error.fix };
+}
+
+/** null also for what is no time: a witness may say anything. */
+function isoOfMs(ms: number | null): string | null {
+  const date = new Date(ms ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 function isoOfUs(us: bigint): string {

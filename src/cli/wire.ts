@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
+import type { Signer } from '../audit/signers/signer.ts';
 import type { Source } from '../capture/source.ts';
 import {
   loadMaskKeys,
@@ -144,12 +145,13 @@ export function makePolicy(config: RowsealConfig): CompiledPolicy {
   return new CompiledPolicy(config.mask.policy, loadMaskKeys(config, process.env), customWorkers);
 }
 
-export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {
+/** @param signer the configured one by default */
+export function openLog(config: RowsealConfig, signer: Signer = loadSigner(config)): Promise<OpenedAuditLog> {
   const { audit } = config;
   return openAuditLog({
     directory: audit.directory,
     origin: audit.origin,
-    signer: loadSigner(config),
+    signer,
     segmentMaxBytes: audit.segmentMaxBytes,
   });
 }

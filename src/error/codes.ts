@@ -12,6 +12,7 @@ import { postgresCodes } from './codes/postgres.ts';
 import { postgresSinkCodes } from './codes/postgres-sink.ts';
 import { scanCodes } from './codes/scan.ts';
 import { sinkCodes } from './codes/sink.ts';
+import { witnessCodes } from './codes/witness.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
@@ -23,6 +24,7 @@ const all = {
   ...scanCodes,
   ...auditCodes,
   ...auditVerifyCodes,
+  ...witnessCodes,
   ...duckdbCodes,
   ...bigqueryCodes,
   ...postgresSinkCodes,

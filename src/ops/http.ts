@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { PipelineStatus } from '../pipeline/status.ts';
 import type { Metrics } from './metrics.ts';
@@ -7,6 +8,13 @@ import { statusPage } from './page.ts';
 const MAX_CONNECTIONS = 64;
 const WATCHDOG_MS = 30_000;
 const TICK_MS = 1_000;
+
+const MISSING_QUORUM = {
+  code: 'RS-WIT-006',
+  title: errorCodes['RS-WIT-006'].title,
+  detail: null,
+  fix: errorCodes['RS-WIT-006'].fix,
+};
 
 export interface OpsServer {
   /** `http://127.0.0.1:8484` */
@@ -86,11 +94,12 @@ async function respond(
         : send(503, 'text/plain', 'the event loop does not tick\n');
     case '/readyz': {
       const now = status();
-      const ready = now.state === 'streaming' || now.state === 'snapshot';
+      const witnessed = now.witnesses?.met !== false;
+      const ready = witnessed && (now.state === 'streaming' || now.state === 'snapshot');
       return send(
         ready ? 200 : 503,
         'application/json',
-        `${JSON.stringify({ ready, state: now.state, reason: now.reason, degraded: now.sinks.filter((sink) => sink.error !== null).map((sink) => sink.name) })}\n`,
+        `${JSON.stringify({ ready, state: now.state, reason: now.reason ?? (witnessed ? null : MISSING_QUORUM), degraded: now.sinks.filter((sink) => sink.error !== null).map((sink) => sink.name) })}\n`,
       );
     }
     case '/metrics':

@@ -32,6 +32,12 @@ export class Metrics {
   readonly #leaks: Counter<string>;
   readonly #headSigned: Gauge<string>;
   readonly #memory: Gauge<string>;
+  readonly #cosigned: Gauge<string>;
+  readonly #witnessFailures: Counter<string>;
+  readonly #quorumMet: Gauge<string>;
+  readonly #cosignedGroups: Gauge<string>;
+  readonly #anchored: Gauge<string>;
+  readonly #anchorFailures: Counter<string>;
 
   constructor(pipeline: string, version: string, sinks: readonly string[]) {
     const registers = [this.#registry];
@@ -98,6 +104,26 @@ export class Metrics {
     );
     this.#headSigned = gauge('head_signed_timestamp_seconds', 'When the newest group was sealed and signed.');
     this.#memory = gauge('memory_used_bytes', 'Resident memory of the process.');
+    this.#cosigned = gauge('witness_cosigned_timestamp_seconds', 'When the witness last cosigned a head.', [
+      'witness',
+    ]);
+    this.#witnessFailures = counter(
+      'witness_failures_total',
+      'Submissions that the witness did not cosign; sealing does not wait for it.',
+      ['witness'],
+    );
+    this.#quorumMet = gauge(
+      'witness_quorum_met',
+      '1 while enough witnesses have cosigned a head of late, 0 when not; absent without witnesses.',
+    );
+    this.#cosignedGroups = gauge(
+      'witness_quorum_groups',
+      'Groups in the newest head that the quorum has cosigned.',
+    );
+    this.#anchored = gauge('anchor_kept_timestamp_seconds', 'When the anchor last took a head.', ['anchor']);
+    this.#anchorFailures = counter('anchor_failures_total', 'Heads that the anchor did not take.', [
+      'anchor',
+    ]);
     for (const state of PIPELINE_STATES) this.#state.labels({ state }).set(0);
     for (const op of Object.values(opLetter)) this.#changes.labels({ op }).inc(0);
     for (const sink of sinks) {
@@ -148,6 +174,22 @@ export class Metrics {
     this.#leaks.labels({ table: this.#table(table), column, kind }).inc(count);
   }
 
+  cosigned(witness: string, timeS: number): void {
+    this.#cosigned.labels({ witness }).set(timeS);
+  }
+
+  witnessFailed(witness: string): void {
+    this.#witnessFailures.labels({ witness }).inc();
+  }
+
+  anchored(anchor: string, atMs: number): void {
+    this.#anchored.labels({ anchor }).set(atMs / 1000);
+  }
+
+  anchorFailed(anchor: string): void {
+    this.#anchorFailures.labels({ anchor }).inc();
+  }
+
   undecided(table: string, columns: number): void {
     this.#undecided.labels({ table: this.#table(table) }).set(columns);
   }
@@ -160,6 +202,10 @@ export class Metrics {
     for (const sink of status.sinks) {
       this.#backlog.labels({ sink: sink.name }).set(sink.behind_groups);
       this.#deadLetters.labels({ sink: sink.name }).set(sink.dead_letters);
+    }
+    if (status.witnesses !== null) {
+      this.#quorumMet.set(status.witnesses.met ? 1 : 0);
+      this.#cosignedGroups.set(status.witnesses.groups ?? 0);
     }
     this.#memory.set(process.memoryUsage.rss());
     return this.#registry.metrics();

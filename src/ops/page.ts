@@ -16,6 +16,22 @@ export function statusPage(status: PipelineStatus): string {
         `<tr><th scope="row">${text(sink.name)}</th><td>${text(sink.state)}</td><td>${sink.group ?? '–'}</td><td>${sink.behind_groups}</td><td>${sink.rows}</td><td>${sink.dead_letters}</td></tr>`,
     )
     .join('');
+  const { witnesses } = status;
+  const outside = [
+    ...(witnesses === null
+      ? []
+      : [
+          `<dt>witnesses</dt><dd>${witnesses.met ? '●' : '▲'} quorum ${witnesses.quorum} of ${witnesses.members.length} ${witnesses.met ? 'met' : '<strong>missing</strong>'}, ${witnesses.groups ?? 0} groups, ${witnesses.cosigned_at ?? '–'}</dd>`,
+          ...witnesses.members.map(
+            (member) =>
+              `<dt>${text(member.name)}</dt><dd>${member.error === null ? '' : `<strong>${text(member.error.code)}</strong> ${text(member.error.title)}; `}${member.groups ?? 0} groups, ${member.cosigned_at ?? '–'}, ${member.failures} failures</dd>`,
+          ),
+        ]),
+    ...status.anchors.map(
+      (anchor) =>
+        `<dt>anchor ${text(anchor.name)}</dt><dd>${anchor.error === null ? '' : `<strong>${text(anchor.error.code)}</strong> ${text(anchor.error.title)}; `}${anchor.groups ?? 0} groups, ${anchor.kept_at ?? '–'}, ${anchor.failures} failures</dd>`,
+    ),
+  ].join('\n');
   const undecided = Object.entries(status.undecided_columns).filter(([, count]) => count > 0);
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">
 <title>Rowseal ${text(status.pipeline)}: ${status.state}</title><style>
@@ -31,6 +47,7 @@ ${reason}<dl>
 <dt>WAL kept for us</dt><dd>${status.source.retained_bytes === null ? '–' : `${status.source.retained_bytes} bytes`}</dd>
 ${snapshot === null ? '' : `<dt>copying</dt><dd>${text(snapshot.table)}, ${snapshot.rows} rows${snapshot.estimated_rows === null ? '' : ` of about ${snapshot.estimated_rows}`}</dd>`}
 <dt>sealed group</dt><dd>${status.sealed.group ?? '–'}, signed ${status.sealed.sealed_at ?? '–'}</dd>
+${outside}
 ${undecided.length === 0 ? '' : `<dt>undecided columns</dt><dd>${undecided.map(([table, count]) => `${text(table)}: ${count}, redacted`).join('; ')}</dd>`}
 </dl><table><thead><tr><th scope="col">sink</th><th scope="col">state</th><th scope="col">group</th><th scope="col">behind</th><th scope="col">rows</th><th scope="col">dead letters</th></tr></thead><tbody>${sinks}</tbody></table>
 <p><a href="/status.json">status.json</a> · <a href="/metrics">metrics</a> · <a href="/readyz">readyz</a></p></body></html>`;

@@ -10,6 +10,38 @@ export const PIPELINE_STATES: readonly PipelineState[] = [
   'stopped',
 ];
 
+/** A failure in names and numbers. */
+export interface StatusError {
+  readonly code: string;
+  readonly title: string;
+  readonly fix: string;
+}
+
+export interface WitnessStatus {
+  readonly quorum: number;
+  /** False: too few have cosigned for too long; the pipeline is not ready. */
+  readonly met: boolean;
+  /** Groups in the newest head that the quorum has cosigned since the start, and when that was. */
+  readonly groups: number | null;
+  readonly cosigned_at: string | null;
+  readonly members: readonly {
+    readonly name: string;
+    readonly groups: number | null;
+    readonly cosigned_at: string | null;
+    readonly failures: number;
+    readonly error: StatusError | null;
+  }[];
+}
+
+export interface AnchorStatus {
+  readonly name: string;
+  readonly place: string;
+  readonly groups: number | null;
+  readonly kept_at: string | null;
+  readonly failures: number;
+  readonly error: StatusError | null;
+}
+
 /** One consistent picture of a running pipeline; holds names, counts and positions, never a row value. */
 export interface PipelineStatus {
   readonly pipeline: string;
@@ -46,7 +78,10 @@ export interface PipelineStatus {
     readonly behind_groups: number;
     readonly rows: number;
     readonly dead_letters: number;
-    readonly error: { readonly code: string; readonly title: string; readonly fix: string } | null;
+    readonly error: StatusError | null;
   }[];
   readonly undecided_columns: Readonly<Record<string, number>>;
+  /** Who outside has seen the log; null: no witnesses are configured. */
+  readonly witnesses: WitnessStatus | null;
+  readonly anchors: readonly AnchorStatus[];
 }

@@ -20,6 +20,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/error': [],
   'src/mask': ['src/model', 'src/error'],
   'src/audit': ['src/model', 'src/error'],
+  // A witness is a program of its own, and what the log tells the world outside.
+  'src/witness': ['src/model', 'src/error', 'src/audit'],
   'src/capture': ['src/model', 'src/error'],
   'src/deliver': ['src/model', 'src/error', 'src/audit/audit-log.ts'],
   'src/pipeline': [
@@ -39,7 +41,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // No connector, but what both users of the embedded DuckDB need.
   'connectors/duckdb-engine': ['src/model', 'src/deliver/warehouse'],
   'connectors/sinks/duckdb': [...sinkMayImport, 'connectors/duckdb-engine'],
-  'connectors/sinks/parquet': [...sinkMayImport, 'connectors/duckdb-engine'],
+  // No connector either: the client of S3, for those who keep something in a bucket.
+  'connectors/object-store': [],
+  'connectors/anchors': ['src/witness/anchor.ts', 'connectors/object-store'],
+  'connectors/sinks/parquet': [...sinkMayImport, 'connectors/duckdb-engine', 'connectors/object-store'],
   'connectors/sinks/postgres': sinkMayImport,
 };
 
@@ -79,6 +84,9 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'node:timers/promises',
   ],
   'connectors/duckdb-engine': ['@duckdb/node-api'],
+  'connectors/object-store': ['@aws-sdk/client-s3'],
+  'connectors/anchors': ['@aws-sdk/client-s3', 'node:crypto', 'node:fs/promises', 'node:path'],
+  'src/witness': ['node:crypto', 'node:http', 'node:path'],
   'connectors/sinks/parquet': [
     '@aws-sdk/client-s3',
     '@duckdb/node-api',

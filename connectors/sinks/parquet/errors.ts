@@ -1,6 +1,6 @@
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
-import { serviceFailure } from './s3-errors.ts';
+import { serviceFailure } from '../../object-store/s3-errors.ts';
 
 export function parquetError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;

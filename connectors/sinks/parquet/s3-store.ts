@@ -7,11 +7,12 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
+import { openS3 } from '../../object-store/s3-client.ts';
+import { isMissing, isPreconditionFailed } from '../../object-store/s3-errors.ts';
 import type { FileStore } from './file-store.ts';
 import type { S3Options } from './options.ts';
-import { isMissing, isPreconditionFailed } from './s3-errors.ts';
 
 /**
  * Files in a bucket of S3, or of what speaks like it. `create` rests on conditional writes (`If-None-Match: *`), which S3
@@ -33,17 +34,8 @@ export class S3Store implements FileStore {
     this.workDirectory = join(options.workDirectory, `rowseal-${bucket}-${prefix.replaceAll('/', '-')}`);
     this.#bucket = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
-    const config = {
-      region: options.region,
-      forcePathStyle: options.endpoint !== null,
-      ...(options.endpoint === null ? {} : { endpoint: options.endpoint }),
-      ...(options.credentials === null ? {} : { credentials: options.credentials }),
-      // Other stores than Amazon's do not know the newer checksums.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    } as const;
-    this.#client = new S3Client(config);
-    this.#once = new S3Client({ ...config, maxAttempts: 1 });
+    this.#client = openS3(options);
+    this.#once = openS3(options, 1);
   }
 
   async read(name: string): Promise<string | null> {

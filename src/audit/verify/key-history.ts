@@ -5,7 +5,13 @@ import { nodeEd25519 } from '../ed25519/node-ed25519.ts';
 import { FrameType } from '../frame.ts';
 import { decodeLeafFrame } from '../journal-reader.ts';
 import type { KeyChange } from '../key-change.ts';
-import { formatVerifierKey, parseSignedHead, parseVerifierKey, type VerifierKey } from '../note.ts';
+import {
+  formatVerifierKey,
+  parseSignedHead,
+  parseVerifierKey,
+  type SignedHead,
+  type VerifierKey,
+} from '../note.ts';
 import { listSegments } from '../segment.ts';
 import { readSegmentFile } from './segment-file.ts';
 import { HeadVerifier } from './signature.ts';
@@ -70,4 +76,21 @@ async function* readKeyChanges(
     // What is wrong with the journal says its own check.
     if (!(error instanceof MalformedBytes)) throw error;
   }
+}
+
+/**
+ * Whether a head is signed by a key that the pinned ones lead to, without looking at the tree: for commands that prove
+ * something about two heads and leave the rest to `audit verify`.
+ */
+export async function followedKeys(
+  disk: Disk,
+  directory: string,
+  pinned: readonly VerifierKey[],
+): Promise<(head: SignedHead) => boolean> {
+  const keys = await trustedKeys(disk, directory, pinned);
+  for await (const { note, keys: changes } of readKeyChanges(disk, directory)) {
+    const head = parseSignedHead(note);
+    if (head !== null) keys.checkLeaf(note, head.head, head.head.size - 1, changes);
+  }
+  return (head) => keys.signedByKey(head);
 }

@@ -1,25 +1,30 @@
-import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { readAccessLines } from '../../audit/access-log.ts';
 import { GroupReader } from '../../audit/group-reader.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
+import { MAX_NOTE_LENGTH } from '../../audit/note.ts';
 import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
 import { verifyAudit } from '../../audit/verify/verify.ts';
 import { type ErrorCode, errorCodes } from '../../error/codes.ts';
-import { RowsealError } from '../../error/rowseal-error.ts';
 import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
 import { Image, type Op, opLetter } from '../../model/change.ts';
 import type { MaskedEvent, MaskedRun } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { readSmallFile } from '../small-file.ts';
+import { chosenPolicy, type PolicyChoice } from '../witness-choice.ts';
+import { consistencyCommand } from './audit-consistency.ts';
 import { eraseCommand } from './audit-erase.ts';
+import { exportCommand } from './audit-export.ts';
+import { rotateKeyCommand } from './audit-rotate-key.ts';
+import { witnessCommand } from './audit-witness.ts';
 
-interface VerifyArguments {
+interface VerifyArguments extends PolicyChoice {
   readonly dir: string;
   readonly table: string | undefined;
-  readonly key: string | undefined;
-  readonly head: string | undefined;
+  readonly key: readonly string[] | undefined;
+  readonly head: readonly string[] | undefined;
   readonly json: boolean;
 }
 
@@ -40,7 +45,11 @@ export const auditCommand: CommandModule = {
       .command(verifyCommand)
       .command(showCommand)
       .command(eraseCommand)
-      .demandCommand(1, 'audit needs a command: verify, show or erase'),
+      .command(consistencyCommand)
+      .command(exportCommand)
+      .command(rotateKeyCommand)
+      .command(witnessCommand)
+      .demandCommand(1, 'audit needs a command; see --help'),
   handler: () => {},
 };
 
@@ -56,11 +65,31 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
       })
       .option('key', {
         type: 'string',
-        describe: 'Verifier key to trust (name+id+base64); without it the one beside the log is used',
+        array: true,
+        nargs: 1,
+        describe:
+          'Verifier key to trust (name+id+base64), and with it the keys that it adds; may be repeated; without it the one beside the log is used',
       })
       .option('head', {
         type: 'string',
-        describe: 'File with a signed head kept elsewhere: shows a cut-off end',
+        array: true,
+        nargs: 1,
+        describe:
+          'File with a signed head kept elsewhere: shows a cut-off end or another history; may be repeated',
+      })
+      .option('witness', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: 'Key of a witness (vkey of type 0x04); may be repeated',
+      })
+      .option('quorum', {
+        type: 'number',
+        describe: 'How many of the witnesses must have cosigned; default: all of them',
+      })
+      .option('policy', {
+        type: 'string',
+        describe: 'File with witnesses and quorum (C2SP tlog-policy) instead',
       })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
       .example(
@@ -68,28 +97,24 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         'the strongest check',
       )
       .epilogue(
-        'Exit codes: 0 good, 1 a recorded erasure is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
+        'Exit codes: 0 good, 1 a recorded erasure is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key, or too few witnesses',
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);
+    const policy = chosenPolicy(argv);
     const report = await verifyAudit({
       directory: argv.dir,
       ...(argv.table === undefined ? {} : { table: argv.table }),
       ...(argv.key === undefined ? {} : { key: argv.key }),
-      ...(argv.head === undefined ? {} : { head: readHeadFile(argv.head) }),
+      ...(argv.head === undefined
+        ? {}
+        : { head: argv.head.map((file) => readSmallFile(file, MAX_NOTE_LENGTH, '--head')) }),
+      ...(policy === null ? {} : { policy }),
     });
     printReport(t, report);
     process.exitCode = exitOf(report);
   },
 };
-
-function readHeadFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    throw new RowsealError('RS-CLI-001', { detail: `--head ${file} cannot be read` });
-  }
-}
 
 /** Also used by the demo. */
 export function printReport(t: Terminal, report: VerifyReport): void {

@@ -6,6 +6,7 @@ import { startOpsServer } from '../../ops/http.ts';
 import { createLogger } from '../../ops/log.ts';
 import { Metrics } from '../../ops/metrics.ts';
 import { packageVersion } from '../context.ts';
+import { startOutside } from '../outside.ts';
 import { observe, statusOf } from '../running.ts';
 import { wirePipeline } from '../wire.ts';
 
@@ -50,6 +51,10 @@ async function run(argv: RunArguments): Promise<number> {
     config.sinks.map((sink) => sink.name),
   );
   const { pipeline, notices, close } = await wirePipeline(config, observe(logger, metrics));
+  const outside = await startOutside(config, logger, metrics).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   for (const { code, detail, fix } of notices) {
     logger.log('warn', {
       message: detail,
@@ -61,7 +66,7 @@ async function run(argv: RunArguments): Promise<number> {
     ? await startOpsServer(
         config.http.host,
         config.http.port,
-        () => statusOf(config, version, pipeline),
+        () => statusOf(config, version, pipeline, outside),
         metrics,
       )
     : null;
@@ -90,6 +95,7 @@ async function run(argv: RunArguments): Promise<number> {
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
     await server?.close();
+    await outside.stop();
     await close();
   }
 }

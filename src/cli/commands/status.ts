@@ -74,5 +74,19 @@ function print(t: Terminal, status: PipelineStatus): void {
     t.out(
       `${sink.name.padEnd(8)} ${sink.state}, group ${sink.group ?? '–'}, behind ${sink.behind_groups}, ${sink.rows} rows, ${sink.dead_letters} dead letters`,
     );
+  const { witnesses, anchors } = status;
+  if (witnesses !== null) {
+    t.out(
+      `quorum   ${t.paint(witnesses.met ? 'green' : 'red', witnesses.met ? 'met' : 'missing')}: ${witnesses.quorum} of ${witnesses.members.length} witnesses, ${witnesses.groups ?? 0} groups at ${witnesses.cosigned_at ?? '–'}`,
+    );
+    for (const { name, groups, cosigned_at: at, failures, error } of witnesses.members)
+      t.out(
+        `  ${name}: ${groups ?? 0} groups at ${at ?? '–'}, ${failures} failures${error === null ? '' : `; ${error.code} ${error.title}`}`,
+      );
+  }
+  for (const { name, place, groups, kept_at: at, failures, error } of anchors)
+    t.out(
+      `anchor   ${name} (${place}): ${groups ?? 0} groups at ${at ?? '–'}, ${failures} failures${error === null ? '' : `; ${error.code} ${error.title}`}`,
+    );
   t.result(status);
 }

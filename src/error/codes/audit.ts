@@ -76,6 +76,20 @@ export const auditCodes = defineCodes({
       'Rows are found by a keyed tag of their key. The key must be written as the source prints it, columns in the order of the primary key, and the mask key must be the one that the log was masked with.',
     fix: 'check table, key and mask key',
   },
+  'RS-AUD-030': {
+    kind: 'integrity',
+    title: 'the tiles in the directory are not of this log',
+    explain:
+      'The directory holds an export of another log, of another history of this one, or of more than the log has now. Tiles are never written over: whoever has read them would see two histories.',
+    fix: 'find out which of the two is genuine with `rowseal audit verify --head DIR/checkpoint`, or choose an empty directory',
+  },
+  'RS-AUD-031': {
+    kind: 'data',
+    title: 'an entry is too large for tiles',
+    explain:
+      'C2SP tlog-tiles gives an entry at most 65,535 bytes. A leaf of the journal grows with the number of tables that one group touches; some 250 fit.',
+    fix: 'export the tables, whose records always fit; the journal itself is complete',
+  },
   'RS-AUD-013': {
     kind: 'disk',
     title: 'the signing command gives no signature',
