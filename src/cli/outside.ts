@@ -1,5 +1,6 @@
 import { parseWitnessKey } from '../audit/cosignature.ts';
 import { NodeDisk } from '../audit/node-disk.ts';
+import type { VerifierKey } from '../audit/note.ts';
 import type { AnchorConfig } from '../config/audit.ts';
 import type { RowsealConfig } from '../config/load.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
@@ -49,7 +50,9 @@ export async function startOutside(
       : new Submitter({
           disk,
           directory,
-          witnesses: witness.witnesses.map((one, i) => clientOf(one, i, witness.timeoutMs)),
+          witnesses: witnessKeys(config).map(
+            (key, i) => new WitnessClient(witness.witnesses[i]!.url, key, witness.timeoutMs),
+          ),
           quorum: witness.quorum,
           intervalMs: witness.intervalMs,
           lateMs: witness.lateMs,
@@ -92,16 +95,23 @@ export async function startOutside(
   };
 }
 
-function clientOf(
-  { url, vkey }: { readonly url: string; readonly vkey: string },
-  index: number,
-  timeoutMs: number,
-): WitnessClient {
-  const key = parseWitnessKey(vkey);
-  if (key !== null) return new WitnessClient(url, key, timeoutMs);
-  throw new RowsealError('RS-CFG-003', {
-    detail: 'must be a key for cosignatures: name+id+base64, type 0x04',
-    place: { file: 'configuration', path: `audit.witnesses.${index}.vkey` },
+/** Keys of the configured witnesses. @throws RowsealError RS-CFG-003 for one that cannot be read, or is there twice */
+export function witnessKeys({ audit }: Pick<RowsealConfig, 'audit'>): readonly VerifierKey[] {
+  const seen = new Set<string>();
+  return audit.witness.witnesses.map(({ vkey }, i) => {
+    const wrong = (detail: string): RowsealError =>
+      new RowsealError('RS-CFG-003', {
+        detail,
+        place: { file: 'configuration', path: `audit.witnesses.${i}.vkey` },
+      });
+    const key = parseWitnessKey(vkey);
+    if (key === null) throw wrong('must be a key for cosignatures: name+id+base64, type 0x04');
+    // One key under two names would be counted twice.
+    for (const taken of [key.name, key.publicKey.join()]) {
+      if (seen.has(taken)) throw wrong('is there twice');
+      seen.add(taken);
+    }
+    return key;
   });
 }
 

@@ -11,8 +11,8 @@ import { parseWitnessKey } from '../../src/audit/cosignature.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { formatVerifierKey, parseCheckpoint, SignatureType } from '../../src/audit/note.ts';
-import { originHash, WitnessStore } from '../../src/witness/store.ts';
 import { WitnessClient } from '../../src/witness/client.ts';
+import { originHash, WitnessStore } from '../../src/witness/store.ts';
 import { Submitter } from '../../src/witness/submitter.ts';
 import { writeGroups } from '../support/audit-log.ts';
 import { until } from '../support/project.ts';
@@ -227,7 +227,11 @@ describe('a witness that does not do its part', { timeout: 60_000 }, () => {
 
   it.each<[string, () => { status: number; body: string } | null, RegExp]>([
     ['says nothing', () => null, /TimeoutError/],
-    ['says yes without a signature', () => ({ status: 200, body: '' }), /no cosignature by the configured key/],
+    [
+      'says yes without a signature',
+      () => ({ status: 200, body: '' }),
+      /no cosignature by the configured key/,
+    ],
     ['signs with another key', () => ({ status: 200, body: '— w AAAAAAAA\n' }), /no cosignature/],
     ['answers in prose', () => ({ status: 200, body: '<html>' }), /not made of signature lines/],
     ['sends without end', () => ({ status: 200, body: 'x'.repeat(1_000_000) }), /too large/],

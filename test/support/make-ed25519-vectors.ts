@@ -41,7 +41,14 @@ const a = scalar('key');
 const key = B.multiply(a);
 const r = scalar('nonce');
 const vectors: Vector[] = [];
-const add = (what: string, accept: boolean, k: Uint8Array, message: string, R: Uint8Array, s: bigint): void => {
+const add = (
+  what: string,
+  accept: boolean,
+  k: Uint8Array,
+  message: string,
+  R: Uint8Array,
+  s: bigint,
+): void => {
   vectors.push({
     what,
     key: hex(k),
@@ -79,7 +86,14 @@ for (const [i, point] of torsion.entries()) {
       const k = challenge(R, mixedKey, message);
       if (k % 8n !== wanted) continue;
       const holds = i === 0 || wanted === 0n;
-      add(`a key with a part of small order (${i} of 8), k = ${wanted} mod 8`, holds, mixedKey, message, R, mod(r + k * a));
+      add(
+        `a key with a part of small order (${i} of 8), k = ${wanted} mod 8`,
+        holds,
+        mixedKey,
+        message,
+        R,
+        mod(r + k * a),
+      );
       break;
     }
   }

@@ -1,5 +1,5 @@
-import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { parseSigningKey } from '../../src/audit/keys.ts';
+import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { parseVerifierKey } from '../../src/audit/note.ts';
 import { startWitnessServer } from '../../src/witness/server.ts';
 import { WitnessStore } from '../../src/witness/store.ts';

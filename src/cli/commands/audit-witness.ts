@@ -7,7 +7,8 @@ import { lockDirectory } from '../../audit/lock.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
 import { formatVerifierKey, parseVerifierKey, SignatureType, type VerifierKey } from '../../audit/note.ts';
 import type { LocalSigner } from '../../audit/signers/local-signer.ts';
-import { readKeyBytes, readKeyFile, refuseDangerousEnvironment } from '../../config/load.ts';
+import { readKeyBytes, refuseDangerousEnvironment } from '../../config/load.ts';
+import { passphraseOf } from '../../config/signing-key.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { createLogger } from '../../ops/log.ts';
 import { startWitnessServer } from '../../witness/server.ts';
@@ -137,7 +138,7 @@ function loadKey(argv: KeyArguments): LocalSigner {
   if (!/^[^+\p{White_Space}]+$/u.test(argv.name))
     throw new RowsealError('RS-CLI-001', { detail: '--name must have no spaces and no +' });
   const file = argv['passphrase-file'];
-  const passphrase = file === undefined ? null : readKeyFile(file).replace(/\r?\n$/, '');
+  const passphrase = passphraseOf(file === undefined ? null : { kind: 'file', file }, process.env);
   return parseSigningKey(readKeyBytes(argv.key), passphrase);
 }
 

@@ -9,6 +9,7 @@ import { toRowsealError } from '../../error/unexpected.ts';
 import type { Finding } from '../../model/finding.ts';
 import { terminal } from '../context.ts';
 import { printFinding, summarize } from '../findings.ts';
+import { witnessKeys } from '../outside.ts';
 import { loadSigner } from '../signer.ts';
 import { makePolicy, makeSink, makeSource } from '../wire.ts';
 
@@ -35,6 +36,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
     findings.push(
       ...(await checkSourceAndPolicy(config)),
       await checkKeys(config),
+      ...checkWitnesses(config),
       ...(await checkAuditDirectory(config)),
     );
     for (const sink of config.sinks) findings.push(...(await (await makeSink(sink)).preflight()));
@@ -93,6 +95,18 @@ async function checkKeys(config: RowsealConfig): Promise<Finding> {
     };
   } catch (thrown) {
     return asFinding('signing key', thrown);
+  }
+}
+
+function checkWitnesses(config: RowsealConfig): readonly Finding[] {
+  const { quorum } = config.audit.witness;
+  try {
+    const names = witnessKeys(config).map(({ name }) => name);
+    if (names.length === 0) return [];
+    const detail = `${names.join(', ')}; quorum ${quorum}`;
+    return [{ level: 'ok', code: null, subject: 'witnesses', detail, fix: null }];
+  } catch (thrown) {
+    return [asFinding('witnesses', thrown)];
   }
 }
 

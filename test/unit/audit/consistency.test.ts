@@ -28,7 +28,8 @@ let table: LogName;
 /** Every signed head of a log, oldest first. */
 async function headsOf(log: LogName): Promise<readonly string[]> {
   const notes: string[] = [];
-  for await (const piece of readLog(disk, directory, log, 0)) if (piece.kind === 'head') notes.push(piece.note);
+  for await (const piece of readLog(disk, directory, log, 0))
+    if (piece.kind === 'head') notes.push(piece.note);
   return notes;
 }
 
@@ -113,7 +114,17 @@ describe('the command', { timeout: 60_000 }, () => {
     const notes = await headsOf(table);
     const [old, proof] = [join(root, 'old.head'), join(root, 'proof.json')];
     await writeFile(old, notes[20]!);
-    const made = await rowseal(['audit', 'consistency', old, '--dir', directory, '--key', key, '--out', proof]);
+    const made = await rowseal([
+      'audit',
+      'consistency',
+      old,
+      '--dir',
+      directory,
+      '--key',
+      key,
+      '--out',
+      proof,
+    ]);
     expect(made.stderr).toBe('');
     expect(made.code).toBe(0);
     expect(made.stdout).toMatch(/consistent: .* entries/);

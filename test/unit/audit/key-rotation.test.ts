@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccessLog } from '../../../src/audit/access-log.ts';
-import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../../src/audit/keys.ts';
 import type { KeyChange } from '../../../src/audit/key-change.ts';
+import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../../src/audit/keys.ts';
 import { lockDirectory } from '../../../src/audit/lock.ts';
 import { NodeDisk } from '../../../src/audit/node-disk.ts';
 import { openAuditLog } from '../../../src/audit/open.ts';
@@ -16,9 +16,9 @@ import { writeGroups } from '../../support/audit-log.ts';
 
 const origin = 'rowseal/rotation';
 const disk = new NodeDisk();
-const signers = [0, 1, 2].map(() => parseSigningKey(generateSigningKeyFile()));
-const keys = signers.map((signer) => verifierKeyOf(signer, origin));
-const [first, second, third] = signers as [Signer, Signer, Signer];
+const newSigner = (): Signer => parseSigningKey(generateSigningKeyFile());
+const [first, second, third] = [newSigner(), newSigner(), newSigner()] as const;
+const keys = [first, second, third].map((signer) => verifierKeyOf(signer, origin));
 let root: string;
 let rotated: string;
 let headOfFirst: string;
@@ -58,8 +58,11 @@ async function request(directory: string, signer: Signer): Promise<void> {
   await access.close();
 }
 
-const verify = (directory: string, key: readonly string[] | string, head: readonly string[] = []): Promise<VerifyReport> =>
-  verifyAudit({ directory, key, head });
+const verify = (
+  directory: string,
+  key: readonly string[] | string,
+  head: readonly string[] = [],
+): Promise<VerifyReport> => verifyAudit({ directory, key, head });
 
 async function copyOf(name: string): Promise<string> {
   const copy = join(root, name);

@@ -65,7 +65,10 @@ it('an end that was cut off is called truncated', async () => {
   const bytes = await readFile(file);
   let end = 0;
   const ends: number[] = [];
-  while (end < bytes.length) ends.push((end += 9 + bytes.readUInt32BE(end)));
+  while (end < bytes.length) {
+    end += 9 + bytes.readUInt32BE(end);
+    ends.push(end);
+  }
   await truncate(file, ends.at(-3)!);
   const report = await verify(copy, [heads.get(10)!]);
   expect(exitOf(report)).toBe(11);

@@ -58,7 +58,8 @@ describe('a key file', () => {
     expect(opened({ log2_n: 15 })).toBe('RS-AUD-014');
     expect(opened({ sealed: randomBytes(48).toString('base64') })).toBe('RS-AUD-014');
     // A file must not choose how much memory it costs to open it, nor how little.
-    for (const log2n of [1, 13, 21, 60, -1, 14.5, '14', null]) expect(opened({ log2_n: log2n })).toBe('RS-AUD-008');
+    for (const log2n of [1, 13, 21, 60, -1, 14.5, '14', null])
+      expect(opened({ log2_n: log2n })).toBe('RS-AUD-008');
     expect(opened({ salt: '' })).toBe('RS-AUD-008');
     expect(opened({ more: 1 })).toBe('RS-AUD-008');
   });
@@ -68,10 +69,15 @@ describe('a key file', () => {
     ['text', 'secret'],
     ['31 bytes', seed.subarray(1)],
     ['hex cut short', seed.toString('hex').slice(1)],
-    ['a public key', local.publicKey.length === 32 ? '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----' : ''],
+    [
+      'a public key',
+      local.publicKey.length === 32 ? '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----' : '',
+    ],
     [
       'a key of another kind',
-      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+      generateKeyPairSync('ec', { namedCurve: 'P-256' })
+        .privateKey.export({ format: 'pem', type: 'pkcs8' })
+        .toString(),
     ],
   ])('that is none: %s', (_what, content) => {
     expect(code(() => parseSigningKey(content))).toBe('RS-AUD-008');
@@ -114,7 +120,10 @@ describe('a key elsewhere', () => {
 
   it.each([
     ['prints nonsense', async () => Buffer.from('no')],
-    ['signs with another key', async (text: Uint8Array) => parseSigningKey(generateSigningKeyFile()).sign(text)],
+    [
+      'signs with another key',
+      async (text: Uint8Array) => parseSigningKey(generateSigningKeyFile()).sign(text),
+    ],
     [
       'fails',
       async () => {
@@ -155,7 +164,9 @@ describe('a key elsewhere', () => {
       if (material.kind !== 'command') throw new Error('not a command');
       const signer = new CommandSigner(parsePublicKey(material.publicKey), material.run);
       await writeGroups({ directory, origin: 'rowseal/kms', signer, from: 0, to: 3 });
-      expect((await verifyAudit({ directory, key: verifierKeyOf(local, 'rowseal/kms') })).problems).toEqual([]);
+      expect((await verifyAudit({ directory, key: verifierKeyOf(local, 'rowseal/kms') })).problems).toEqual(
+        [],
+      );
       const failing = loadSigningKey({ ...source, command: [process.execPath, '-e', 'process.exit(3)'] }, {});
       if (failing.kind !== 'command') throw new Error('not a command');
       await expect(failing.run(message)).rejects.toThrow(/^exit code 3$/);

@@ -40,7 +40,9 @@ function mth(leaves: readonly Buffer[]): Buffer {
 }
 
 /** A reader of C2SP tlog-tiles written from the specification, with nothing of ours: every tile and bundle that the size calls for. */
-async function readTiles(from: string): Promise<{ readonly size: number; readonly entries: readonly Buffer[] }> {
+async function readTiles(
+  from: string,
+): Promise<{ readonly size: number; readonly entries: readonly Buffer[] }> {
   const [name, count, rootHash] = (await readFile(join(from, 'checkpoint'), 'utf8')).split('\n');
   expect(name).toMatch(/^rowseal\/tiles/);
   const size = Number(count);
@@ -67,7 +69,9 @@ async function readTiles(from: string): Promise<{ readonly size: number; readonl
   for (let l = 0; level.length > 0; l++) {
     for (let n = 0; n * 256 < level.length; n++) {
       const hashes = level.slice(n * 256, (n + 1) * 256);
-      expect(await readFile(path(String(l), n, hashes.length)), `tile ${l}/${n}`).toEqual(Buffer.concat(hashes));
+      expect(await readFile(path(String(l), n, hashes.length)), `tile ${l}/${n}`).toEqual(
+        Buffer.concat(hashes),
+      );
     }
     const above: Buffer[] = [];
     for (let n = 0; (n + 1) * 256 <= level.length; n++) above.push(mth(level.slice(n * 256, (n + 1) * 256)));
@@ -93,7 +97,11 @@ describe('an export', { timeout: 60_000 }, () => {
     const ofTable = join(root, 'table');
     const report = await exportTiles(disk, directory, table, ofTable);
     // Genesis, schema, policy and the rows.
-    expect(report).toMatchObject({ origin: `${origin}/tables/${Object.values(table)[1]}`, size: 303, before: 0 });
+    expect(report).toMatchObject({
+      origin: `${origin}/tables/${Object.values(table)[1]}`,
+      size: 303,
+      before: 0,
+    });
     expect((await readTiles(ofTable)).size).toBe(303);
     const ofJournal = join(root, 'journal');
     await exportTiles(disk, directory, journal, ofJournal);

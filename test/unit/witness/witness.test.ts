@@ -70,7 +70,9 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function post(body: string | Uint8Array): Promise<{ status: number; type: string | null; text: string }> {
+async function post(
+  body: string | Uint8Array,
+): Promise<{ status: number; type: string | null; text: string }> {
   const response = await fetch(`${server.address}/add-checkpoint`, { method: 'POST', body: body as string });
   return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
 }
@@ -214,7 +216,9 @@ describe('add-checkpoint (C2SP tlog-witness)', () => {
   it('other addresses, methods and bodies without end', async () => {
     expect((await fetch(server.address)).status).toBe(404);
     expect((await fetch(`${server.address}/add-checkpoint`)).status).toBe(405);
-    expect((await fetch(`${server.address}/${originHash(origin)}/checkpoint`, { method: 'POST' })).status).toBe(405);
+    expect(
+      (await fetch(`${server.address}/${originHash(origin)}/checkpoint`, { method: 'POST' })).status,
+    ).toBe(405);
     expect((await fetch(`${server.address}/../../etc/passwd`)).status).toBe(404);
     const endless = await post(Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x61)).catch(() => ({ status: 413 }));
     expect(endless.status).toBe(413);
@@ -260,8 +264,13 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
     const request = parseAddCheckpoint(Buffer.from(body))!;
     expect(request.oldSize).toBe(20_852_014);
     expect(request.proof.length).toBe(4);
-    expect(request.checkpoint.head).toMatchObject({ origin: 'example.com/behind-the-sofa', size: 20_852_163 });
-    expect(formatAddCheckpoint(request.oldSize, request.proof, body.slice(body.indexOf('\n\n') + 2))).toBe(body);
+    expect(request.checkpoint.head).toMatchObject({
+      origin: 'example.com/behind-the-sofa',
+      size: 20_852_163,
+    });
+    expect(formatAddCheckpoint(request.oldSize, request.proof, body.slice(body.indexOf('\n\n') + 2))).toBe(
+      body,
+    );
   });
 
   it('a cosignature has the bytes that were published for it', async () => {
