@@ -1,5 +1,7 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { RowsealError } from '../error/rowseal-error.ts';
+import { rawPublicKey } from './ed25519/node-ed25519.ts';
+import { PUBLIC_KEY_BYTES } from './ed25519/rule.ts';
 import { formatVerifierKey, parseVerifierKey } from './note.ts';
 import { isEncryptedKey, openKey } from './signers/encrypted-key.ts';
 import { LocalSigner } from './signers/local-signer.ts';
@@ -54,9 +56,22 @@ export function verifierKeyOf(signer: Pick<Signer, 'publicKey'>, origin: string)
   return formatVerifierKey(origin, signer.publicKey);
 }
 
-/** The public key of a signer that only signs: a vkey of any name, or the 32 bytes in base64. @throws RowsealError RS-AUD-008 */
+/**
+ * The public key of a signer that only signs.
+ *
+ * @param text a vkey of any name; the 32 bytes in base64; or SubjectPublicKeyInfo as a KMS prints it, PEM or base64
+ * @throws RowsealError RS-AUD-008
+ */
 export function parsePublicKey(text: string): Uint8Array {
   const bytes = parseVerifierKey(text)?.publicKey ?? Buffer.from(text.trim(), 'base64');
-  if (bytes.length !== SEED_BYTES) throw new RowsealError('RS-AUD-008', { detail: 'the public key' });
-  return bytes;
+  if (bytes.length === PUBLIC_KEY_BYTES) return bytes;
+  try {
+    const key = text.includes('-----BEGIN')
+      ? createPublicKey(text)
+      : createPublicKey({ key: Buffer.from(bytes), format: 'der', type: 'spki' });
+    if (key.asymmetricKeyType === 'ed25519') return rawPublicKey(key);
+  } catch {
+    // OpenSSL's message may quote the text.
+  }
+  throw new RowsealError('RS-AUD-008', { detail: 'the public key' });
 }

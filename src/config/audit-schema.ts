@@ -11,7 +11,10 @@ const signingKey = z
       .min(1)
       .optional()
       .describe('program and arguments: message on stdin, Ed25519 signature on stdout; for a KMS'),
-    public_key: z.string().optional().describe('of the command: a vkey, or 32 bytes in base64'),
+    public_key: z
+      .string()
+      .optional()
+      .describe('of the command: a vkey, 32 bytes in base64, or SubjectPublicKeyInfo (PEM, base64)'),
     passphrase_file: z.string().optional().describe('of an encrypted key'),
     passphrase_env: z.string().optional().describe('name of an environment variable with the passphrase'),
     timeout_ms: positive.max(120_000).default(10_000).describe('for one run of the command'),

@@ -52,7 +52,7 @@ export const auditCodes = defineCodes({
     kind: 'config',
     title: 'the signing key is not usable',
     explain:
-      'A signing key is Ed25519: PKCS#8 PEM, a seed of 32 bytes (raw, hex or base64), or a file that `keys generate --passphrase-file` encrypted. A public key is a vkey or 32 bytes in base64.',
+      'A signing key is Ed25519: PKCS#8 PEM, a seed of 32 bytes (raw, hex or base64), or a file that `keys generate --passphrase-file` encrypted. A public key is a vkey, 32 bytes in base64, or SubjectPublicKeyInfo.',
     fix: 'make one with: rowseal keys generate',
   },
   'RS-AUD-009': {

@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,8 +88,15 @@ describe('a key file', () => {
     expect(Buffer.from(parsePublicKey(Buffer.from(local.publicKey).toString('base64'))).toString('hex')).toBe(
       publicKey(local),
     );
-    expect(code(() => parsePublicKey('x'))).toBe('RS-AUD-008');
-    expect(createPrivateKey(pem).asymmetricKeyType).toBe('ed25519');
+    const key = createPublicKey(pem);
+    for (const text of [
+      key.export({ format: 'pem', type: 'spki' }).toString(),
+      key.export({ format: 'der', type: 'spki' }).toString('base64'),
+    ])
+      expect(Buffer.from(parsePublicKey(text)).toString('hex')).toBe(publicKey(local));
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
+    for (const text of ['x', '', other.export({ format: 'pem', type: 'spki' }).toString()])
+      expect(code(() => parsePublicKey(text))).toBe('RS-AUD-008');
   });
 });
 
