@@ -18,7 +18,8 @@ const sinkMayImport = [
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/model': [],
   'src/error': [],
-  'src/mask': ['src/model', 'src/error'],
+  'src/sha256': [],
+  'src/mask': ['src/model', 'src/error', 'src/sha256'],
   'src/audit': ['src/model', 'src/error'],
   'src/capture': ['src/model', 'src/error'],
   'src/deliver': ['src/model', 'src/error', 'src/audit/audit-log.ts'],
@@ -47,6 +48,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   'src/model': [],
   'src/error': [],
+  'src/sha256': [],
   'src/mask': [
     'node:crypto',
     'node:worker_threads',
