@@ -8,6 +8,7 @@ import { type BreakerState, CircuitBreaker, defaultPauses, type Verdict } from '
 import type { GroupMemory, MemoryReader } from './group-memory.ts';
 import { defaultRetry, type RetryPolicy, sleep } from './retry.ts';
 import type { DeliveryBatch, Sink, SinkStats } from './sink.ts';
+import { expectKnown } from './stored-head.ts';
 
 export interface DeliveryOptions {
   readonly pipeline: string;
@@ -48,6 +49,7 @@ export class Delivery {
   readonly #known = new Map<string, MaskedTable>();
   #state: SinkState = { kind: 'opening' };
   #retries = 0;
+  #headChecked = false;
   #wake: () => void = () => {};
   #batchStartedMs = Number.NEGATIVE_INFINITY;
 
@@ -152,8 +154,21 @@ export class Delivery {
     this.#needWhatComes();
     const cursor = await this.sink.open(this.#options.pipeline, this.#options.epoch);
     this.#events.reached(this.sink.name, cursor);
+    await this.#checkHead();
     this.backlog.opened(cursor);
     this.#memory.need(this.backlog.next);
+  }
+
+  /**
+   * A log that lost what the sink has must not go on, even if it is as large again. Once: while it runs a log only grows.
+   *
+   * @throws RowsealError RS-RUN-003, -006
+   */
+  async #checkHead(): Promise<void> {
+    if (this.#headChecked) return;
+    const head = await this.sink.head();
+    if (head !== null) expectKnown(this.sink.name, await this.#log.compareHead(head));
+    this.#headChecked = true;
   }
 
   /** Where the sink is, is not known yet: what is sealed from now on may serve it. */
@@ -253,6 +268,7 @@ export class Delivery {
       const batch: DeliveryBatch = {
         after: this.backlog.cursor,
         to: last.index,
+        head: last.head,
         groups,
         rows: groups.reduce((sum, group) => sum + group.rows, 0),
         bytes: groups.reduce((sum, group) => sum + group.bytes, 0),

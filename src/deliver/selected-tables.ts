@@ -61,6 +61,10 @@ class SelectedTables implements Sink {
     return cursor;
   }
 
+  head(): Promise<string | null> {
+    return this.#sink.head();
+  }
+
   stats(): SinkStats {
     return { ...this.#sink.stats(), rows: this.#rows };
   }

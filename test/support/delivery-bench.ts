@@ -1,4 +1,4 @@
-import type { AuditLog, SealedGroup } from '../../src/audit/audit-log.ts';
+import type { AuditLog, HeadComparison, SealedGroup } from '../../src/audit/audit-log.ts';
 import type { Verdict } from '../../src/deliver/circuit-breaker.ts';
 import { Delivery } from '../../src/deliver/delivery.ts';
 import { GroupMemory } from '../../src/deliver/group-memory.ts';
@@ -15,6 +15,7 @@ export const group = (index: number, bytes = 100, resident = true): SealedGroup 
   commitTimeUs: 0n,
   transactions: 1,
   rows: 1,
+  head: `head ${index}`,
   bytes,
   tables: [],
   resident,
@@ -32,6 +33,12 @@ export class FakeLog {
       get last() {
         return sealed.at(-1) ?? null;
       },
+      compareHead: async (note: string): Promise<HeadComparison> => {
+        const [, index] = /^head (\d+)$/.exec(note) ?? [];
+        if (index === undefined) return { kind: 'malformed' };
+        const size = Number(index) + 1;
+        return size > sealed.length ? { kind: 'ahead', size, ownSize: sealed.length } : { kind: 'known' };
+      },
       read: async function* (from: number) {
         readings.push(from);
         for (let next = from; next < sealed.length; next++) yield { ...sealed[next]!, resident: false };
@@ -44,6 +51,7 @@ export interface FakeSinkOptions {
   readonly name?: string;
   readonly pace?: SinkPace | null;
   readonly open?: () => Promise<number | null>;
+  readonly head?: () => string | null;
   readonly write?: (batch: DeliveryBatch) => Promise<void>;
 }
 
@@ -79,6 +87,7 @@ export class DeliveryBench {
         this.cursor = batch.to;
         return batch.to;
       },
+      head: async () => options.head?.() ?? null,
       stats: () => ({ rows: 0, deadLetters: new Map() }),
       close: async () => {},
     };

@@ -204,6 +204,24 @@ describe('a sink that fails', () => {
     expect(bench.delivery.state.kind).toBe('halted');
   });
 
+  it('ends the whole run when it knows a larger log than there is', async () => {
+    const log = new FakeLog();
+    for (let i = 0; i < 3; i++) log.sealed.push(group(i));
+    const run = (head: string | null): DeliveryBench =>
+      new DeliveryBench(
+        { open: async () => 2, head: () => head },
+        { log, memory: new GroupMemory(100_000, 1) },
+      ).start();
+    await expect(run('head 3').ended()).rejects.toMatchObject({ code: 'RS-RUN-003', kind: 'integrity' });
+    await expect(run('something else').ended()).rejects.toMatchObject({ code: 'RS-RUN-006' });
+    for (const head of ['head 2', null]) {
+      const bench = run(head);
+      await sleep(5);
+      expect(bench.delivery.state.kind).toBe('caught-up');
+      await bench.stopped();
+    }
+  });
+
   it('ends the whole run only by what is wrong with the log', async () => {
     const bench = new DeliveryBench({
       write: async () => {
