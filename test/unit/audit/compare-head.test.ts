@@ -14,7 +14,7 @@ it('knows its own heads, and tells a smaller, another or a foreign log from them
   const signer = parseSigningKey(generateSigningKeyFile());
   const [first, older] = [join(directory, 'first'), join(directory, 'older')];
   /** Seals groups and returns their heads. */
-  const write = async (where: string, texts: readonly string[]): Promise<readonly string[]> => {
+  const write = async (where: string, texts: readonly string[]): Promise<string[]> => {
     const { log } = await openAuditLog({ directory: where, origin, signer });
     const heads: string[] = [];
     for (const text of texts) {
