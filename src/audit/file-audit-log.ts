@@ -2,14 +2,21 @@ import { join } from 'node:path';
 import type { MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
 import { tableKey } from '../model/table.ts';
-import type { AuditLog, GroupIndex, GroupWriter, SealedGroup, SealedGroupInfo } from './audit-log.ts';
+import type {
+  AuditLog,
+  GroupIndex,
+  GroupWriter,
+  HeadComparison,
+  SealedGroup,
+  SealedGroupInfo,
+} from './audit-log.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
 import { GroupReader } from './group-reader.ts';
 import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
-import type { HeadSigner } from './note.ts';
+import { type HeadSigner, parseSignedHead } from './note.ts';
 import { tableDirectory } from './table-directory.ts';
 import { emptyTableState, TableLog, type TableState } from './table-log.ts';
 import { tableFromPayloads } from './table-payload.ts';
@@ -100,6 +107,19 @@ export class FileAuditLog implements AuditLog, GroupHost {
   begin(): GroupWriter {
     this.#open = new OpenGroup(this);
     return this.#open;
+  }
+
+  async compareHead(note: string): Promise<HeadComparison> {
+    const signed = parseSignedHead(note);
+    if (signed === null) return { kind: 'malformed' };
+    const { origin, size } = signed.head;
+    if (origin !== this.#options.origin) return { kind: 'foreign', origin };
+    const ownSize = (this.#last?.index ?? -1) + 1;
+    if (size > ownSize) return { kind: 'ahead', size, ownSize };
+    const own = size === 0 ? null : await this.#reader.head(size - 1);
+    return own !== null && parseSignedHead(own)?.body === signed.body
+      ? { kind: 'known' }
+      : { kind: 'forked', size };
   }
 
   async *read(from: GroupIndex): AsyncGenerator<SealedGroup> {
@@ -197,6 +217,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
     const { events } = content;
     return {
       ...groupInfo(leaf),
+      head: journal.note,
       tables: content.tables,
       resident: events !== null,
       chunks: events === null ? () => this.#reader.chunks(leaf) : () => memoryChunks(events),

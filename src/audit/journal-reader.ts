@@ -52,13 +52,13 @@ export async function* readFrames(
   }
 }
 
-/** Sealed groups' leaves from group `from` to `to` inclusive. @throws MalformedBytes */
+/** Sealed groups' leaves with their notes, from group `from` to `to` inclusive. @throws MalformedBytes */
 export async function* readLeaves(
   disk: Disk,
   auditDirectory: string,
   from: number,
   to: number,
-): AsyncGenerator<JournalLeaf> {
+): AsyncGenerator<LeafFrame> {
   const directory = join(auditDirectory, 'journal');
   const segments = await listSegments(disk, directory, 'journal');
   let first = 0;
@@ -72,9 +72,9 @@ export async function* readLeaves(
   for (const segment of segments.slice(first)) {
     for await (const frame of readFrames(disk, join(directory, segmentName('journal', segment)), 0, null)) {
       if (frame.type !== FrameType.leaf) continue;
-      const { leaf } = decodeLeafFrame(frame.payload);
-      if (leaf.group >= from) yield leaf;
-      if (leaf.group >= to) return;
+      const found = decodeLeafFrame(frame.payload);
+      if (found.leaf.group >= from) yield found;
+      if (found.leaf.group >= to) return;
     }
   }
 }

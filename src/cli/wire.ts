@@ -11,18 +11,20 @@ import {
   type SourceConfig,
 } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
-import { selectTables } from '../deliver/selected-tables.ts';
+import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
 import { customWorkers } from '../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
 import { PositionCipher } from '../mask/position-cipher.ts';
+import type { SinkMask } from '../mask/sink-mask.ts';
 import type { Finding } from '../model/finding.ts';
 import { displayName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { checkedViews, sinkMask } from './sink-masks.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
@@ -115,9 +117,38 @@ function shared(source: SourceConfig) {
   };
 }
 
-export async function makeSink(config: SinkConfig): Promise<Sink> {
-  const sink = await makeBareSink(config);
-  return config.tables === null ? sink : selectTables(sink, config.tables);
+/**
+ * A sink as the configuration wants it fed: with its selection of tables and columns, and its stricter rules.
+ *
+ * @param unfit told of values that the sink's own rules could not take
+ */
+export async function makeSink(
+  sink: SinkConfig,
+  config: RowsealConfig,
+  unfit: PipelineObserver['unfitValues'] = () => {},
+): Promise<Sink> {
+  const bare = await makeBareSink(sink);
+  const mask = sinkMask(config, sink);
+  return mask === null ? bare : selectTables(bare, told(mask, unfit));
+}
+
+/** Counts what the sink's rules could not take, run by run. */
+function told(mask: SinkMask, unfit: PipelineObserver['unfitValues']): TableSelection {
+  return {
+    viewOf: (table) => {
+      const view = mask.viewOf(table);
+      if (view === null || view.changes.length === 0) return view;
+      return {
+        table: view.table,
+        mask: (run) => {
+          const masked = view.mask(run);
+          const counts = view.takeUnfit();
+          if (counts.length > 0) unfit(displayName(table), counts);
+          return masked;
+        },
+      };
+    },
+  };
 }
 
 async function makeBareSink(config: SinkConfig): Promise<Sink> {
@@ -185,7 +216,15 @@ export async function wirePipeline(
   const policy = makePolicy(config);
   const source = await makeSource(config);
   const tables = await checkedTables(policy, source);
-  const sinks = await Promise.all(config.sinks.map(makeSink));
+  for (const sink of config.sinks) {
+    const mask = sinkMask(config, sink);
+    if (mask !== null) checkedViews(mask, policy, tables);
+  }
+  const sinks = await Promise.all(
+    config.sinks.map((sink) =>
+      makeSink(sink, config, (table, counts) => observer.unfitValues(table, counts)),
+    ),
+  );
   const { log, epoch } = await openLog(config);
   try {
     await prepare({ policy, log, tables });
@@ -199,7 +238,6 @@ export async function wirePipeline(
       epoch,
       limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
       queueBytes: config.queueBytes,
-      batchBytes: config.queueBytes,
       drainMs: 20_000,
       observer,
     });

@@ -212,6 +212,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       sinkConfig(name, sink, {
         absolute,
         read: (path) => readText(absolute(path), 'RS-CFG-006'),
+        readModule: (path) => readText(absolute(path), 'RS-CFG-008'),
         readSecret: (path) => readKeyFile(absolute(path)),
       }),
     ),

@@ -79,7 +79,8 @@ export class TableMasker {
 
 const NONE: readonly never[] = [];
 
-function maskColumn(
+/** One column of every image of a run. `raw` is what `cells` was before any column of it was masked. */
+export function maskColumn(
   raw: readonly RawCell[],
   cells: MaskedCell[],
   column: number,

@@ -137,6 +137,7 @@ async function measure(): Promise<void> {
     rows: ROWS,
     bytes: ROWS * 200,
     tables: [wide],
+    head: '',
     resident: false,
     chunks: async function* (): AsyncGenerator<readonly SealedEvent[]> {
       yield [begin(0) as SealedEvent];
@@ -145,7 +146,14 @@ async function measure(): Promise<void> {
     },
   };
   await timed('the sink in cdc mode into a server that decodes, acknowledged and committed', async () => {
-    await sink.write({ after: null, to: 0, groups: [group], rows: ROWS, bytes: group.bytes });
+    await sink.write({
+      after: null,
+      to: 0,
+      head: group.head,
+      groups: [group],
+      rows: ROWS,
+      bytes: group.bytes,
+    });
     worker.postMessage('count');
     const [counts] = (await once(worker, 'message')) as [{ rows: number; appends: number }];
     if (counts.rows !== ROWS) throw new Error(`${counts.rows} rows of ${ROWS} arrived`);

@@ -43,7 +43,7 @@ const COLUMN_BYTES = 400_000;
 
 const BOOKKEEPING = `
   CREATE SCHEMA IF NOT EXISTS _rowseal;
-  CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT);
+  CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT, head VARCHAR);
   CREATE TABLE IF NOT EXISTS _rowseal.tables (table_key VARCHAR NOT NULL, known VARCHAR NOT NULL);
   CREATE TABLE IF NOT EXISTS _rowseal.dead_letters (
     group_index BIGINT NOT NULL, table_name VARCHAR NOT NULL, row_key VARCHAR, column_name VARCHAR, value VARCHAR, reason VARCHAR NOT NULL
@@ -182,6 +182,22 @@ class DuckdbSink implements Sink {
     });
   }
 
+  async head(): Promise<string | null> {
+    if (this.#open !== null) return this.#guard('reading the head', ({ connection }) => readHead(connection));
+    const { path } = this.#options;
+    if (!(await exists(path))) return null;
+    try {
+      const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' });
+      try {
+        return await readHead(await instance.connect());
+      } finally {
+        instance.closeSync();
+      }
+    } catch (thrown) {
+      throw openError(thrown, path);
+    }
+  }
+
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
@@ -251,8 +267,8 @@ class DuckdbSink implements Sink {
   async #moveCursor({ connection, pipeline, epoch }: OpenDatabase, batch: DeliveryBatch): Promise<void> {
     const after = batch.after === null ? 'IS NULL' : `= ${batch.after}`;
     const { rowsChanged } = await connection.run(
-      `UPDATE _rowseal.cursor SET group_index = ${batch.to} WHERE pipeline = $1 AND epoch = ${epoch} AND group_index ${after}`,
-      [pipeline],
+      `UPDATE _rowseal.cursor SET group_index = ${batch.to}, head = $2 WHERE pipeline = $1 AND epoch = ${epoch} AND group_index ${after}`,
+      [pipeline, batch.head],
     );
     if (rowsChanged !== 1)
       throw new RowsealError('RS-DUCK-004', { detail: `sink ${this.name}, epoch ${epoch}` });
@@ -262,7 +278,7 @@ class DuckdbSink implements Sink {
     const reader = await connection.runAndReadAll('SELECT pipeline, epoch, group_index FROM _rowseal.cursor');
     const row = reader.getRowsJS()[0];
     if (row === undefined) {
-      await connection.run(`INSERT INTO _rowseal.cursor VALUES ($1, ${epoch}, NULL)`, [pipeline]);
+      await connection.run(`INSERT INTO _rowseal.cursor VALUES ($1, ${epoch}, NULL, NULL)`, [pipeline]);
       return null;
     }
     if (row[0] !== pipeline)
@@ -345,6 +361,16 @@ class DuckdbSink implements Sink {
       throw duckdbError(thrown, `${doing} in sink ${this.name}`);
     }
   }
+}
+
+async function readHead(connection: DuckDBConnection): Promise<string | null> {
+  const made = await connection.runAndReadAll(
+    "SELECT 1 FROM information_schema.tables WHERE table_schema = '_rowseal' AND table_name = 'cursor'",
+  );
+  if (made.currentRowCount === 0) return null;
+  const reader = await connection.runAndReadAll('SELECT head FROM _rowseal.cursor');
+  const head = reader.getRowsJS()[0]?.[0];
+  return typeof head === 'string' ? head : null;
 }
 
 async function inTransaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {

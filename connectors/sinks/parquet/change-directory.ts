@@ -12,6 +12,8 @@ export interface Manifest {
   /** Groups in the files. */
   readonly from: GroupIndex;
   readonly to: GroupIndex;
+  /** Of the journal, signed, with group `to` as its newest. */
+  readonly head: string;
   /** Paths from the directory on. */
   readonly files: readonly { readonly path: string; readonly rows: number }[];
   /** File with what is known of each table, by table key. */
@@ -24,7 +26,11 @@ export interface Manifest {
 interface CursorFile {
   readonly after_manifest: GroupIndex | null;
   readonly to: GroupIndex;
+  readonly head: string;
 }
+
+/** How far the directory is. */
+export type ReachedGroup = Pick<CursorFile, 'to' | 'head'>;
 
 const STATE = '_rowseal';
 const STAGING = `${STATE}/staging`;
@@ -82,16 +88,15 @@ export class ChangeDirectory {
   }
 
   /** The last group that counts. */
-  async cursor(newest: Manifest | null): Promise<GroupIndex | null> {
-    const to = newest?.to ?? null;
+  async reached(newest: Manifest | null): Promise<ReachedGroup | null> {
     const text = await this.#store.read(`${STATE}/cursor.json`);
-    if (text === null) return to;
+    if (text === null) return newest;
     const cursor = JSON.parse(text) as CursorFile;
-    return cursor.after_manifest === (newest?.from ?? null) ? cursor.to : to;
+    return cursor.after_manifest === (newest?.from ?? null) ? cursor : newest;
   }
 
-  async moveCursor(newest: Manifest | null, to: GroupIndex): Promise<void> {
-    const cursor: CursorFile = { after_manifest: newest?.from ?? null, to };
+  async moveCursor(newest: Manifest | null, { to, head }: ReachedGroup): Promise<void> {
+    const cursor: CursorFile = { after_manifest: newest?.from ?? null, to, head };
     await this.#store.replace(`${STATE}/cursor.json`, JSON.stringify(cursor));
   }
 
