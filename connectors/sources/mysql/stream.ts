@@ -39,6 +39,8 @@ export interface StreamStart {
   readonly dump: DumpStart;
   readonly prepared: readonly BinlogPlace[];
   readonly plan: CopyPlan;
+  /** See `Position.left`. */
+  readonly left: readonly TableName[];
 }
 
 /**
@@ -158,6 +160,7 @@ export class MysqlStream implements TransactionHost {
       fileBegan: this.#tracker.fileBegan,
       prepared: this.#transactions.prepared,
       ...this.#plan.state,
+      ...(this.#start.left.length === 0 ? {} : { left: this.#start.left }),
     };
   }
 
@@ -308,7 +311,7 @@ export class MysqlStream implements TransactionHost {
   /** The stream has come to where the chunk or view is true. */
   #copyDue(): boolean {
     const until = this.#view?.until ?? this.#chunk?.until;
-    return until !== undefined && comparePlaces(this.#tracker.place, until) >= 0;
+    return until !== undefined && comparePlaces(this.#tracker.reached, until) >= 0;
   }
 
   /** Hands on what is due, begins what is next. */

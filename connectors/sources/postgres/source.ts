@@ -1,11 +1,12 @@
 import type { Client } from 'pg';
-import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
+import type { Assessment, DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { type Position, type PostgresPosition, withCopying } from '../../../src/model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
+import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
 import { connect, connectForReplication } from './connection.ts';
 import { lastPosition, seamIn, withoutCopying } from './copy-seam.ts';
@@ -18,7 +19,9 @@ import {
   dropSlot,
   identifyServer,
   readSlot,
+  refuseForeignSlot,
   refuseHole,
+  refuseOtherServer,
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
@@ -43,6 +46,8 @@ class PostgresSource implements Source, ReplicationHost {
   #onConfirm: () => void = () => {};
   /** Tables that the stream stops for on its way. */
   #copying: readonly TableName[] = [];
+  /** See `Position.left`. */
+  #left: readonly TableName[] = [];
   #snapshot: SnapshotProgress | null = null;
   #retained: number | null = null;
   #retainedTimer: NodeJS.Timeout | null = null;
@@ -98,6 +103,7 @@ class PostgresSource implements Source, ReplicationHost {
     const side = await this.#sideClient();
     await this.#identify();
     this.#measureRetained(side);
+    this.#left = after?.left ?? [];
     let resume = after;
     if (resume === null || resume.phase === 'snapshot') {
       resume = yield* this.#begin(side, resume, signal);
@@ -115,6 +121,13 @@ class PostgresSource implements Source, ReplicationHost {
     } finally {
       this.#lastReceivedMs = stream.lastReceivedMs;
     }
+  }
+
+  async assess(after: Position): Promise<Assessment> {
+    if (after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
+    const side = await this.#sideClient();
+    await this.#identify();
+    return assess(this.#options, side, this.#server, after);
   }
 
   confirm(position: Position): void {
@@ -152,6 +165,7 @@ class PostgresSource implements Source, ReplicationHost {
       lsn,
       phase,
       ...(this.#copying.length === 0 ? {} : { copying: this.#copying }),
+      ...(this.#left.length === 0 ? {} : { left: this.#left }),
     };
   }
 
@@ -216,13 +230,17 @@ class PostgresSource implements Source, ReplicationHost {
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch, PostgresPosition | null> {
     const existing = await readSlot(side, this.#options.slot);
+    if (after !== null) refuseOtherServer(after, this.#server);
     if (after === null) {
       if (existing !== null) throw new RowsealError('RS-PG-013', { detail: `slot ${this.#options.slot}` });
       const sealed = this.#nextConfirm(signal);
       yield { events: [{ kind: 'idle', position: this.position(0n, 'snapshot') }], bytes: 0 };
       await sealed;
       if (signal.aborted) return null;
+    } else if (after.slot !== this.#options.slot) {
+      throw new RowsealError('RS-PG-008', { detail: `slot ${after.slot}` });
     } else if (existing !== null) {
+      await refuseForeignSlot(side, this.#options.slot, existing);
       await this.#freeSlot(side, signal);
       await dropSlot(side, this.#options.slot);
     }
