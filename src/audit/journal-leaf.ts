@@ -143,20 +143,20 @@ function encodePosition(position: Position): Record<string, unknown> {
   }
 }
 
-function encodeTables({ copying = [], left = [] }: Position): Record<string, unknown> {
+function encodeTables({ copying = [], outside = [] }: Position): Record<string, unknown> {
   return {
     ...(copying.length === 0 ? {} : { copying: encodeNames(copying) }),
-    ...(left.length === 0 ? {} : { left: encodeNames(left) }),
+    ...(outside.length === 0 ? {} : { outside: encodeNames(outside) }),
   };
 }
 
-function decodeTables(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying' | 'left'> {
+function decodeTables(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying' | 'outside'> {
   const names = (member: string): readonly TableName[] | undefined => {
     const value = json[member] as readonly NameJson[] | undefined;
     return value === undefined ? undefined : decodeNames(value);
   };
-  const [copying, left] = [names('copying'), names('left')];
-  return { ...(copying === undefined ? {} : { copying }), ...(left === undefined ? {} : { left }) };
+  const [copying, outside] = [names('copying'), names('outside')];
+  return { ...(copying === undefined ? {} : { copying }), ...(outside === undefined ? {} : { outside }) };
 }
 
 function decodePosition(json: Readonly<Record<string, unknown>>): Position {

@@ -1,18 +1,18 @@
-import { type Position, withCopying, withLeft } from '../model/position.ts';
+import { type Position, withCopying, withOutside } from '../model/position.ts';
 import { type TableName, tableKey } from '../model/table.ts';
 
 export interface CapturedSet {
   /** Where the pipeline goes on, with what became due. */
   readonly position: Position;
-  /** Captured from here on, and copied first. */
+  /** Captured from here on; copied first, if anything is copied. */
   readonly entered: readonly TableName[];
   /** Captured no longer. */
   readonly left: readonly TableName[];
 }
 
 /**
- * The tables that are to be captured, compared with those of the log. One that is new, or was left out for a while, has
- * rows that the stream never names: it is copied before it is streamed.
+ * The tables that are to be captured, compared with those of the log. One that is new, or was outside for a while, has
+ * rows that the stream never names: it is copied, and its changes before that are no part of the log.
  *
  * @param known tables that have a log
  * @param copies false: `snapshot` is `never`, and nothing is copied
@@ -24,25 +24,34 @@ export function compareCapturedSet(
   captured: readonly TableName[],
   copies: boolean,
 ): CapturedSet | null {
-  const keysOf = (names: readonly TableName[]): ReadonlySet<string> => new Set(names.map(tableKey));
-  const { copying = [], left: before = [] } = position;
-  const [knownKeys, capturedKeys, copyingKeys, leftKeys] = [known, captured, copying, before].map(keysOf);
+  const { copying = [], outside = [] } = position;
   // An unfinished copy of a Postgres slot begins again with all tables.
   const allDue = position.kind === 'postgres' && position.phase === 'snapshot';
-  const entered = captured.filter((table) => {
-    const key = tableKey(table);
-    if (leftKeys!.has(key)) return true;
-    return copies && !allDue && !knownKeys!.has(key) && !copyingKeys!.has(key);
-  });
-  const left = known.filter((table) => !capturedKeys!.has(tableKey(table))).map(bare);
-  const newlyLeft = left.filter((table) => !leftKeys!.has(tableKey(table)));
-  if (entered.length === 0 && newlyLeft.length === 0) return null;
-  const due = entered.filter((table) => copies && !allDue && !copyingKeys!.has(tableKey(table))).map(bare);
+  const isDue = among(copying);
+  const wasOutside = among(outside);
+  const isKnown = among(known);
+  const isCaptured = among(captured);
+  const entered = captured.filter(
+    (table) => !isDue(table) && (wasOutside(table) || (copies && !allDue && !isKnown(table))),
+  );
+  const toCopy = copies && !allDue ? entered : [];
+  const stay = captured.filter((table) => copies && !allDue && isDue(table) && wasOutside(table));
+  const gone = known.filter((table) => !isCaptured(table));
+  const left = gone.filter((table) => !wasOutside(table));
+  if (entered.length === 0 && left.length === 0) return null;
   return {
-    position: withLeft(withCopying(position, [...copying, ...due]), left),
+    position: withOutside(
+      withCopying(position, [...copying, ...toCopy].map(bare)),
+      [...gone, ...stay, ...toCopy].map(bare),
+    ),
     entered,
-    left: newlyLeft,
+    left,
   };
+}
+
+function among(names: readonly TableName[]): (name: TableName) => boolean {
+  const keys = new Set(names.map(tableKey));
+  return (name) => keys.has(tableKey(name));
 }
 
 function bare({ namespace, name }: TableName): TableName {

@@ -4,8 +4,8 @@ import type { RowsealConfig } from '../config/load.ts';
 import { errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Gap } from '../model/masked.ts';
-import { describePlace, describePosition, withLeft } from '../model/position.ts';
-import { displayName } from '../model/table.ts';
+import { describePlace, describePosition, withOutside } from '../model/position.ts';
+import { displayName, tableKey } from '../model/table.ts';
 import { checkedTables, makePolicy, makeSource } from './wire.ts';
 
 /** What is lost when capture begins anew; names and places only. */
@@ -79,7 +79,9 @@ export async function sealGap(
   consent: Consent,
 ): Promise<SealedGroup> {
   const { plan, assessment, last } = found;
-  const restart = withLeft(assessment.restart, last.position.left ?? []);
+  const captured = new Set(config.source.tables.map(tableKey));
+  const outside = (last.position.outside ?? []).filter((table) => !captured.has(tableKey(table)));
+  const restart = withOutside(assessment.restart, outside);
   const gap: Gap = {
     cause: plan.hole?.code ?? 'asked',
     from: plan.from,

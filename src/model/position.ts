@@ -14,10 +14,10 @@ interface TablesOnTheWay {
    */
   readonly copying?: readonly TableName[];
   /**
-   * Tables that were captured earlier and are not now: their changes since are not in the log, so one that is captured again
-   * is copied again. Absent: none. Sources hand it on as it is.
+   * Tables whose changes are not in the log from some place before on: they were captured and are not now, or are about to
+   * be, and get inside with the end of their copy. Absent: none.
    */
-  readonly left?: readonly TableName[];
+  readonly outside?: readonly TableName[];
 }
 
 export interface PostgresPosition extends TablesOnTheWay {
@@ -67,10 +67,10 @@ export function withCopying<P extends Position>(position: P, tables: readonly Ta
   return { ...rest, ...(tables.length === 0 ? {} : { copying: tables }) } as unknown as P;
 }
 
-/** The same place with these tables captured no longer. */
-export function withLeft<P extends Position>(position: P, tables: readonly TableName[]): P {
-  const { left: _, ...rest } = position;
-  return { ...rest, ...(tables.length === 0 ? {} : { left: tables }) } as unknown as P;
+/** The same place with these tables outside. */
+export function withOutside<P extends Position>(position: P, tables: readonly TableName[]): P {
+  const { outside: _, ...rest } = position;
+  return { ...rest, ...(tables.length === 0 ? {} : { outside: tables }) } as unknown as P;
 }
 
 /** Some table is not, or not wholly, copied at this position. */

@@ -92,7 +92,7 @@ const SCHEMA = [
 export const SHOP_MASK = {
   'shop.t': { id: 'keep', v: 'keep', email: { domain: 'email' } },
   'shop.bag': { n: 'keep', w: 'keep' },
-  'shop.later': { id: 'keep', v: 'keep' },
+  'shop.later': { id: 'keep', v: 'keep', n: 'keep' },
 } as const;
 
 export function shopProject(shop: GapShop, tables = shop.tables): Promise<TestProject> {

@@ -172,7 +172,7 @@ class MysqlSource implements Source {
       dump: dumpStart(server, gtidSet, gtidSet === null ? await reachable(side, place) : place),
       prepared: position.prepared,
       plan: CopyPlan.resume(this.#options.tables, position),
-      left: position.left ?? [],
+      outside: position.outside ?? [],
     };
   }
 
