@@ -48,6 +48,7 @@ export class GroupReader {
       const streams = leaf.tables.map((touched) =>
         readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched)),
       );
+      if (leaf.gaps.length > 0) yield leaf.gaps.map((gap) => ({ kind: 'gap', gap }));
       yield* merge(leaf, streams);
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'tables'));

@@ -6,6 +6,7 @@ import { Exit, exitCodeOf } from '../error/exit.ts';
 import { errorJson, renderError } from '../error/render.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
+import { acceptGapCommand } from './commands/accept-gap.ts';
 import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -36,6 +37,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(auditCommand)
     .command(maskCommand)
     .command(resnapshotCommand)
+    .command(acceptGapCommand)
     .command(keysCommand)
     .command(explainCommand)
     .completion('completion', 'Print a completion script for bash or zsh')

@@ -1,6 +1,7 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { parseSigningKey } from '../audit/keys.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
+import { compareCapturedSet } from '../capture/captured-set.ts';
 import type { Source } from '../capture/source.ts';
 import {
   loadMaskKeys,
@@ -13,6 +14,7 @@ import {
 import type { SinkConfig } from '../config/sinks.ts';
 import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
+import { type ErrorCode, errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
 import { customWorkers } from '../mask/method/custom-worker.ts';
@@ -20,7 +22,7 @@ import { CompiledPolicy } from '../mask/policy.ts';
 import { PositionCipher } from '../mask/position-cipher.ts';
 import type { SinkMask } from '../mask/sink-mask.ts';
 import type { Finding } from '../model/finding.ts';
-import { displayName, type TableSchema, tableKey } from '../model/table.ts';
+import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
@@ -227,8 +229,9 @@ export async function wirePipeline(
   );
   const { log, epoch } = await openLog(config);
   try {
+    const changes = await sealCapturedSet(config, log);
     await prepare({ policy, log, tables });
-    const notices = compareWithLog({ policy, log, tables });
+    const notices = [...changes, ...compareWithLog({ policy, log, tables })];
     const pipeline = new Pipeline({
       name: config.pipeline,
       makeSource: source,
@@ -248,16 +251,52 @@ export async function wirePipeline(
   }
 }
 
-async function checkedTables(policy: CompiledPolicy, source: () => Source): Promise<readonly TableSchema[]> {
+/**
+ * The captured tables as they are now. Whether the stream can go on is left to `open`, which knows what is sealed.
+ *
+ * @throws RowsealError for the first finding that speaks against a start
+ */
+export async function checkedTables(
+  policy: CompiledPolicy,
+  source: () => Source,
+): Promise<readonly TableSchema[]> {
   const probe = source();
   try {
     const tables = await probe.tables();
     policy.check(tables);
-    throwOnError(await probe.preflight());
+    throwOnError((await probe.preflight()).filter(({ code }) => !isSourceLost(code)));
     return tables;
   } finally {
     await probe.close();
   }
+}
+
+function isSourceLost(code: string | null): boolean {
+  return (
+    code !== null && Object.hasOwn(errorCodes, code) && errorCodes[code as ErrorCode].kind === 'source-lost'
+  );
+}
+
+/**
+ * Seals which tables are captured from here on, if others than before, and that those which came are copied first.
+ *
+ * @returns what the operator should know
+ */
+async function sealCapturedSet(config: RowsealConfig, log: AuditLog): Promise<readonly Finding[]> {
+  if (log.last === null) return [];
+  const { tables, snapshot } = config.source;
+  const set = compareCapturedSet(log.last.position, log.tables(), tables, snapshot === 'initial');
+  if (set === null) return [];
+  await log.begin().seal(set.position);
+  const told = (names: readonly TableName[], detail: string): readonly Finding[] =>
+    names.map((name) => ({ level: 'ok', code: null, subject: displayName(name), detail, fix: null }));
+  return [
+    ...told(
+      set.entered,
+      snapshot === 'initial' ? 'is captured from now on, and copied first' : 'is captured from now on',
+    ),
+    ...told(set.left, 'is captured no longer; what the sinks and the log have of it stays'),
+  ];
 }
 
 /**

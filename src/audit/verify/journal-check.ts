@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { GtidSet } from '../../model/gtid-set.ts';
 import { MariadbGtidPosition } from '../../model/mariadb-gtid.ts';
-import type { MysqlPosition, Position } from '../../model/position.ts';
+import { describePlace, type MysqlPosition } from '../../model/position.ts';
 import { MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { FrameType } from '../frame.ts';
@@ -98,10 +98,10 @@ export async function checkJournal(
         findings.add('RS-AUD-020', 'the journal head of this group does not fit its leaf', place);
       const previous = leaves.at(-1);
       const jump =
-        previous === undefined || leaf.leaf.gaps.length > 0
-          ? null
-          : positionJump(previous.position, leaf.leaf.position);
+        leaf.leaf.gaps.length > 0 ? gapDefect(previous, leaf.leaf) : positionJump(previous, leaf.leaf);
       if (jump !== null) findings.add('RS-AUD-021', jump, place);
+      for (const gap of leaf.leaf.gaps)
+        findings.gaps.push({ group: leaf.leaf.group, sealed_at_us: String(leaf.leaf.sealedAtUs), ...gap });
       leaves.push(leaf.leaf);
       if (wantedSizes.has(tree.size)) rootAt.set(tree.size, tree.root());
       head = leaf.note;
@@ -126,8 +126,20 @@ export function isTornTail(because: string | null): boolean {
   return because !== null && /cut short/.test(because);
 }
 
+/** A gap stands alone in its group and spans exactly from the position before to that of its group. */
+function gapDefect(previous: JournalLeaf | undefined, leaf: JournalLeaf): string | null {
+  const [gap, ...others] = leaf.gaps;
+  if (previous === undefined || others.length > 0 || leaf.tables.length > 0)
+    return 'a gap is on record where none can be';
+  return gap!.from === describePlace(previous.position) && gap!.to === describePlace(leaf.position)
+    ? null
+    : 'a gap on record does not span from the position before it to its own';
+}
+
 /** Positions of one source never go back; another source needs a gap on record. */
-function positionJump(before: Position, after: Position): string | null {
+function positionJump(previous: JournalLeaf | undefined, leaf: JournalLeaf): string | null {
+  if (previous === undefined) return null;
+  const [before, after] = [previous.position, leaf.position];
   if (before.kind !== after.kind) return 'the source changed its kind without a gap on record';
   if (before.kind === 'mysql' || after.kind === 'mysql')
     return before.kind === 'mysql' && after.kind === 'mysql' ? mysqlJump(before, after) : null;

@@ -1,3 +1,5 @@
+import type { Gap } from '../../model/masked.ts';
+
 /** Codes of findings; see src/error/codes/audit-verify.ts. */
 export type ProblemCode =
   | 'RS-AUD-020'
@@ -21,6 +23,13 @@ export interface Problem {
   readonly group: number | null;
 }
 
+/** A hole in the history that somebody accepted, as it stands in the journal. */
+export interface ReportedGap extends Gap {
+  readonly group: number;
+  /** Microseconds since 1970, decimal. */
+  readonly sealed_at_us: string;
+}
+
 export interface VerifyReport {
   readonly origin: string;
   /** False: the key was taken from the directory under suspicion, so the report proves only consistency. */
@@ -35,6 +44,7 @@ export interface VerifyReport {
   readonly erasures: number;
   /** Detokenize requests in the access log. */
   readonly accesses: number;
+  readonly gaps: readonly ReportedGap[];
   readonly problems: readonly Problem[];
   /** What could not be checked, and what is there but not part of the log. */
   readonly notes: readonly string[];
@@ -46,6 +56,7 @@ export interface VerifyReport {
 export class Findings {
   readonly problems: Problem[] = [];
   readonly notes: string[] = [];
+  readonly gaps: ReportedGap[] = [];
   records = 0;
   signatures = 0;
   bytes = 0;

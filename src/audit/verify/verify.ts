@@ -86,6 +86,7 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     erased: findings.erased,
     erasures: findings.erasures,
     accesses,
+    gaps: findings.gaps,
     problems: findings.problems,
     notes: findings.notes,
     head: journal.head,

@@ -9,10 +9,11 @@ import { type ErrorCode, errorCodes } from '../../error/codes.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
 import { Image, type Op, opLetter } from '../../model/change.ts';
-import type { MaskedEvent, MaskedRun } from '../../model/masked.ts';
+import type { Gap, MaskedEvent, MaskedRun } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { visible } from '../visible.ts';
 import { eraseCommand } from './audit-erase.ts';
 
 interface VerifyArguments {
@@ -98,6 +99,7 @@ export function printReport(t: Terminal, report: VerifyReport): void {
   );
   if (report.erasures > 0)
     t.out(`erased: ${report.erased} row images, by ${report.erasures} signed erasure records`);
+  for (const gap of report.gaps) t.out(`${t.paint('yellow', '!')} ${describeGap(gap)}`);
   if (report.accesses > 0) t.out(`access log: ${report.accesses} requests to turn tokens back`);
   for (const problem of report.problems.slice(0, 20))
     t.out(`${t.paint('red', '✘')} ${describeProblem(problem)}`);
@@ -109,6 +111,15 @@ export function printReport(t: Terminal, report: VerifyReport): void {
       : `${t.paint('red', '✘')} ${report.problems.length} problem${report.problems.length === 1 ? '' : 's'}; do not rely on this log after the first`,
   );
   t.result({ ...report, exit: exitOf(report) });
+}
+
+/** `cause` may be of a version that knows more codes than this one. */
+function describeGap(gap: Gap & { readonly group: number }): string {
+  const known = Object.hasOwn(errorCodes, gap.cause) ? ` ${errorCodes[gap.cause as ErrorCode].title}` : '';
+  const tables = gap.tables.map(displayName).join(', ');
+  return visible(
+    `gap at group ${gap.group}: what the source did from ${gap.from} to ${gap.to} is not in the log (${gap.cause}${known}); accepted by ${JSON.stringify(gap.actor)}: ${JSON.stringify(gap.reason)}; ${gap.copied ? 'copied again' : 'not copied again'}: ${tables}`,
+  );
 }
 
 export function describeProblem(problem: Problem): string {
@@ -169,6 +180,11 @@ async function showChanges(argv: ShowArguments): Promise<void> {
       for (const event of events) {
         if (event.kind === 'begin') {
           transaction = `${event.transaction.id} ${isoOfUs(event.transaction.commitTimeUs)} ${describePosition(event.transaction.position)}`;
+          continue;
+        }
+        if (event.kind === 'gap') {
+          t.out(describeGap({ ...event.gap, group: group.index }));
+          t.result({ group: group.index, gap: event.gap });
           continue;
         }
         if (event.kind === 'rows') rows += event.run.count;

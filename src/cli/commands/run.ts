@@ -50,9 +50,9 @@ async function run(argv: RunArguments): Promise<number> {
     config.sinks.map((sink) => sink.name),
   );
   const { pipeline, notices, close } = await wirePipeline(config, observe(logger, metrics));
-  for (const { code, detail, fix } of notices) {
-    logger.log('warn', {
-      message: detail,
+  for (const { level, subject, code, detail, fix } of notices) {
+    logger.log(level === 'ok' ? 'info' : 'warn', {
+      message: level === 'ok' ? `${subject} ${detail}` : detail,
       ...(code === null ? {} : { code }),
       ...(fix === null ? {} : { fix }),
     });

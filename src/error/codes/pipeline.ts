@@ -8,6 +8,13 @@ export const pipelineCodes = defineCodes({
       'Tables are copied again that were copied before, or at least begun. A pipeline that has sealed nothing, or whose first copy is not finished, copies all of its tables when it runs; one with `snapshot: never` copies none.',
     fix: 'rowseal run',
   },
+  'RS-RUN-013': {
+    kind: 'usage',
+    title: 'there is no history that could have a gap',
+    explain:
+      'A gap lies between the last sealed position and the source as it is now. This log has sealed nothing.',
+    fix: 'rowseal run',
+  },
   'RS-RUN-000': {
     kind: 'bug',
     title: 'an internal rule was broken',
