@@ -15,6 +15,7 @@ import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
 import { previewCommand } from './commands/preview.ts';
+import { queryCommand } from './commands/query.ts';
 import { resnapshotCommand } from './commands/resnapshot.ts';
 import { runCommand } from './commands/run.ts';
 import { scanCommand } from './commands/scan.ts';
@@ -34,6 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(previewCommand)
     .command(runCommand)
     .command(statusCommand)
+    .command(queryCommand)
     .command(auditCommand)
     .command(maskCommand)
     .command(resnapshotCommand)
@@ -72,6 +74,7 @@ const OPTION_NAMES = [
   'changed',
   'column',
   'config',
+  'csv',
   'dir',
   'domain',
   'dry-run',

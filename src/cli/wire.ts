@@ -119,19 +119,25 @@ function shared(source: SourceConfig) {
   };
 }
 
-/**
- * A sink as the configuration wants it fed: with its selection of tables and columns, and its stricter rules.
- *
- * @param unfit told of values that the sink's own rules could not take
- */
+/** What a sink tells that is not of its deliveries. */
+export interface SinkWatch {
+  /** Values that the sink's own rules could not take. */
+  readonly unfit: PipelineObserver['unfitValues'];
+  /** Trouble beside delivery, such as a snapshot that could not be published. */
+  readonly trouble: (sink: string, error: RowsealError, retryInMs: number) => void;
+}
+
+const UNWATCHED: SinkWatch = { unfit: () => {}, trouble: () => {} };
+
+/** A sink as the configuration wants it fed: with its selection of tables and columns, and its stricter rules. */
 export async function makeSink(
   sink: SinkConfig,
   config: RowsealConfig,
-  unfit: PipelineObserver['unfitValues'] = () => {},
+  watch: SinkWatch = UNWATCHED,
 ): Promise<Sink> {
-  const bare = await makeBareSink(sink);
+  const bare = await makeBareSink(sink, watch.trouble);
   const mask = sinkMask(config, sink);
-  return mask === null ? bare : selectTables(bare, told(mask, unfit));
+  return mask === null ? bare : selectTables(bare, told(mask, watch.unfit));
 }
 
 /** Counts what the sink's rules could not take, run by run. */
@@ -153,11 +159,14 @@ function told(mask: SinkMask, unfit: PipelineObserver['unfitValues']): TableSele
   };
 }
 
-async function makeBareSink(config: SinkConfig): Promise<Sink> {
+async function makeBareSink(config: SinkConfig, report: SinkWatch['trouble']): Promise<Sink> {
   switch (config.type) {
     case 'duckdb': {
       const { createDuckdbSink } = await import('../../connectors/sinks/duckdb/sink.ts');
-      return createDuckdbSink(config);
+      const retryMs = config.snapshots?.intervalMs ?? 0;
+      return createDuckdbSink({ ...config, query: config.query.enabled ? config.query : null }, (error) =>
+        report(config.name, error, retryMs),
+      );
     }
     case 'postgres': {
       const { createPostgresSink } = await import('../../connectors/sinks/postgres/sink.ts');
@@ -222,11 +231,11 @@ export async function wirePipeline(
     const mask = sinkMask(config, sink);
     if (mask !== null) checkedViews(mask, policy, tables);
   }
-  const sinks = await Promise.all(
-    config.sinks.map((sink) =>
-      makeSink(sink, config, (table, counts) => observer.unfitValues(table, counts)),
-    ),
-  );
+  const watch: SinkWatch = {
+    unfit: (table, counts) => observer.unfitValues(table, counts),
+    trouble: (sink, error, inMs) => observer.sinkFailed(sink, error, { kind: 'retry', inMs }),
+  };
+  const sinks = await Promise.all(config.sinks.map((sink) => makeSink(sink, config, watch)));
   const { log, epoch } = await openLog(config);
   try {
     const changes = await sealCapturedSet(config, log);

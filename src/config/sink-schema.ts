@@ -68,6 +68,28 @@ const duckdb = z.strictObject({
   path: z.string(),
   memory_limit_bytes: positive.min(32_000_000).default(40_000_000),
   threads: positive.max(64).default(1),
+  read_memory_bytes: positive
+    .min(32_000_000)
+    .default(128_000_000)
+    .describe('on top of memory_limit_bytes while a query or a snapshot reads'),
+  query: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('`rowseal run` answers `rowseal query`'),
+      socket: z.string().optional().describe('Unix socket that only its owner may use; default: <path>.sock'),
+      max_rows: positive.default(100_000),
+      time_limit_ms: positive.default(30_000),
+      temp_limit_bytes: positive
+        .default(1_000_000_000)
+        .describe('disk beside the file that a query may take for what does not fit its memory'),
+    })
+    .prefault({}),
+  snapshots: z
+    .strictObject({
+      dir: z.string().describe('directory of this sink alone, for Parquet files of all mirrors'),
+      interval_ms: positive.min(1_000).default(300_000).describe('made at most this often'),
+      keep: positive.max(1_000).default(3).describe('snapshots that stay, the newest among them'),
+    })
+    .optional(),
 });
 
 const postgres = z.strictObject({

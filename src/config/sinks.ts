@@ -15,6 +15,19 @@ export type SinkConfig = {
       readonly path: string;
       readonly memoryLimitBytes: number;
       readonly threads: number;
+      readonly readMemoryBytes: number;
+      readonly query: {
+        readonly enabled: boolean;
+        readonly socket: string;
+        readonly rows: number;
+        readonly timeMs: number;
+        readonly tempBytes: number;
+      };
+      readonly snapshots: {
+        readonly directory: string;
+        readonly intervalMs: number;
+        readonly keep: number;
+      } | null;
     } & Warehouse)
   | ({
       readonly type: 'postgres';
@@ -67,6 +80,22 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         path: paths.absolute(sink.path),
         memoryLimitBytes: sink.memory_limit_bytes,
         threads: sink.threads,
+        readMemoryBytes: sink.read_memory_bytes,
+        query: {
+          enabled: sink.query.enabled,
+          socket: paths.absolute(sink.query.socket ?? `${sink.path}.sock`),
+          rows: sink.query.max_rows,
+          timeMs: sink.query.time_limit_ms,
+          tempBytes: sink.query.temp_limit_bytes,
+        },
+        snapshots:
+          sink.snapshots === undefined
+            ? null
+            : {
+                directory: paths.absolute(sink.snapshots.dir),
+                intervalMs: sink.snapshots.interval_ms,
+                keep: sink.snapshots.keep,
+              },
       };
     case 'postgres':
       return {

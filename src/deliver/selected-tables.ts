@@ -2,6 +2,7 @@ import type { GroupIndex, SealedEvent, SealedGroup } from '../audit/audit-log.ts
 import type { Finding } from '../model/finding.ts';
 import type { MaskedRun, MaskedTable } from '../model/masked.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkPace, SinkStats } from './sink.ts';
+import type { WarehouseReader } from './warehouse-reader.ts';
 
 /** What a sink gets of a table version: the columns as it sees them, and its rows so. */
 export interface TableView {
@@ -47,6 +48,10 @@ class SelectedTables implements Sink {
 
   get pace(): SinkPace | null {
     return this.#sink.pace ?? null;
+  }
+
+  get reader(): WarehouseReader | null {
+    return this.#sink.reader ?? null;
   }
 
   preflight(): Promise<readonly Finding[]> {

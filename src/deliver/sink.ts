@@ -1,6 +1,7 @@
 import type { GroupIndex, SealedGroup } from '../audit/audit-log.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MaskedTable } from '../model/masked.ts';
+import type { WarehouseReader } from './warehouse-reader.ts';
 
 export interface SinkCapabilities {
   /** Rows with unchanged cells can be merged into what the target holds. */
@@ -29,6 +30,8 @@ export interface Sink {
   readonly capabilities: SinkCapabilities;
   /** null: a batch goes as soon as there is one. */
   readonly pace?: SinkPace | null;
+  /** Answers queries over what was delivered, for warehouses that nobody else can open meanwhile. */
+  readonly reader?: WarehouseReader | null;
 
   /** What is missing or risky, with the fix. Creates nothing. */
   preflight(): Promise<readonly Finding[]>;

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { MergeWriter } from '../../connectors/sinks/bigquery/merge-writer.ts';
 import { RowEncoder } from '../../connectors/sinks/bigquery/row-encoder.ts';
+import { SharedBytes } from '../../connectors/sinks/bigquery/shared-bytes.ts';
 import { createBigquerySink } from '../../connectors/sinks/bigquery/sink.ts';
 import type { StagedLines, Staging } from '../../connectors/sinks/bigquery/staging.ts';
 import { Statements } from '../../connectors/sinks/bigquery/statements.ts';
@@ -107,6 +108,7 @@ async function measure(): Promise<void> {
       statements: new Statements('p', 'd'),
       staging,
       pieceBytes: 16_000_000,
+      gathered: new SharedBytes(32_000_000),
       keep: none,
     });
     for (let seq = 0; seq < ROWS; seq += RUN) await writer.add(runs[(seq / RUN) % runs.length]!, place(seq));

@@ -10,6 +10,7 @@ const sinkMayImport = [
   'src/model',
   'src/error',
   'src/deliver/sink.ts',
+  'src/deliver/warehouse-reader.ts',
   'src/deliver/warehouse',
   'src/audit/audit-log.ts',
 ];
@@ -31,7 +32,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'src/capture',
     'src/deliver',
   ],
-  'src/ops': ['src/model', 'src/error', 'src/pipeline/status.ts'],
+  'src/ops': ['src/model', 'src/error', 'src/pipeline/status.ts', 'src/deliver/warehouse-reader.ts'],
   'src/config': ['src/model', 'src/error', 'src/mask'],
   'src/cli': ['src', 'connectors'],
   'connectors/sources/postgres': ['src/model', 'src/error', 'src/capture/source.ts'],
@@ -88,7 +89,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'node:path',
     'node:crypto',
   ],
-  'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:fs/promises', 'node:path'],
+  'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:crypto', 'node:fs/promises', 'node:path'],
   'connectors/sinks/postgres': ['pg', 'node:crypto'],
 };
 

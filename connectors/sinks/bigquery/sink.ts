@@ -23,9 +23,10 @@ import { MergeWriter } from './merge-writer.ts';
 import { type OpenDataset, openDataset, readHead } from './open-dataset.ts';
 import type { BigquerySinkOptions } from './options.ts';
 import { preflight } from './preflight.ts';
+import { SharedBytes } from './shared-bytes.ts';
 import { StagedLines, Staging } from './staging.ts';
 import { DEAD_LETTER_COLUMNS, type Statements, TransactionTooLarge } from './statements.ts';
-import type { TableWriter } from './table-writer.ts';
+import type { TableWriter, WriterServices } from './table-writer.ts';
 import type { Target } from './target.ts';
 
 /** Mirrors and histories in one BigQuery dataset (docs/bigquery.md). */
@@ -157,6 +158,7 @@ class BigquerySink implements Sink {
       // At once: what is streamed cannot be rolled back.
       this.#deadLetters.check(this.name);
     };
+    const gathered = new SharedBytes(2 * this.#options.pieceBytes);
     const writers = new Map<string, TableWriter>();
     const writerOf = (table: MaskedTable): TableWriter => {
       const key = targetKey(table);
@@ -167,7 +169,7 @@ class BigquerySink implements Sink {
           throw new RowsealError('RS-RUN-000', {
             detail: `rows of ${displayName(table)} before its version`,
           });
-        writer = this.#writer(open, target, staging, keep);
+        writer = this.#writer(open, target, { staging, gathered, keep });
         writers.set(key, writer);
       }
       return writer;
@@ -196,18 +198,17 @@ class BigquerySink implements Sink {
   #writer(
     open: OpenDataset,
     target: Target,
-    staging: Staging,
-    keep: (letter: DeadLetter) => void,
+    services: Pick<WriterServices, 'staging' | 'gathered' | 'keep'>,
   ): TableWriter {
     const { statements, baseRows } = open;
     const { pieceBytes } = this.#options;
-    if (target.mode === 'merge') return new MergeWriter(target, { statements, staging, pieceBytes, keep });
+    if (target.mode === 'merge') return new MergeWriter(target, { ...services, statements, pieceBytes });
     return new CdcWriter(target, {
+      ...services,
       streamOf: (relation, history) =>
         this.#streams.of(open.channel, displayName(target.table), relation, history),
       baseRows,
       pieceBytes,
-      keep,
       nextVersion: (seq) => open.tables.nextVersion(target.table, seq),
     });
   }

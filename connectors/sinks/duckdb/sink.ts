@@ -1,4 +1,4 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
@@ -20,8 +20,11 @@ import { dialect } from '../../duckdb-engine/dialect.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
 import { PackedRunner } from '../../duckdb-engine/packed.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
+import { closeDatabase, type Database, openDatabase, openError } from './database.ts';
 import { alterStatements, createHistory, createMirror, historyName, mirrorName, textOf } from './dialect.ts';
 import { duckdbError } from './errors.ts';
+import { DuckdbReader, type ReadingOptions } from './reader.ts';
+import { type SnapshotOptions, Snapshots } from './snapshots.ts';
 import { TableWriter } from './table-writer.ts';
 
 export interface DuckdbSinkOptions {
@@ -36,6 +39,11 @@ export interface DuckdbSinkOptions {
   readonly threads: number;
   /** Dead letters that one table may have; one more, and the sink stops. */
   readonly maxDeadLetters: number;
+  /** Memory on top of the limit while queries or snapshots read; default: none. */
+  readonly readMemoryBytes?: number;
+  /** Queries that the process answers (`DuckdbReader`); null: none. */
+  readonly query?: ReadingOptions | null;
+  readonly snapshots?: SnapshotOptions | null;
 }
 
 /** Memory that a column of a table being written takes: DuckDB's block of 256 KiB, and what is worked on. */
@@ -50,14 +58,19 @@ const BOOKKEEPING = `
   );
 `;
 
-/** Mirrors (and histories) in one DuckDB file. Rows, dead letters and cursor commit in one transaction. */
-export function createDuckdbSink(options: DuckdbSinkOptions): Sink {
-  return new DuckdbSink(options);
+/**
+ * Mirrors (and histories) in one DuckDB file. Rows, dead letters and cursor commit in one transaction.
+ *
+ * @param report told of trouble that is not delivery's
+ */
+export function createDuckdbSink(
+  options: DuckdbSinkOptions,
+  report: (error: RowsealError) => void = () => {},
+): Sink {
+  return new DuckdbSink(options, report);
 }
 
-interface OpenDatabase {
-  readonly instance: DuckDBInstance;
-  readonly connection: DuckDBConnection;
+interface OpenDatabase extends Database {
   readonly runner: PackedRunner;
   readonly pipeline: string;
   readonly epoch: bigint;
@@ -71,15 +84,19 @@ class DuckdbSink implements Sink {
     keylessTables: true,
     ddlInTransaction: true,
   };
+  readonly reader: DuckdbReader | null;
   readonly #options: DuckdbSinkOptions;
+  readonly #snapshots: Snapshots | null;
   readonly #targets = new Map<string, Target>();
   readonly #deadLetters: DeadLetterCount;
   #open: OpenDatabase | null = null;
   #cursor: GroupIndex | null = null;
   #rows = 0;
 
-  constructor(options: DuckdbSinkOptions) {
+  constructor(options: DuckdbSinkOptions, report: (error: RowsealError) => void) {
     this.name = options.name;
+    this.reader = options.query == null ? null : new DuckdbReader(options.query);
+    this.#snapshots = options.snapshots == null ? null : new Snapshots(options.snapshots, report);
     this.#options = options;
     this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
   }
@@ -105,32 +122,21 @@ class DuckdbSink implements Sink {
   }
 
   async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
-    const { path, memoryLimitBytes, threads } = this.#options;
     await this.close();
-    try {
-      await mkdir(dirname(path), { recursive: true });
-      const instance = await DuckDBInstance.create(path, {
-        memory_limit: `${Math.round(memoryLimitBytes / 1e6)}MB`,
-        threads: String(threads),
-        // Spilled rows are masked rows; they stay beside the database, not in a shared directory.
-        temp_directory: `${path}.tmp`,
-        preserve_insertion_order: 'false',
-        // Give memory back after a few megabytes instead of 128: the process has other uses for it.
-        allocator_flush_threshold: '8MB',
-        allocator_bulk_deallocation_flush_threshold: '32MB',
-      });
-      const connection = await instance.connect();
-      this.#open = { instance, connection, runner: new PackedRunner(connection), pipeline, epoch };
-    } catch (thrown) {
-      throw openError(thrown, path);
-    }
+    const database = await openDatabase({
+      ...this.#options,
+      readMemoryBytes: this.#options.readMemoryBytes ?? 0,
+      snapshotDirectory: this.#options.snapshots?.directory ?? null,
+    });
+    this.#open = { ...database, runner: new PackedRunner(database.connection), pipeline, epoch };
     return this.#guard('opening', async ({ connection }) => {
       await connection.run(BOOKKEEPING);
-      await connection.run("SET TimeZone = 'UTC'");
       this.#cursor = await this.#takeOver(connection, pipeline, epoch);
       await this.#loadTargets(connection);
       await this.#loadDeadLetters(connection);
-      await this.#raiseMemoryLimit(connection);
+      await this.#raiseMemoryLimit(database);
+      this.reader?.opened(database);
+      await this.#snapshots?.opened(database, pipeline);
       return this.#cursor;
     });
   }
@@ -162,7 +168,7 @@ class DuckdbSink implements Sink {
         ]);
       });
       this.#targets.set(tableKey(table), alteration.target);
-      await this.#raiseMemoryLimit(connection);
+      await this.#raiseMemoryLimit(database);
     });
   }
 
@@ -178,6 +184,7 @@ class DuckdbSink implements Sink {
       }
       this.#cursor = batch.to;
       this.#rows += batch.rows;
+      this.#snapshots?.moved();
       return batch.to;
     });
   }
@@ -208,8 +215,9 @@ class DuckdbSink implements Sink {
     this.#targets.clear();
     if (open === null) return;
     open.runner.forget();
-    open.connection.closeSync();
-    open.instance.closeSync();
+    await this.reader?.closed();
+    await this.#snapshots?.closed();
+    closeDatabase(open);
   }
 
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
@@ -298,12 +306,10 @@ class DuckdbSink implements Sink {
   }
 
   /** Rows that a transaction adds take a block a column, however few they are: wide tables need more than the option says. */
-  async #raiseMemoryLimit(connection: DuckDBConnection): Promise<void> {
+  async #raiseMemoryLimit({ limits }: Database): Promise<void> {
     let widest = 0;
     for (const { historyColumns } of this.#targets.values()) widest = Math.max(widest, historyColumns.length);
-    const needed = widest * COLUMN_BYTES;
-    if (needed > this.#options.memoryLimitBytes)
-      await connection.run(`SET memory_limit = '${Math.round(needed / 1e6)}MB'`);
+    await limits.raiseWriter(widest * COLUMN_BYTES);
   }
 
   async #loadDeadLetters(connection: DuckDBConnection): Promise<void> {
@@ -382,15 +388,6 @@ async function inTransaction(connection: DuckDBConnection, action: () => Promise
     await connection.run('ROLLBACK').catch(() => {});
     throw thrown;
   }
-}
-
-function openError(thrown: unknown, path: string): RowsealError {
-  if (thrown instanceof RowsealError) return thrown;
-  const lock = failureOf(thrown) === 'lock';
-  const pid = thrown instanceof Error ? /\(PID (\d+)\)/.exec(thrown.message)?.[1] : undefined;
-  return new RowsealError(lock ? 'RS-DUCK-002' : 'RS-DUCK-001', {
-    detail: pid === undefined ? path : `${path}, held by process ${pid}`,
-  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { createLogger } from '../../ops/log.ts';
 import { Metrics } from '../../ops/metrics.ts';
 import { packageVersion } from '../context.ts';
 import { observe, statusOf } from '../running.ts';
+import { serveQueries } from '../serve-queries.ts';
 import { wirePipeline } from '../wire.ts';
 
 export interface RunArguments {
@@ -66,6 +67,8 @@ async function run(argv: RunArguments): Promise<number> {
       )
     : null;
   if (server !== null) logger.log('info', { message: 'status page', address: server.address });
+  const sinks = pipeline.deliveries.map(({ sink }) => sink);
+  const stopAnswering = await serveQueries(config, sinks, logger);
   let stops = 0;
   const stopped = new AbortController();
   const onSignal = (): void => {
@@ -90,6 +93,7 @@ async function run(argv: RunArguments): Promise<number> {
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
     await server?.close();
+    await stopAnswering();
     await close();
   }
 }
