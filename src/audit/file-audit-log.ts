@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
-import { tableKey } from '../model/table.ts';
+import { type TableName, tableKey } from '../model/table.ts';
 import type { AuditLog, GroupIndex, GroupWriter, SealedGroup, SealedGroupInfo } from './audit-log.ts';
+import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
 import { GroupReader } from './group-reader.ts';
@@ -10,6 +11,7 @@ import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts'
 import { Journal, type JournalState } from './journal.ts';
 import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
 import type { HeadSigner } from './note.ts';
+import type { IndexSpacing } from './row-index/row-index.ts';
 import { tableDirectory } from './table-directory.ts';
 import { emptyTableState, TableLog, type TableState } from './table-log.ts';
 import { tableFromPayloads } from './table-payload.ts';
@@ -31,6 +33,8 @@ export interface FileAuditLogOptions {
   readonly headIntervalMs: number;
   /** Microseconds since 1970-01-01 UTC, for the time of sealing. */
   readonly nowUs: () => bigint;
+  readonly disclosure: (table: TableName) => Disclosure;
+  readonly indexSpacing: IndexSpacing;
 }
 
 export interface RecoveredState {
@@ -141,8 +145,12 @@ export class FileAuditLog implements AuditLog, GroupHost {
         path,
         directory,
         origin,
-        this.#options.segmentMaxBytes,
-        this.#options.publicKey,
+        {
+          segmentMaxBytes: this.#options.segmentMaxBytes,
+          publicKey: this.#options.publicKey,
+          disclosure: this.#options.disclosure(table),
+          indexSpacing: this.#options.indexSpacing,
+        },
         state,
       );
       this.#tables.set(key, log);

@@ -28,8 +28,8 @@ node[0] = 1;
 
 /** RFC 6962 §2.1: an inner node is H(0x01 ‖ left ‖ right). */
 export function nodeHash(left: Digest, right: Digest): Digest {
-  node.write(left, 1, DIGEST_BYTES, 'latin1');
-  node.write(right, 1 + DIGEST_BYTES, DIGEST_BYTES, 'latin1');
+  node.latin1Write(left, 1, DIGEST_BYTES);
+  node.latin1Write(right, 1 + DIGEST_BYTES, DIGEST_BYTES);
   return sha256(node);
 }
 
@@ -49,10 +49,10 @@ const LINK_LEAF = LINK_NUMBER + 8;
 
 /** c_n = H("rowseal/v1/chain\0" ‖ c_(n-1) ‖ u64 n ‖ leaf_n). */
 export function chainNext(previous: Digest, seq: number, leaf: Digest): Digest {
-  link.write(previous, LINK_PREVIOUS, DIGEST_BYTES, 'latin1');
+  link.latin1Write(previous, LINK_PREVIOUS, DIGEST_BYTES);
   link.writeUInt32BE(Math.floor(seq / 0x1_0000_0000), LINK_NUMBER);
   link.writeUInt32BE(seq >>> 0, LINK_NUMBER + 4);
-  link.write(leaf, LINK_LEAF, DIGEST_BYTES, 'latin1');
+  link.latin1Write(leaf, LINK_LEAF, DIGEST_BYTES);
   return sha256(link);
 }
 

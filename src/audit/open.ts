@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
+import type { TableName } from '../model/table.ts';
 import type { AuditLog } from './audit-log.ts';
+import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
 import { FileAuditLog } from './file-audit-log.ts';
@@ -9,6 +11,7 @@ import { lockDirectory } from './lock.ts';
 import { NodeDisk } from './node-disk.ts';
 import type { HeadSigner } from './note.ts';
 import { recover } from './recovery.ts';
+import { INDEX_SPACING, type IndexSpacing } from './row-index/row-index.ts';
 
 export interface AuditLogOptions {
   readonly directory: string;
@@ -21,6 +24,9 @@ export interface AuditLogOptions {
   readonly headIntervalMs?: number;
   readonly disk?: Disk;
   readonly nowUs?: () => bigint;
+  /** What image hashes of a table commit to; default: whole rows. */
+  readonly disclosure?: (table: TableName) => Disclosure;
+  readonly indexSpacing?: IndexSpacing;
   /** Takes the single-writer lock; a simulated disk brings its own. */
   readonly lock?: (directory: string) => () => Promise<void>;
 }
@@ -60,6 +66,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
         spillBytes: options.spillBytes ?? 2 * MIB,
         headIntervalMs: options.headIntervalMs ?? 1_000,
         nowUs: options.nowUs ?? (() => BigInt(Date.now()) * 1000n),
+        disclosure: options.disclosure ?? (() => 'row'),
+        indexSpacing: options.indexSpacing ?? INDEX_SPACING,
       },
       recovered,
       release,
