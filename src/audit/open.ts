@@ -3,7 +3,7 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
-import { FileAuditLog } from './file-audit-log.ts';
+import { FileAuditLog, type StorageOptions } from './file-audit-log.ts';
 import { verifierKeyOf } from './keys.ts';
 import { lockDirectory } from './lock.ts';
 import { NodeDisk } from './node-disk.ts';
@@ -19,6 +19,8 @@ export interface AuditLogOptions {
   readonly residentGroupBytes?: number;
   readonly spillBytes?: number;
   readonly headIntervalMs?: number;
+  /** By default segments stay as they are written. */
+  readonly storage?: StorageOptions;
   readonly disk?: Disk;
   readonly nowUs?: () => bigint;
   /** Takes the single-writer lock; a simulated disk brings its own. */
@@ -32,6 +34,7 @@ export interface OpenedAuditLog {
 }
 
 const MIB = 1 << 20;
+const AS_WRITTEN: StorageOptions = { pack: false, imageAge: null, onFailure: () => {} };
 
 /**
  * Takes the lock, recovers and opens a log; makes a new one in an empty directory.
@@ -60,6 +63,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
         spillBytes: options.spillBytes ?? 2 * MIB,
         headIntervalMs: options.headIntervalMs ?? 1_000,
         nowUs: options.nowUs ?? (() => BigInt(Date.now()) * 1000n),
+        storage: options.storage ?? AS_WRITTEN,
       },
       recovered,
       release,

@@ -13,6 +13,7 @@ import { CompactRange } from './merkle.ts';
 import { parseSignedHead } from './note.ts';
 import { decodeRecord, RecordKind } from './record.ts';
 import { listSegments, type SegmentKind, segmentName } from './segment.ts';
+import { segmentBytes } from './segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
 import { emptyTableState, type TableState } from './table-log.ts';
 
@@ -195,8 +196,9 @@ async function scanSegment(
   kind: SegmentKind,
   origin: string,
 ): Promise<SegmentScan> {
-  const size = (await disk.size(file)) ?? 0;
-  const bytes = await disk.read(file, 0, size);
+  // Packed or not: nothing is packed that a crash could have torn.
+  const bytes = await wholeSegment(disk, file);
+  const size = bytes.length;
   const read = async (offset: number, length: number): Promise<Buffer> =>
     bytes.subarray(offset, offset + length);
   const frames: Frame[] = [];
@@ -217,6 +219,16 @@ async function scanSegment(
     offset += frame.length;
   }
   return { header, frames };
+}
+
+async function wholeSegment(disk: Disk, file: string): Promise<Buffer> {
+  const segments = segmentBytes(disk);
+  try {
+    return await segments.read(file, 0, (await segments.size(file)) ?? 0);
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw damaged(`${file}: ${error.message}`);
+  }
 }
 
 async function cut(
