@@ -14,6 +14,7 @@ export const RecordKind = {
   erasure: 9,
   finding: 10,
   index: 11,
+  expiry: 12,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -63,7 +64,7 @@ export interface AuditRecord {
   /** Hashes of the row images. */
   readonly before: Digest | null;
   readonly after: Digest | null;
-  /** What genesis, schema, policy, snapshot, truncate, erasure, finding, index carry: canonical JSON in UTF-8. */
+  /** What genesis, schema, policy, snapshot, truncate, erasure, finding, index, expiry carry: canonical JSON in UTF-8. */
   readonly payload: string;
 }
 
@@ -268,8 +269,7 @@ export function decodeRecord(bytes: Buffer): AuditRecord {
     }
   }
   if (version !== FORMAT_VERSION) throw new MalformedBytes('the record has another format version');
-  if (kind < RecordKind.genesis || kind > RecordKind.index || op > 5)
-    throw new MalformedBytes('the record has an unknown kind or operation');
+  if (!KINDS.has(kind) || op > 5) throw new MalformedBytes('the record has an unknown kind or operation');
   return {
     kind: kind as RecordKind,
     seq,
@@ -289,6 +289,7 @@ export function decodeRecord(bytes: Buffer): AuditRecord {
   };
 }
 
+const KINDS: ReadonlySet<number> = new Set(Object.values(RecordKind));
 const NO_BYTES = new Uint8Array();
 const PAYLOAD_TAG = (16 << 3) | 2;
 

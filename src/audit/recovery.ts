@@ -15,6 +15,7 @@ import { decodeRecord, RecordKind } from './record.ts';
 import { replayIndex } from './row-index/replay-index.ts';
 import type { IndexMark } from './row-index/row-index.ts';
 import { listSegments, type SegmentKind, segmentName } from './segment.ts';
+import { segmentBytes } from './segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
 import { emptyTableState, type TableState } from './table-log.ts';
 
@@ -212,8 +213,9 @@ async function scanSegment(
   kind: SegmentKind,
   origin: string,
 ): Promise<SegmentScan> {
-  const size = (await disk.size(file)) ?? 0;
-  const bytes = await disk.read(file, 0, size);
+  // Packed or not: nothing is packed that a crash could have torn.
+  const bytes = await wholeSegment(disk, file);
+  const size = bytes.length;
   const read = async (offset: number, length: number): Promise<Buffer> =>
     bytes.subarray(offset, offset + length);
   const frames: Frame[] = [];
@@ -234,6 +236,16 @@ async function scanSegment(
     offset += frame.length;
   }
   return { header, frames };
+}
+
+async function wholeSegment(disk: Disk, file: string): Promise<Buffer> {
+  const segments = segmentBytes(disk);
+  try {
+    return await segments.read(file, 0, (await segments.size(file)) ?? 0);
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw damaged(`${file}: ${error.message}`);
+  }
 }
 
 async function cut(

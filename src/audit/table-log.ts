@@ -1,12 +1,13 @@
 import { randomFillSync } from 'node:crypto';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { Image, Op } from '../model/change.ts';
-import { KEY_TAG_BYTES, type MaskedRun, type MaskedTable } from '../model/masked.ts';
+import { type Expiry, KEY_TAG_BYTES, type MaskedRun, type MaskedTable } from '../model/masked.ts';
 import { ByteBuilder } from './bytes.ts';
 import { columnsHash } from './disclosure/column-image.ts';
 import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { parseErasure } from './erased.ts';
+import { expiryPayload } from './expired.ts';
 import { FrameType } from './frame.ts';
 import { chainNext, chainStart, type Digest, IMAGE_LABEL, SALT_BYTES, sha256 } from './hashing.ts';
 import type { Extent, TouchedTable } from './journal-leaf.ts';
@@ -225,13 +226,21 @@ export class TableLog {
   /** A record outside transactions: what the leak guard met, or an erasure. */
   appendNotice(
     table: MaskedTable,
-    kind: typeof RecordKind.finding | typeof RecordKind.erasure,
+    kind: typeof RecordKind.finding | typeof RecordKind.erasure | typeof RecordKind.expiry,
     payload: string,
   ): void {
     this.#useVersion(table);
+    if (kind === RecordKind.expiry) this.#index.addWide(this.#seq);
     if (kind === RecordKind.erasure)
       for (const tag of parseErasure(payload).tags) this.#index.add(Buffer.from(tag, 'hex'), 0, this.#seq);
     this.#appendMeta(kind, payload);
+  }
+
+  /** Row images that follow go into a new segment: those before it are replaced when the group is sealed. */
+  appendExpiry(table: MaskedTable, expiry: Expiry): void {
+    this.#closeFrames();
+    this.#rows.roll();
+    this.appendNotice(table, RecordKind.expiry, expiryPayload(expiry));
   }
 
   /** Closes the group for this table: trailer with the signed head. Nothing is written yet. */

@@ -18,6 +18,7 @@ export function indexRecord(index: RowIndex, record: AuditRecord): void {
   switch (record.kind) {
     case RecordKind.truncate:
     case RecordKind.snapshot:
+    case RecordKind.expiry:
       index.addWide(record.seq);
       return;
     case RecordKind.erasure:

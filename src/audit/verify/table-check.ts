@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { LeakFinding } from '../../model/masked.ts';
 import { ByteBuilder, ByteReader, MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
-import { isErased } from '../erased.ts';
+import { isErased, parseErasure } from '../erased.ts';
+import { parseExpiry } from '../expired.ts';
 import { type Frame, FrameType } from '../frame.ts';
 import {
   chainNext,
@@ -20,7 +21,9 @@ import { decodeImageBody } from '../row-image.ts';
 import { listSegments, segmentName } from '../segment.ts';
 import { tableDirectory } from '../table-directory.ts';
 import { policyPayload, schemaPayload, tableFromPayloads } from '../table-payload.ts';
+import { readTableRecords } from '../table-records.ts';
 import { ErasureCheck } from './erasure-check.ts';
+import { ExpiryCheck } from './expiry-check.ts';
 import type { Findings } from './report.ts';
 import { readSegmentFile, type SegmentFile } from './segment-file.ts';
 import type { HeadVerifier } from './signature.ts';
@@ -51,6 +54,7 @@ export class TableCheck {
   readonly #findings: Findings;
   readonly #rows: RowImages;
   readonly #erasures: ErasureCheck;
+  readonly #expiries: ExpiryCheck;
   readonly #encoder = new ByteBuilder(4096);
   readonly #tree = new CompactRange();
   readonly #rootAt = new Map<number, string>();
@@ -80,13 +84,14 @@ export class TableCheck {
     this.#findings = findings;
     this.#chain = chainStart(this.#origin);
     this.#erasures = new ErasureCheck(findings);
+    this.#expiries = new ExpiryCheck(findings);
     this.#rows = new RowImages(disk, root, join('tables', directory), this.#origin, findings);
   }
 
   async run(): Promise<CheckedTable> {
     try {
       const folder = join('tables', this.#directory);
-      await this.#erasures.readAhead(this.#disk, this.#root, folder);
+      await this.#readAhead(folder);
       const segments = await listSegments(this.#disk, join(this.#root, folder), 'records');
       for (let i = 0; this.#next < this.#expected.length; i++) {
         this.#place = { file: join(folder, segmentName('records', i)), offset: 0 };
@@ -100,17 +105,38 @@ export class TableCheck {
           break;
         }
         this.#findings.bytes += file.size;
+        this.#findings.storedBytes += file.stored;
         this.#checkHeader(file, i);
         await this.#checkFrames(file);
       }
       await this.#rows.finish(this.#expected.at(-1)?.touched ?? null);
       this.#erasures.finish();
+      this.#expiries.finish();
     } catch (error) {
       if (error instanceof Broken) return this.#result();
       if (!(error instanceof MalformedBytes)) throw error;
       this.#add('RS-AUD-020', error.message);
     }
     return this.#result();
+  }
+
+  /** Which images may be gone says a record after them. */
+  async #readAhead(folder: string): Promise<void> {
+    const sealed = this.#expected.at(-1)?.touched.size ?? 0;
+    const tags: string[] = [];
+    const befores: number[] = [];
+    try {
+      for await (const record of readTableRecords(this.#disk, this.#root, folder, 'meta')) {
+        if (record.seq >= sealed) break;
+        if (record.kind === RecordKind.erasure) tags.push(...parseErasure(record.payload).tags);
+        if (record.kind === RecordKind.expiry) befores.push(parseExpiry(record.payload).before);
+      }
+    } catch (error) {
+      // The walk comes to the same bytes and says where they are.
+      if (!(error instanceof MalformedBytes)) throw error;
+    }
+    this.#erasures.announce(tags);
+    this.#expiries.announce(befores);
   }
 
   #result(): CheckedTable {
@@ -193,6 +219,7 @@ export class TableCheck {
       record.kind === RecordKind.schema ||
       record.kind === RecordKind.policy ||
       record.kind === RecordKind.erasure ||
+      record.kind === RecordKind.expiry ||
       record.kind === RecordKind.finding;
     if (isMeta !== meta || (record.kind === RecordKind.genesis) !== (record.seq === 0))
       this.#stop('RS-AUD-021', 'a record stands in the wrong place');
@@ -213,6 +240,9 @@ export class TableCheck {
       case RecordKind.erasure:
         this.#erasures.recorded(record);
         return;
+      case RecordKind.expiry:
+        this.#expiries.recorded(record);
+        return;
       case RecordKind.finding:
         this.#checkFinding(record.payload);
         return;
@@ -228,10 +258,12 @@ export class TableCheck {
       if (isErased(image.salt)) {
         if (image.body.some((byte) => byte !== 0))
           this.#stop('RS-AUD-020', 'an erased row image is not empty');
-        this.#erasures.gone(record, place);
+        if (this.#expiries.covers(record.seq)) this.#expiries.gone(place);
+        else this.#erasures.gone(record, place);
         continue;
       }
       this.#erasures.kept(record, place);
+      this.#expiries.kept(place);
       if (imageHash(image.salt, image.body) !== hash)
         this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is not the one its record commits to`);
       decodeImageBody(image.body, this.#schema!.width, []);
@@ -420,6 +452,7 @@ class RowImages {
       throw new MalformedBytes(`${file.name} belongs to another log or place`);
     }
     this.#findings.bytes += file.size;
+    this.#findings.storedBytes += file.stored;
     this.#current = file;
     this.#used = file.frames[0]?.offset ?? file.wholeUntil;
     this.#frames = [...file.frames];
