@@ -23,6 +23,15 @@ export function leafHash(leaf: Uint8Array): Digest {
   return sha256(message);
 }
 
+/** The leaf hash of a record that stands in `bytes` behind another byte, which is the prefix for as long as it takes. */
+export function leafInPlace(bytes: Buffer, from: number, to: number): Digest {
+  const before = bytes[from - 1]!;
+  bytes[from - 1] = 0;
+  const digest = sha256(bytes.subarray(from - 1, to));
+  bytes[from - 1] = before;
+  return digest;
+}
+
 const node = Buffer.alloc(1 + 2 * DIGEST_BYTES);
 node[0] = 1;
 
@@ -56,9 +65,16 @@ export function chainNext(previous: Digest, seq: number, leaf: Digest): Digest {
   return sha256(link);
 }
 
-/** H("rowseal/v1/image\0" ‖ salt ‖ u32 length ‖ body). */
-export function imageHash(salt: Uint8Array, body: Uint8Array): Digest {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(body.length);
-  return sha256(Buffer.concat([IMAGE_LABEL, salt, length, body]));
+let image = Buffer.alloc(4096);
+image.set(IMAGE_LABEL);
+
+/** H("rowseal/v1/image\0" ‖ salt ‖ u32 length ‖ body), of an image as it is stored: what follows the label stands there. */
+export function imageHashOf(stored: Uint8Array, from: number, to: number): Digest {
+  const length = IMAGE_LABEL.length + to - from;
+  if (length > image.length) {
+    image = Buffer.alloc(length * 2);
+    image.set(IMAGE_LABEL);
+  }
+  image.set(stored.subarray(from, to), IMAGE_LABEL.length);
+  return sha256(image.subarray(0, length));
 }

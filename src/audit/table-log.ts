@@ -102,8 +102,9 @@ export class TableLog {
   #frameIsMeta = false;
   #recordExtents: Extent[] = [];
   #rowExtents: Extent[] = [];
-  /** An image behind its label, as it is hashed. */
+  /** An image behind its label, and a record behind the prefix of its leaf, as they are hashed. */
   readonly #image = new ByteBuilder(4096);
+  readonly #record = new ByteBuilder(4096);
   readonly #salts = Buffer.alloc(SALT_POOL_BYTES);
   #saltAt = SALT_POOL_BYTES;
 
@@ -181,9 +182,8 @@ export class TableLog {
         at += width;
       }
       const oldTag = run.oldKeyTags.size === 0 ? null : (run.oldKeyTags.get(row) ?? null);
-      const start = this.#beginRecord();
       encodeChange(
-        this.#recordFrame,
+        this.#beginRecord(),
         this.#seq,
         transaction.fields,
         run.firstOrdinal + row,
@@ -198,7 +198,7 @@ export class TableLog {
       );
       if (keyTags !== null) this.#index.add(keyTags, row * KEY_TAG_BYTES, this.#seq);
       if (oldTag !== null) this.#index.add(oldTag, 0, this.#seq);
-      this.#commitRecord(start);
+      this.#commitRecord();
       if (this.#recordFrame.length >= FRAME_BYTES || this.#rowFrame.length >= FRAME_BYTES)
         this.#closeFrames();
     }
@@ -371,8 +371,7 @@ export class TableLog {
     policy: number,
   ): number {
     const seq = this.#seq;
-    const start = this.#beginRecord();
-    encodeRecord(this.#recordFrame, {
+    encodeRecord(this.#beginRecord(), {
       kind,
       seq,
       position: transaction.position,
@@ -389,7 +388,7 @@ export class TableLog {
       after: null,
       payload,
     });
-    this.#commitRecord(start);
+    this.#commitRecord();
     return seq;
   }
 
@@ -408,24 +407,26 @@ export class TableLog {
       : columnsHash(image.view(IMAGE_LABEL.length, BODY_AT - 4), image.view(BODY_AT), width);
   }
 
-  /** Room for the length of a record that is encoded in place. @returns where it begins */
-  #beginRecord(): number {
-    const start = this.#recordFrame.length;
-    this.#recordFrame.u16(0);
-    return start;
+  #beginRecord(): ByteBuilder {
+    const record = this.#record;
+    record.clear();
+    record.byte(0);
+    return record;
   }
 
-  /** The record behind `start` becomes leaf `seq`. The second byte of its length is the zero before a leaf until then. */
-  #commitRecord(start: number): void {
-    const frame = this.#recordFrame;
-    const length = frame.length - start - 2;
+  /** The record behind the leaf prefix becomes leaf `seq`. */
+  #commitRecord(): void {
+    const record = this.#record;
+    const length = record.length - 1;
     if (length > MAX_RECORD_BYTES)
       throw new RowsealError('RS-AUD-009', { detail: `${length} bytes in the log ${this.origin}` });
-    const leaf = sha256(frame.view(start + 1));
-    frame.setU16(start, length);
+    const leaf = sha256(record.view());
     this.#chain = chainNext(this.#chain, this.#seq, leaf);
     this.#leaf = leaf;
     this.#tree.append(leaf);
+    const frame = this.#recordFrame;
+    frame.u16(length);
+    frame.bytes(record.view(1));
     frame.binary(this.#chain);
     this.#seq++;
   }

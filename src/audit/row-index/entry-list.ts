@@ -4,13 +4,22 @@ const WORDS = ENTRY_BYTES / 4;
 /** Entries of one list: their places take 20 bits of a sort key. */
 const MAX_SORTED = 1 << 20;
 
+/** Room to sort in, kept: large arrays that come and go make the collector work. */
+let sortKeys = new Float64Array(1 << 12);
+let sortOrder = new Uint32Array(1 << 12);
+
 /**
  * Index entries in the order of the log: three 32-bit words each (tag, tag, record number less `first`). Grows only at its
  * end, so that a mark into it stays true.
  */
 export class EntryList {
-  #words = new Uint32Array(256 * WORDS);
+  #words: Uint32Array;
   #count = 0;
+
+  /** @param capacity entries that there is room for at first */
+  constructor(capacity = 256) {
+    this.#words = new Uint32Array(capacity * WORDS);
+  }
 
   get count(): number {
     return this.#count;
@@ -52,12 +61,16 @@ export class EntryList {
   #order(from: number): Uint32Array {
     const count = this.#count - from;
     const words = this.#words;
-    const order = new Uint32Array(count);
+    if (count > sortOrder.length) {
+      sortOrder = new Uint32Array(2 * count);
+      sortKeys = new Float64Array(2 * count);
+    }
+    const order = sortOrder.subarray(0, count);
     if (count > MAX_SORTED) {
       for (let i = 0; i < count; i++) order[i] = from + i;
       return order.sort((a, b) => this.#compare(a, b));
     }
-    const keys = new Float64Array(count);
+    const keys = sortKeys.subarray(0, count);
     for (let i = 0; i < count; i++) keys[i] = words[(from + i) * WORDS]! * MAX_SORTED + i;
     keys.sort();
     for (let i = 0; i < count; i++) order[i] = from + (keys[i]! % MAX_SORTED);
@@ -65,10 +78,16 @@ export class EntryList {
       const high = words[order[start]! * WORDS]!;
       let end = start + 1;
       while (end < count && words[order[end]! * WORDS]! === high) end++;
-      if (end - start > 1) order.subarray(start, end).sort((a, b) => this.#compare(a, b));
+      // Versions of one row agree and are in order already.
+      if (!this.#ascends(order, start, end)) order.subarray(start, end).sort((a, b) => this.#compare(a, b));
       start = end;
     }
     return order;
+  }
+
+  #ascends(order: Uint32Array, start: number, end: number): boolean {
+    for (let i = start + 1; i < end; i++) if (this.#compare(order[i - 1]!, order[i]!) > 0) return false;
+    return true;
   }
 
   #compare(a: number, b: number): number {

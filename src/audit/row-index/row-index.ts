@@ -90,7 +90,7 @@ export class RowIndex {
   recorded(level: 0 | 1, seq: number, leaf: Digest): void {
     if (level === 1) {
       // A new list: marks into the old one stay true.
-      this.#list = new EntryList();
+      this.#list = new EntryList(Math.max(256, this.#list.count));
       this.#wide = 0;
     }
     const beginning = { first: seq, previous: leaf, entries: this.#list.count, wide: this.#wide };

@@ -37,6 +37,11 @@ export class ErasureCheck {
     this.#announced = new Set(tags);
   }
 
+  /** Some erasure record names rows whose images must be gone. */
+  get watching(): boolean {
+    return this.#announced.size > 0;
+  }
+
   gone(record: AuditRecord, place: Place): void {
     const image = { place, excused: false };
     this.#gone.push(image);
