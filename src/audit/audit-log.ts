@@ -88,4 +88,4 @@ export type SealedEvent =
       /** `seq` of the event's audit record; rows: of the first row, the others follow without holes. */
       readonly seq: number;
     })
-  | Extract<MaskedEvent, { kind: 'begin' | 'finding' | 'erasure' | 'gap' }>;
+  | Extract<MaskedEvent, { kind: 'begin' | 'finding' | 'erasure' | 'expiry' | 'gap' }>;

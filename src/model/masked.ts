@@ -114,6 +114,8 @@ export type MaskedEvent =
   | { readonly kind: 'finding'; readonly table: MaskedTable; readonly finding: LeakFinding }
   /** Somebody had the images of a row erased. */
   | { readonly kind: 'erasure'; readonly table: MaskedTable; readonly erasure: Erasure }
+  /** The row images of old records of the table are taken away. */
+  | { readonly kind: 'expiry'; readonly table: MaskedTable; readonly expiry: Expiry }
   | { readonly kind: 'gap'; readonly gap: Gap };
 
 export interface LeakFinding {
@@ -127,4 +129,11 @@ export interface Erasure {
   readonly actor: string;
   readonly reason: string;
   readonly images: number;
+}
+
+export interface Expiry {
+  /** Images of records with a smaller `seq` go. */
+  readonly before: number;
+  readonly actor: string;
+  readonly reason: string;
 }

@@ -53,6 +53,7 @@ export async function checkJournal(
     }
     if (file === null) return done();
     findings.bytes += file.size;
+    findings.storedBytes += file.stored;
     const { header, name } = file;
     if (header.origin !== origin || header.kind !== 'journal') {
       findings.add('RS-AUD-023', `the segment belongs to ${header.origin}`, { file: name });

@@ -217,8 +217,7 @@ interface ShownChange {
 }
 
 function* changesOf(event: MaskedEvent, only: string | undefined): Generator<ShownChange> {
-  if (event.kind === 'begin' || event.kind === 'gap' || event.kind === 'finding' || event.kind === 'erasure')
-    return;
+  if (event.kind !== 'rows' && event.kind !== 'truncate' && event.kind !== 'snapshot') return;
   const table = displayName(event.kind === 'rows' ? event.run.table : event.table);
   if (only !== undefined && only !== table) return;
   if (event.kind !== 'rows') {

@@ -35,6 +35,7 @@ export async function feedGroup(
         case 'gap':
         case 'finding':
         case 'erasure':
+        case 'expiry':
           break;
       }
     }
