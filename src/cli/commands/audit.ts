@@ -14,6 +14,7 @@ import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { eraseCommand } from './audit-erase.ts';
+import { expireCommand } from './audit-expire.ts';
 
 interface VerifyArguments {
   readonly dir: string;
@@ -40,7 +41,8 @@ export const auditCommand: CommandModule = {
       .command(verifyCommand)
       .command(showCommand)
       .command(eraseCommand)
-      .demandCommand(1, 'audit needs a command: verify, show or erase'),
+      .command(expireCommand)
+      .demandCommand(1, 'audit needs a command: verify, show, erase or expire'),
   handler: () => {},
 };
 
@@ -68,7 +70,7 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         'the strongest check',
       )
       .epilogue(
-        'Exit codes: 0 good, 1 a recorded erasure is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
+        'Exit codes: 0 good, 1 a recorded erasure or expiry is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);
@@ -94,10 +96,14 @@ function readHeadFile(file: string): string {
 /** Also used by the demo. */
 export function printReport(t: Terminal, report: VerifyReport): void {
   t.out(
-    `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB`,
+    `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB${report.storedBytes < report.bytes ? ` (${(report.storedBytes / 1e6).toFixed(1)} MB on disk)` : ''}`,
   );
   if (report.erasures > 0)
     t.out(`erased: ${report.erased} row images, by ${report.erasures} signed erasure records`);
+  if (report.expiries > 0)
+    t.out(
+      `expired: ${report.expired} row images, by ${report.expiries} signed expiry records; the records stand`,
+    );
   if (report.accesses > 0) t.out(`access log: ${report.accesses} requests to turn tokens back`);
   for (const problem of report.problems.slice(0, 20))
     t.out(`${t.paint('red', '✘')} ${describeProblem(problem)}`);
