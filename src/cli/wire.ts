@@ -14,6 +14,7 @@ import {
   type SourceConfig,
 } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
+import type { MirrorReader } from '../deliver/mirror-reader.ts';
 import { selectTables } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
@@ -141,6 +142,28 @@ async function makeBareSink(config: SinkConfig): Promise<Sink> {
     case 'parquet': {
       const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
       return createParquetSink(config);
+    }
+  }
+}
+
+/** Reads what a sink holds, without being one. */
+export async function makeMirrorReader(config: SinkConfig): Promise<MirrorReader> {
+  switch (config.type) {
+    case 'duckdb': {
+      const { createDuckdbMirrorReader } = await import('../../connectors/sinks/duckdb/mirror-reader.ts');
+      return createDuckdbMirrorReader(config);
+    }
+    case 'postgres': {
+      const { createPostgresMirrorReader } = await import('../../connectors/sinks/postgres/mirror-reader.ts');
+      return createPostgresMirrorReader(config);
+    }
+    case 'bigquery': {
+      const { createBigqueryMirrorReader } = await import('../../connectors/sinks/bigquery/mirror-reader.ts');
+      return createBigqueryMirrorReader(config);
+    }
+    case 'parquet': {
+      const { createParquetMirrorReader } = await import('../../connectors/sinks/parquet/mirror-reader.ts');
+      return createParquetMirrorReader(config);
     }
   }
 }

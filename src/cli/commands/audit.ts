@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { readAccessLines } from '../../audit/access-log.ts';
+import type { SealedEvent } from '../../audit/audit-log.ts';
 import { GroupReader } from '../../audit/group-reader.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
 import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
@@ -9,12 +10,14 @@ import { type ErrorCode, errorCodes } from '../../error/codes.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
 import { Image, type Op, opLetter } from '../../model/change.ts';
-import type { MaskedEvent, MaskedRun } from '../../model/masked.ts';
+import type { MaskedRun } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { eraseCommand } from './audit-erase.ts';
 import { expireCommand } from './audit-expire.ts';
+import { reconcileCommand } from './audit-reconcile.ts';
+import { replayCommand } from './audit-replay.ts';
 
 interface VerifyArguments {
   readonly dir: string;
@@ -35,14 +38,17 @@ interface ShowArguments {
 
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
-  describe: 'Verify or read an audit log, or erase a row from it',
+  describe:
+    'Verify or read an audit log, compare a warehouse with it or fill one from it, take rows out of it',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
       .command(showCommand)
       .command(eraseCommand)
       .command(expireCommand)
-      .demandCommand(1, 'audit needs a command: verify, show, erase or expire'),
+      .command(replayCommand)
+      .command(reconcileCommand)
+      .demandCommand(1, 'audit needs a command: verify, show, erase, expire, replay or reconcile'),
   handler: () => {},
 };
 
@@ -206,7 +212,7 @@ interface ShownChange {
   readonly after?: Record<string, unknown>;
 }
 
-function* changesOf(event: MaskedEvent, only: string | undefined): Generator<ShownChange> {
+function* changesOf(event: SealedEvent, only: string | undefined): Generator<ShownChange> {
   if (event.kind !== 'rows' && event.kind !== 'truncate' && event.kind !== 'snapshot') return;
   const table = displayName(event.kind === 'rows' ? event.run.table : event.table);
   if (only !== undefined && only !== table) return;
