@@ -65,7 +65,7 @@ export class ExpiryScan {
   ): Promise<{ readonly record: readonly DueExpiry[]; readonly carryOut: readonly DueExpiry[] }> {
     const youngestUs = nowUs - this.#age.shortestUs;
     let settled = true;
-    for await (const leaf of readLeaves(this.#disk, this.#directory, this.#from, last)) {
+    for await (const { leaf } of readLeaves(this.#disk, this.#directory, this.#from, last)) {
       if (leaf.sealedAtUs > youngestUs) break;
       for (const { directory, size, rows } of leaf.tables) {
         const keep = this.#age.of(directory);

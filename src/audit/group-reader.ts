@@ -15,11 +15,14 @@ import { TableVersions } from './table-versions.ts';
 export class GroupReader {
   readonly #disk: Disk;
   readonly #directory: string;
+  readonly #gone: 'skip' | 'tell';
   readonly #versions = new Map<string, TableVersions>();
 
-  constructor(disk: Disk, directory: string) {
+  /** @param gone changes whose images are erased or expired are told too */
+  constructor(disk: Disk, directory: string, gone: 'skip' | 'tell' = 'skip') {
     this.#disk = disk;
     this.#directory = directory;
+    this.#gone = gone;
   }
 
   /** @throws RowsealError RS-AUD-004 when sealed bytes are damaged */
@@ -46,7 +49,7 @@ export class GroupReader {
   async *chunks(leaf: JournalLeaf): AsyncGenerator<readonly SealedEvent[]> {
     try {
       const streams = leaf.tables.map((touched) =>
-        readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched)),
+        readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched), this.#gone),
       );
       if (leaf.gaps.length > 0) yield leaf.gaps.map((gap) => ({ kind: 'gap', gap }));
       yield* merge(leaf, streams);
@@ -124,6 +127,10 @@ function before(a: TablePiece, b: TablePiece): boolean {
 function eventOf(piece: TablePiece): SealedEvent {
   const { seq } = piece.record;
   if (piece.run !== null) return { kind: 'rows', run: piece.run, seq };
+  if (piece.record.kind === RecordKind.change) {
+    const { op, keyTag, oldKeyTag } = piece.record;
+    return { kind: 'gone', table: piece.table, seq, op, keyTag, oldKeyTag };
+  }
   const payload = JSON.parse(piece.record.payload) as Record<string, unknown>;
   if (piece.record.kind === RecordKind.truncate && piece.record.op === Op.truncate) {
     return {

@@ -200,6 +200,7 @@ const silent: PipelineObserver = {
   batchDelivered: () => {},
   sourceFailed: () => {},
   sinkFailed: () => {},
+  storageFailed: () => {},
   undecidedColumns: () => {},
   unfitValues: () => {},
   leaks: () => {},

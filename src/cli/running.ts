@@ -46,6 +46,15 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
         fix: error.fix,
       });
     },
+    storageFailed(error) {
+      metrics.failed(error.kind);
+      logger.log('error', {
+        message: error.message,
+        code: error.code,
+        state: 'the log goes on; an old segment stays as it is until the next start',
+        fix: error.fix,
+      });
+    },
     sinkFailed(sink, error, verdict) {
       metrics.failed(error.kind);
       const retryInMs = verdict.kind === 'retry' ? verdict.inMs : verdict.retryInMs;

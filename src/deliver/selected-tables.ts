@@ -89,30 +89,46 @@ class SelectedTables implements Sink {
   }
 
   #selected(group: SealedGroup, rows: Map<GroupIndex, number>): SealedGroup {
-    const seen = (events: readonly SealedEvent[]): readonly SealedEvent[] =>
-      events.flatMap((event) => this.#seen(event) ?? []);
+    const selected = selectedGroup(group, this.#selection);
     return {
-      ...group,
-      tables: group.tables.flatMap((table) => this.#selection.viewOf(table)?.table ?? []),
+      ...selected,
       chunks: async function* () {
         let count = 0;
-        for await (const events of group.chunks()) {
-          const kept = seen(events);
-          for (const event of kept) if (event.kind === 'rows') count += event.run.count;
+        for await (const events of selected.chunks()) {
+          for (const event of events) if (event.kind === 'rows') count += event.run.count;
           rows.set(group.index, count);
-          yield kept;
+          yield events;
         }
       },
     };
   }
+}
 
-  #seen(event: SealedEvent): SealedEvent | null {
-    if (event.kind === 'rows') {
-      const view = this.#selection.viewOf(event.run.table);
-      return view === null ? null : { ...event, run: view.mask(event.run) };
-    }
-    if (!('table' in event)) return event;
-    const view = this.#selection.viewOf(event.table);
-    return view === null ? null : { ...event, table: view.table };
+/** The groups as a sink with this selection sees them; null: as they are. */
+export async function* selectedGroups(
+  groups: AsyncIterable<SealedGroup>,
+  selection: TableSelection | null,
+): AsyncGenerator<SealedGroup> {
+  for await (const group of groups) yield selection === null ? group : selectedGroup(group, selection);
+}
+
+function selectedGroup(group: SealedGroup, selection: TableSelection): SealedGroup {
+  return {
+    ...group,
+    tables: group.tables.flatMap((table) => selection.viewOf(table)?.table ?? []),
+    chunks: async function* () {
+      for await (const events of group.chunks())
+        yield events.flatMap((event) => selectedEvent(event, selection) ?? []);
+    },
+  };
+}
+
+function selectedEvent(event: SealedEvent, selection: TableSelection): SealedEvent | null {
+  if (event.kind === 'rows') {
+    const view = selection.viewOf(event.run.table);
+    return view === null ? null : { ...event, run: view.mask(event.run) };
   }
+  if (!('table' in event)) return event;
+  const view = selection.viewOf(event.table);
+  return view === null ? null : { ...event, table: view.table };
 }

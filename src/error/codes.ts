@@ -11,6 +11,7 @@ import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
 import { postgresSinkCodes } from './codes/postgres-sink.ts';
 import { queryCodes } from './codes/query.ts';
+import { reconcileCodes } from './codes/reconcile.ts';
 import { scanCodes } from './codes/scan.ts';
 import { sinkCodes } from './codes/sink.ts';
 import type { CodeEntry } from './define.ts';
@@ -30,6 +31,7 @@ const all = {
   ...parquetCodes,
   ...sinkCodes,
   ...queryCodes,
+  ...reconcileCodes,
   ...pipelineCodes,
 };
 

@@ -18,6 +18,8 @@ export interface PipelineObserver {
   sourceFailed(error: RowsealError, retryInMs: number): void;
   /** A sink failed and will be tried again, or is halted while the rest goes on. */
   sinkFailed(sink: string, error: RowsealError, verdict: Verdict): void;
+  /** An old segment was left as it is while the log goes on. */
+  storageFailed(error: RowsealError): void;
   /** A table version was met whose policy leaves columns undecided; they are redacted. */
   undecidedColumns(table: string, columns: readonly string[]): void;
   /** Values did not fit the method of their column, and became what its rule says. */

@@ -35,6 +35,9 @@ const observer: PipelineObserver = {
   sinkFailed(_sink, error) {
     finished.reject(error);
   },
+  storageFailed(error) {
+    finished.reject(error);
+  },
   undecidedColumns() {},
   unfitValues() {},
   leaks() {},

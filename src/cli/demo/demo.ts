@@ -205,6 +205,10 @@ class Watch implements PipelineObserver {
   sinkFailed(_sink: string, error: RowsealError): void {
     this.#problem = error;
   }
+
+  storageFailed(error: RowsealError): void {
+    this.#problem = error;
+  }
 }
 
 /** Every row of the shop against the warehouse: ids and every column that the policy keeps. */
