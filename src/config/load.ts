@@ -8,6 +8,7 @@ import type { PolicyDocument } from '../mask/policy-document.ts';
 import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
+import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -33,7 +34,7 @@ export interface RowsealConfig {
     readonly segmentMaxBytes: number;
   };
   readonly sinks: readonly SinkConfig[];
-  readonly http: ConfigDocument['http'];
+  readonly http: HttpConfig;
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
@@ -145,17 +146,38 @@ export function keySource(key: KeyConfig, absolute: (name: string) => string): M
   return { kind: 'file', file: absolute(key.file ?? '') };
 }
 
+/**
+ * Who may look at health, metrics and the status page.
+ *
+ * @throws RowsealError RS-HTTP-001, -002, -003, RS-CFG-004, -005, -006
+ */
+export function loadHttpAccess(
+  config: Pick<RowsealConfig, 'http'>,
+  env: Readonly<Record<string, string | undefined>>,
+): HttpAccess {
+  return accessOf(config.http, env, { secret: readKeyFile, open: (file) => readText(file, 'RS-CFG-006') });
+}
+
 /** Content of a key file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
 export function readKeyFile(file: string): string {
   const text = readText(file, 'RS-CFG-006');
-  const mode = statSync(file).mode & 0o777;
-  if ((mode & 0o077) !== 0) {
+  const { mode, uid } = statSync(file);
+  if (isOpenToOthers(mode & 0o777, uid, process.getuid?.() ?? 0)) {
     throw new RowsealError('RS-CFG-005', {
-      detail: `${file} has mode ${mode.toString(8)}`,
+      detail: `${file} has mode ${(mode & 0o777).toString(8)}`,
       fix: `chmod 600 ${file}`,
     });
   }
   return text;
+}
+
+/**
+ * Whether others than this process may read a file. Kubernetes gives a pod that is not root its secrets as files of
+ * root that the pod's own group may read (`fsGroup`, mode 440): there the group is how the owner lets just this process in.
+ */
+export function isOpenToOthers(mode: number, ownerUid: number, ownUid: number): boolean {
+  const lentByRoot = ownerUid === 0 && ownUid !== 0 && (mode & 0o030) === 0;
+  return (mode & (lentByRoot ? 0o037 : 0o077)) !== 0;
 }
 
 export function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {
@@ -215,7 +237,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
         readSecret: (path) => readKeyFile(absolute(path)),
       }),
     ),
-    http: config.http,
+    http: httpConfig(config.http, absolute),
     log: config.log,
     queueBytes: config.memory.queue_bytes,
   };
