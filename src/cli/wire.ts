@@ -199,7 +199,6 @@ export async function wirePipeline(
       epoch,
       limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
       queueBytes: config.queueBytes,
-      batchBytes: config.queueBytes,
       drainMs: 20_000,
       observer,
     });

@@ -312,7 +312,16 @@ export const configSchema = z.strictObject({
       format: z.enum(['auto', 'json', 'pretty']).default('auto'),
     })
     .prefault({}),
-  memory: z.strictObject({ queue_bytes: positive.default(3_145_728) }).prefault({}),
+  memory: z
+    .strictObject({
+      queue_bytes: positive
+        .min(262_144)
+        .default(6_291_456)
+        .describe(
+          'sealed groups in memory for all sinks together, batches in hand among them; the log has the rest',
+        ),
+    })
+    .prefault({}),
 });
 
 export type ConfigDocument = z.infer<typeof configSchema>;

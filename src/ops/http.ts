@@ -90,7 +90,7 @@ async function respond(
       return send(
         ready ? 200 : 503,
         'application/json',
-        `${JSON.stringify({ ready, state: now.state, reason: now.reason, degraded: now.sinks.filter((sink) => sink.error !== null).map((sink) => sink.name) })}\n`,
+        `${JSON.stringify({ ready, state: now.state, reason: now.reason, degraded: now.sinks.filter((sink) => sink.error !== null).map((sink) => sink.name), halted: now.sinks.filter((sink) => sink.breaker !== 'closed').map((sink) => sink.name) })}\n`,
       );
     }
     case '/metrics':

@@ -2,7 +2,13 @@ import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { opLetter } from '../model/change.ts';
 import type { MaskedEvent } from '../model/masked.ts';
 import { displayName } from '../model/table.ts';
-import { PIPELINE_STATES, type PipelineState, type PipelineStatus } from '../pipeline/status.ts';
+import {
+  BREAKER_STATES,
+  PIPELINE_STATES,
+  type PipelineState,
+  type PipelineStatus,
+  type SinkStatus,
+} from '../pipeline/status.ts';
 
 /** Tables with a series of their own; the rest share `_other`, so that a large schema cannot swamp a Prometheus. */
 const MAX_TABLES = 200;
@@ -24,6 +30,14 @@ export class Metrics {
   readonly #sealSeconds: Histogram<string>;
   readonly #deliverySeconds: Histogram<string>;
   readonly #backlog: Gauge<string>;
+  readonly #backlogBytes: Gauge<string>;
+  readonly #lag: Gauge<string>;
+  readonly #queue: Gauge<string>;
+  readonly #queues: Gauge<string>;
+  readonly #queuesMax: Gauge<string>;
+  readonly #retries: Counter<string>;
+  readonly #retriesSeen = new Map<string, number>();
+  readonly #breaker: Gauge<string>;
   readonly #deliveredRows: Counter<string>;
   readonly #deadLetters: Gauge<string>;
   readonly #errors: Counter<string>;
@@ -74,6 +88,29 @@ export class Metrics {
     this.#backlog = gauge('delivery_backlog_groups', 'Sealed groups that the sink does not have yet.', [
       'sink',
     ]);
+    this.#backlogBytes = gauge(
+      'delivery_backlog_bytes',
+      'Bytes of those groups; not there until what an earlier process left is delivered.',
+      ['sink'],
+    );
+    this.#lag = gauge(
+      'delivery_lag_seconds',
+      'For how long the oldest sealed group has been waiting for the sink; 0 when it has all.',
+      ['sink'],
+    );
+    this.#queue = gauge(
+      'delivery_queue_bytes',
+      'Sealed groups in memory that wait for the sink or are being written; those of several sinks count with each.',
+      ['sink'],
+    );
+    this.#queues = gauge('queue_bytes', 'Sealed groups in memory for all sinks, each counted once.');
+    this.#queuesMax = gauge('queue_max_bytes', 'Most that they may take (memory.queue_bytes).');
+    this.#retries = counter('delivery_retries_total', 'Attempts of the sink after a failure.', ['sink']);
+    this.#breaker = gauge(
+      'sink_breaker_state',
+      '1 for the state of the circuit breaker of the sink: closed is working, open is halted, half-open is a trial.',
+      ['sink', 'state'],
+    );
     this.#deliveredRows = counter('delivered_rows_total', 'Row operations durable in the sink.', ['sink']);
     this.#deadLetters = gauge(
       'dead_letters',
@@ -104,6 +141,7 @@ export class Metrics {
       this.#backlog.labels({ sink }).set(0);
       this.#deliveredRows.labels({ sink }).inc(0);
       this.#deadLetters.labels({ sink }).set(0);
+      this.#retries.labels({ sink }).inc(0);
     }
   }
 
@@ -158,11 +196,27 @@ export class Metrics {
       this.#received.set(Date.parse(status.source.last_received) / 1000);
     if (status.source.retained_bytes !== null) this.#retained.set(status.source.retained_bytes);
     for (const sink of status.sinks) {
-      this.#backlog.labels({ sink: sink.name }).set(sink.behind_groups);
-      this.#deadLetters.labels({ sink: sink.name }).set(sink.dead_letters);
+      this.#sink(sink);
     }
+    this.#queues.set(status.queues.bytes);
+    this.#queuesMax.set(status.queues.max_bytes);
     this.#memory.set(process.memoryUsage.rss());
     return this.#registry.metrics();
+  }
+
+  #sink(status: SinkStatus): void {
+    const labels = { sink: status.name };
+    this.#backlog.labels(labels).set(status.behind_groups);
+    this.#deadLetters.labels(labels).set(status.dead_letters);
+    this.#queue.labels(labels).set(status.queue_bytes);
+    if (status.behind_bytes === null) this.#backlogBytes.remove(labels);
+    else this.#backlogBytes.labels(labels).set(status.behind_bytes);
+    if (status.behind_ms === null) this.#lag.remove(labels);
+    else this.#lag.labels(labels).set(status.behind_ms / 1000);
+    this.#retries.labels(labels).inc(status.retries - (this.#retriesSeen.get(status.name) ?? 0));
+    this.#retriesSeen.set(status.name, status.retries);
+    for (const state of BREAKER_STATES)
+      this.#breaker.labels({ ...labels, state }).set(state === status.breaker ? 1 : 0);
   }
 
   #table(name: string): string {

@@ -1,4 +1,4 @@
-import type { PipelineStatus } from '../pipeline/status.ts';
+import type { PipelineStatus, SinkStatus } from '../pipeline/status.ts';
 
 /** The status page: server-made, useful without scripts, names and counts only. State is a word and a shape. */
 export function statusPage(status: PipelineStatus): string {
@@ -10,12 +10,7 @@ export function statusPage(status: PipelineStatus): string {
       ? ''
       : `<p role="status"><strong>${text(status.reason.code)}</strong> ${text(status.reason.title)}${status.reason.detail === null ? '' : `: ${text(status.reason.detail)}`}<br>fix: <code>${text(status.reason.fix)}</code></p>`;
   const snapshot = status.source.snapshot;
-  const sinks = status.sinks
-    .map(
-      (sink) =>
-        `<tr><th scope="row">${text(sink.name)}</th><td>${text(sink.state)}</td><td>${sink.group ?? '–'}</td><td>${sink.behind_groups}</td><td>${sink.rows}</td><td>${sink.dead_letters}</td></tr>`,
-    )
-    .join('');
+  const sinks = status.sinks.map(sinkRow).join('');
   const undecided = Object.entries(status.undecided_columns).filter(([, count]) => count > 0);
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">
 <title>Rowseal ${text(status.pipeline)}: ${status.state}</title><style>
@@ -34,6 +29,15 @@ ${snapshot === null ? '' : `<dt>copying</dt><dd>${text(snapshot.table)}, ${snaps
 ${undecided.length === 0 ? '' : `<dt>undecided columns</dt><dd>${undecided.map(([table, count]) => `${text(table)}: ${count}, redacted`).join('; ')}</dd>`}
 </dl><table><thead><tr><th scope="col">sink</th><th scope="col">state</th><th scope="col">group</th><th scope="col">behind</th><th scope="col">rows</th><th scope="col">dead letters</th></tr></thead><tbody>${sinks}</tbody></table>
 <p><a href="/status.json">status.json</a> · <a href="/metrics">metrics</a> · <a href="/readyz">readyz</a></p></body></html>`;
+}
+
+function sinkRow(sink: SinkStatus): string {
+  const next = sink.retry_at === null ? '' : `, next try <time>${sink.retry_at}</time>`;
+  const error =
+    sink.error === null ? '' : `: <strong>${text(sink.error.code)}</strong> ${text(sink.error.title)}${next}`;
+  const late =
+    sink.behind_groups === 0 || sink.behind_ms === null ? '' : `, ${(sink.behind_ms / 1000).toFixed(1)} s`;
+  return `<tr><th scope="row">${text(sink.name)}</th><td>${text(sink.state)}${error}</td><td>${sink.group ?? '–'}</td><td>${sink.behind_groups}${late}</td><td>${sink.rows}</td><td>${sink.dead_letters}</td></tr>`;
 }
 
 function text(value: string): string {

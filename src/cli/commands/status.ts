@@ -4,8 +4,9 @@ import type { CommandModule } from 'yargs';
 import { parseSignedHead } from '../../audit/note.ts';
 import { loadConfig, type RowsealConfig } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
-import type { PipelineStatus } from '../../pipeline/status.ts';
+import type { PipelineStatus, SinkStatus } from '../../pipeline/status.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { count } from '../layout.ts';
 
 interface StatusArguments {
   readonly config: string;
@@ -62,6 +63,15 @@ function offlineHead(config: RowsealConfig): { readonly size: number } | null {
   }
 }
 
+function behind(sink: SinkStatus): string {
+  const parts = [count(sink.behind_groups, 'group')];
+  if (sink.behind_groups > 0) {
+    if (sink.behind_bytes !== null) parts.push(`${sink.behind_bytes} bytes`);
+    if (sink.behind_ms !== null) parts.push(`${Math.round(sink.behind_ms)} ms`);
+  }
+  return parts.join(', ');
+}
+
 function print(t: Terminal, status: PipelineStatus): void {
   t.out(
     `${status.pipeline}: ${t.paint(status.reason === null ? 'green' : 'yellow', status.state)} since ${status.since}`,
@@ -70,9 +80,14 @@ function print(t: Terminal, status: PipelineStatus): void {
     t.out(`  ${status.reason.code} ${status.reason.title}\n  fix: ${status.reason.fix}`);
   t.out(`source   ${status.source.position ?? 'nothing sealed yet'}`);
   t.out(`sealed   group ${status.sealed.group ?? '–'} at ${status.sealed.sealed_at ?? '–'}`);
-  for (const sink of status.sinks)
+  for (const sink of status.sinks) {
     t.out(
-      `${sink.name.padEnd(8)} ${sink.state}, group ${sink.group ?? '–'}, behind ${sink.behind_groups}, ${sink.rows} rows, ${sink.dead_letters} dead letters`,
+      `${sink.name.padEnd(8)} ${sink.state}, group ${sink.group ?? '–'}, behind ${behind(sink)}, ${sink.rows} rows, ${sink.dead_letters} dead letters`,
     );
+    if (sink.error !== null) {
+      const next = sink.retry_at === null ? '' : `; next try at ${sink.retry_at}`;
+      t.out(`  ${t.paint('yellow', sink.error.code)} ${sink.error.title}${next}\n  fix: ${sink.error.fix}`);
+    }
+  }
   t.result(status);
 }

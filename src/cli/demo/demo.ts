@@ -198,7 +198,11 @@ class Watch implements PipelineObserver {
     for (const waiter of ready) waiter.resolve();
   }
 
-  problem(_where: string, _name: string, error: RowsealError): void {
+  sourceFailed(error: RowsealError): void {
+    this.#problem = error;
+  }
+
+  sinkFailed(_sink: string, error: RowsealError): void {
     this.#problem = error;
   }
 }
