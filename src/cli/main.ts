@@ -10,6 +10,7 @@ import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { healthCommand } from './commands/health.ts';
 import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
@@ -33,6 +34,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(previewCommand)
     .command(runCommand)
     .command(statusCommand)
+    .command(healthCommand)
     .command(auditCommand)
     .command(maskCommand)
     .command(resnapshotCommand)
@@ -97,6 +99,7 @@ const OPTION_NAMES = [
   'path',
   'pipeline',
   'preset',
+  'ready',
   'reason',
   'reveal',
   'rows',

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { parseSigningKey } from '../audit/keys.ts';
+import { NodeDisk } from '../audit/node-disk.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import type { Source } from '../capture/source.ts';
 import {
@@ -19,10 +20,12 @@ import { customWorkers } from '../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
 import { PositionCipher } from '../mask/position-cipher.ts';
 import type { Finding } from '../model/finding.ts';
+import type { MaskedTable } from '../model/masked.ts';
 import { displayName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
@@ -145,18 +148,28 @@ export function makePolicy(config: RowsealConfig): CompiledPolicy {
   return new CompiledPolicy(config.mask.policy, loadMaskKeys(config, process.env), customWorkers);
 }
 
-export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {
+/** How long the steps take that make a group durable and signed. */
+export interface LogTimings {
+  fsynced(seconds: number): void;
+  signed(seconds: number): void;
+}
+
+export function openLog(config: RowsealConfig, timings: LogTimings | null = null): Promise<OpenedAuditLog> {
   const { audit } = config;
+  const signer = parseSigningKey(readKeyFile(audit.keyFile));
   return openAuditLog({
     directory: audit.directory,
     origin: audit.origin,
-    signer: parseSigningKey(readKeyFile(audit.keyFile)),
+    signer: timings === null ? signer : timedSigner(signer, (seconds) => timings.signed(seconds)),
+    ...(timings === null ? {} : { disk: timedDisk(new NodeDisk(), (seconds) => timings.fsynced(seconds)) }),
     segmentMaxBytes: audit.segmentMaxBytes,
   });
 }
 
 export interface WiredPipeline {
   readonly pipeline: Pipeline;
+  /** The newest sealed version of every table. */
+  readonly tables: () => readonly MaskedTable[];
   /** What the operator should know of, though the pipeline may run. */
   readonly notices: readonly Finding[];
   /** Releases the audit log; call after `pipeline.run` settled. */
@@ -181,12 +194,13 @@ export async function wirePipeline(
   config: RowsealConfig,
   observer: PipelineObserver,
   prepare: (prepared: Prepared) => Promise<void> = async () => {},
+  timings: LogTimings | null = null,
 ): Promise<WiredPipeline> {
   const policy = makePolicy(config);
   const source = await makeSource(config);
   const tables = await checkedTables(policy, source);
   const sinks = await Promise.all(config.sinks.map(makeSink));
-  const { log, epoch } = await openLog(config);
+  const { log, epoch } = await openLog(config, timings);
   try {
     await prepare({ policy, log, tables });
     const notices = compareWithLog({ policy, log, tables });
@@ -202,7 +216,7 @@ export async function wirePipeline(
       drainMs: 20_000,
       observer,
     });
-    return { pipeline, notices, close: () => log.close() };
+    return { pipeline, tables: () => log.tables(), notices, close: () => log.close() };
   } catch (error) {
     await log.close();
     throw error;

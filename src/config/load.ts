@@ -9,6 +9,7 @@ import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
+import { isOpenToOthers } from './key-file-mode.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -169,15 +170,6 @@ export function readKeyFile(file: string): string {
     });
   }
   return text;
-}
-
-/**
- * Whether others than this process may read a file. Kubernetes gives a pod that is not root its secrets as files of
- * root that the pod's own group may read (`fsGroup`, mode 440): there the group is how the owner lets just this process in.
- */
-export function isOpenToOthers(mode: number, ownerUid: number, ownUid: number): boolean {
-  const lentByRoot = ownerUid === 0 && ownUid !== 0 && (mode & 0o030) === 0;
-  return (mode & (lentByRoot ? 0o037 : 0o077)) !== 0;
 }
 
 export function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {

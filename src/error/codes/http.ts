@@ -21,4 +21,11 @@ export const httpCodes = defineCodes({
       'http.tls.cert_file and http.tls.key_file must be PEM and belong together; http.tls.client_ca_file must be PEM.',
     fix: 'check the files with: openssl x509 -in FILE -noout -subject -dates',
   },
+  'RS-HTTP-004': {
+    kind: 'auth',
+    title: 'the running process does not let this command look',
+    explain:
+      'It wants a token or a client certificate, and this command found no token in the configuration: http.token is not set, its secret cannot be read here, or the process was started with another one.',
+    fix: 'set http.token beside http.tls.client_ca_file, or give this command the same secret',
+  },
 });
