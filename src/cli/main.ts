@@ -11,6 +11,7 @@ import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { healthCommand } from './commands/health.ts';
 import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
@@ -36,6 +37,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(runCommand)
     .command(statusCommand)
     .command(queryCommand)
+    .command(healthCommand)
     .command(auditCommand)
     .command(maskCommand)
     .command(resnapshotCommand)
@@ -102,6 +104,7 @@ const OPTION_NAMES = [
   'path',
   'pipeline',
   'preset',
+  'ready',
   'reason',
   'reveal',
   'rows',

@@ -5,12 +5,13 @@ import type { RowsealError } from '../error/rowseal-error.ts';
 import { describePosition } from '../model/position.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { OpsMemory } from '../ops/ops-memory.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineStatus, ShownError, SinkStatus } from '../pipeline/status.ts';
 
 /** Passes what a pipeline tells on to log and metrics. */
-export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
+export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): PipelineObserver {
   const told = new Told();
   return {
     stateChanged(state, reason) {
@@ -22,9 +23,13 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
         ...(reason === null ? {} : { code: reason.code, fix: reason.fix }),
       });
     },
-    masked: (events) => metrics.masked(events),
+    masked(events) {
+      metrics.masked(events);
+      memory.masked(events);
+    },
     groupSealed(group, durationMs) {
-      metrics.sealed(group.commitTimeUs, group.sealedAtUs, durationMs);
+      metrics.sealed(group, durationMs);
+      memory.sealed(group.index, group.sealedAtUs);
       logger.log('debug', {
         message: 'sealed',
         group: group.index,
@@ -33,8 +38,7 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
       });
     },
     batchDelivered(sink, batch, durationMs) {
-      const commitTimes = batch.groups.map((group) => group.commitTimeUs).filter((time) => time !== null);
-      metrics.delivered(sink, batch.rows, commitTimes.at(-1) ?? null, durationMs);
+      metrics.delivered(sink, batch, durationMs);
       logger.log('debug', { message: 'delivered', sink, group: batch.to, rows: batch.rows });
     },
     sourceFailed(error, retryInMs) {
@@ -72,6 +76,7 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
     unfitValues(table, counts) {
       for (const { column, reason, count } of counts) {
         metrics.unfit(table, column, reason, count);
+        memory.activity.unfit(table, column, reason, count);
         if (!told.first(`unfit ${table}.${column} ${reason}`)) continue;
         logger.log('warn', {
           message: 'values do not fit the method of their column; counted in rowseal_mask_unfit_values_total',
@@ -85,6 +90,7 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
     leaks(table, counts) {
       for (const { column, kind, count } of counts) {
         metrics.leaked(table, column, kind, count);
+        memory.activity.leaked(table, column, kind, count);
         if (!told.first(`leak ${table}.${column} ${kind}`)) continue;
         logger.log('warn', {
           message: 'personal data in a column that the policy keeps; counted in rowseal_mask_leaks_total',

@@ -2,6 +2,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { ImageAge } from '../audit/expire.ts';
 import type { StorageOptions } from '../audit/file-audit-log.ts';
 import { parseSigningKey } from '../audit/keys.ts';
+import { NodeDisk } from '../audit/node-disk.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import { tableDirectory } from '../audit/table-directory.ts';
 import { compareCapturedSet } from '../capture/captured-set.ts';
@@ -27,11 +28,13 @@ import { CompiledPolicy } from '../mask/policy.ts';
 import { PositionCipher } from '../mask/position-cipher.ts';
 import type { SinkMask } from '../mask/sink-mask.ts';
 import type { Finding } from '../model/finding.ts';
+import type { MaskedTable } from '../model/masked.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
 import { checkedViews, sinkMask } from './sink-masks.ts';
+import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
@@ -214,13 +217,31 @@ export function makePolicy(config: RowsealConfig): CompiledPolicy {
   return new CompiledPolicy(config.mask.policy, loadMaskKeys(config, process.env), customWorkers);
 }
 
-/** @param storage what becomes of old segments while it is open; by default nothing does */
-export function openLog(config: RowsealConfig, storage?: StorageOptions): Promise<OpenedAuditLog> {
+/** How long the steps take that make a group durable and signed. */
+export interface LogTimings {
+  fsynced(seconds: number): void;
+  signed(seconds: number): void;
+}
+
+export interface OpenLogOptions {
+  /** What becomes of old segments while it is open; by default nothing does. */
+  readonly storage?: StorageOptions;
+  readonly timings?: LogTimings;
+}
+
+export function openLog(
+  config: RowsealConfig,
+  { storage, timings }: OpenLogOptions = {},
+): Promise<OpenedAuditLog> {
   const { audit } = config;
+  const signer = parseSigningKey(readKeyFile(audit.keyFile));
   return openAuditLog({
     directory: audit.directory,
     origin: audit.origin,
-    signer: parseSigningKey(readKeyFile(audit.keyFile)),
+    signer: timings === undefined ? signer : timedSigner(signer, (seconds) => timings.signed(seconds)),
+    ...(timings === undefined
+      ? {}
+      : { disk: timedDisk(new NodeDisk(), (seconds) => timings.fsynced(seconds)) }),
     segmentMaxBytes: audit.segmentMaxBytes,
     ...(storage === undefined ? {} : { storage }),
   });
@@ -243,6 +264,8 @@ export function imageAgeOf({ audit, source }: RowsealConfig): ImageAge | null {
 
 export interface WiredPipeline {
   readonly pipeline: Pipeline;
+  /** The newest sealed version of every table. */
+  readonly tables: () => readonly MaskedTable[];
   /** What the operator should know of, though the pipeline may run. */
   readonly notices: readonly Finding[];
   /** Releases the audit log; call after `pipeline.run` settled. */
@@ -267,6 +290,7 @@ export async function wirePipeline(
   config: RowsealConfig,
   observer: PipelineObserver,
   prepare: (prepared: Prepared) => Promise<void> = async () => {},
+  timings: LogTimings | null = null,
 ): Promise<WiredPipeline> {
   const policy = makePolicy(config);
   const source = await makeSource(config);
@@ -280,11 +304,12 @@ export async function wirePipeline(
     trouble: (sink, error, inMs) => observer.sinkFailed(sink, error, { kind: 'retry', inMs }),
   };
   const sinks = await Promise.all(config.sinks.map((sink) => makeSink(sink, config, watch)));
-  const { log, epoch } = await openLog(config, {
+  const storage: StorageOptions = {
     pack: config.audit.compress,
     imageAge: imageAgeOf(config),
     onFailure: (thrown) => observer.storageFailed(toRowsealError(thrown)),
-  });
+  };
+  const { log, epoch } = await openLog(config, { storage, ...(timings === null ? {} : { timings }) });
   try {
     const changes = await sealCapturedSet(config, log);
     await prepare({ policy, log, tables });
@@ -301,7 +326,7 @@ export async function wirePipeline(
       drainMs: 20_000,
       observer,
     });
-    return { pipeline, notices, close: () => log.close() };
+    return { pipeline, tables: () => log.tables(), notices, close: () => log.close() };
   } catch (error) {
     await log.close();
     throw error;

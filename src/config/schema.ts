@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { httpSchema } from './http-schema.ts';
 import { columnRule, method } from './rule-schema.ts';
 import { identifier, positive, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
@@ -143,13 +144,7 @@ export const configSchema = z.strictObject({
       .prefault({}),
   }),
   sinks: z.record(identifier, sinkSchema).default({}),
-  http: z
-    .strictObject({
-      enabled: z.boolean().default(true),
-      host: z.string().default('127.0.0.1'),
-      port: z.int().min(0).max(65_535).default(8484),
-    })
-    .prefault({}),
+  http: httpSchema,
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

@@ -3,6 +3,7 @@ import { auditVerifyCodes } from './codes/audit-verify.ts';
 import { bigqueryCodes } from './codes/bigquery.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
+import { httpCodes } from './codes/http.ts';
 import { maskCodes } from './codes/mask.ts';
 import { mysqlCodes } from './codes/mysql.ts';
 import { parquetCodes } from './codes/parquet.ts';
@@ -33,6 +34,7 @@ const all = {
   ...queryCodes,
   ...reconcileCodes,
   ...pipelineCodes,
+  ...httpCodes,
 };
 
 export type ErrorCode = keyof typeof all;

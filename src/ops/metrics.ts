@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { opLetter } from '../model/change.ts';
 import type { MaskedEvent } from '../model/masked.ts';
 import { displayName } from '../model/table.ts';
@@ -9,6 +9,23 @@ import {
   type PipelineStatus,
   type SinkStatus,
 } from '../pipeline/status.ts';
+import type { TableStatus } from './activity.ts';
+import { LatencyMetrics } from './latency-metrics.ts';
+import { MaskMetrics } from './mask-metrics.ts';
+
+/** What is read when somebody scrapes, besides the status. */
+export interface Surroundings {
+  readonly tables: readonly TableStatus[];
+  /** Of the volume that holds the log; null: it cannot be asked. */
+  readonly volume: { readonly freeBytes: number; readonly sizeBytes: number } | null;
+}
+
+/** Of a sealed group: what its metrics are made of. */
+export interface SealedMeasure {
+  readonly commitTimeUs: bigint | null;
+  readonly sealedAtUs: bigint;
+  readonly bytes: number;
+}
 
 /** Tables with a series of their own; the rest share `_other`, so that a large schema cannot swamp a Prometheus. */
 const MAX_TABLES = 200;
@@ -20,6 +37,9 @@ const MAX_TABLES = 200;
 export class Metrics {
   readonly #registry = new Registry();
   readonly #tables = new Set<string>();
+  /** How long changes and the steps that make them durable take. */
+  readonly latency: LatencyMetrics;
+  readonly #mask: MaskMetrics;
   readonly #state: Gauge<string>;
   readonly #received: Gauge<string>;
   readonly #sealedCommit: Gauge<string>;
@@ -44,6 +64,12 @@ export class Metrics {
   readonly #undecided: Gauge<string>;
   readonly #unfit: Counter<string>;
   readonly #leaks: Counter<string>;
+  readonly #sealedGroups: Counter<string>;
+  readonly #sealedBytes: Counter<string>;
+  readonly #deliveredGroups: Counter<string>;
+  readonly #columns: Gauge<string>;
+  readonly #volumeFree: Gauge<string>;
+  readonly #volumeSize: Gauge<string>;
   readonly #headSigned: Gauge<string>;
   readonly #memory: Gauge<string>;
 
@@ -62,6 +88,18 @@ export class Metrics {
         buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
         registers,
       });
+    collectDefaultMetrics({ register: this.#registry });
+    this.latency = new LatencyMetrics(this.#registry);
+    this.#mask = new MaskMetrics(this.#registry);
+    this.#sealedGroups = counter('sealed_groups_total', 'Groups of transactions sealed.');
+    this.#sealedBytes = counter('sealed_bytes_total', 'Bytes of masked cells sealed.');
+    this.#deliveredGroups = counter('delivered_groups_total', 'Groups durable in the sink.', ['sink']);
+    this.#columns = gauge('policy_columns', 'Columns of a table by what the policy does with them.', [
+      'table',
+      'decision',
+    ]);
+    this.#volumeFree = gauge('audit_volume_free_bytes', 'Free space of the volume that holds the audit log.');
+    this.#volumeSize = gauge('audit_volume_size_bytes', 'Size of the volume that holds the audit log.');
     gauge('build_info', 'Version of Rowseal; always 1.', ['version']).labels({ version }).set(1);
     this.#state = gauge('pipeline_state', '1 for the state the pipeline is in.', ['state']);
     this.#received = gauge(
@@ -142,6 +180,7 @@ export class Metrics {
       this.#deliveredRows.labels({ sink }).inc(0);
       this.#deadLetters.labels({ sink }).set(0);
       this.#retries.labels({ sink }).inc(0);
+      this.#deliveredGroups.labels({ sink }).inc(0);
     }
   }
 
@@ -154,6 +193,7 @@ export class Metrics {
       if (event.kind === 'truncate') this.#changes.labels({ op: 't' }).inc();
       if (event.kind !== 'rows') continue;
       const { run } = event;
+      this.#mask.masked(run);
       const counts = new Map<number, number>();
       for (let i = 0; i < run.count; i++) counts.set(run.ops[i]!, (counts.get(run.ops[i]!) ?? 0) + 1);
       for (const [op, count] of counts)
@@ -162,15 +202,30 @@ export class Metrics {
     }
   }
 
-  sealed(commitTimeUs: bigint | null, sealedAtUs: bigint, durationMs: number): void {
-    if (commitTimeUs !== null) this.#sealedCommit.set(Number(commitTimeUs) / 1e6);
+  sealed({ commitTimeUs, sealedAtUs, bytes }: SealedMeasure, durationMs: number): void {
+    if (commitTimeUs !== null) {
+      this.#sealedCommit.set(Number(commitTimeUs) / 1e6);
+      this.latency.sealed(Number(sealedAtUs - commitTimeUs) / 1e6);
+    }
     this.#headSigned.set(Number(sealedAtUs) / 1e6);
+    this.#sealedGroups.inc();
+    this.#sealedBytes.inc(bytes);
     this.#sealSeconds.observe(durationMs / 1000);
   }
 
-  delivered(sink: string, rows: number, commitTimeUs: bigint | null, durationMs: number): void {
-    this.#deliveredRows.labels({ sink }).inc(rows);
-    if (commitTimeUs !== null) this.#deliveredCommit.labels({ sink }).set(Number(commitTimeUs) / 1e6);
+  delivered(
+    sink: string,
+    batch: { readonly rows: number; readonly groups: readonly SealedMeasure[] },
+    durationMs: number,
+  ): void {
+    this.#deliveredRows.labels({ sink }).inc(batch.rows);
+    this.#deliveredGroups.labels({ sink }).inc(batch.groups.length);
+    const nowUs = Date.now() * 1000;
+    for (const { commitTimeUs } of batch.groups) {
+      if (commitTimeUs === null) continue;
+      this.#deliveredCommit.labels({ sink }).set(Number(commitTimeUs) / 1e6);
+      this.latency.delivered(sink, (nowUs - Number(commitTimeUs)) / 1e6);
+    }
     this.#deliverySeconds.labels({ sink }).observe(durationMs / 1000);
   }
 
@@ -191,7 +246,22 @@ export class Metrics {
   }
 
   /** The text of a scrape; gauges that mirror the status are brought up to date first. */
-  async text(status: PipelineStatus): Promise<string> {
+  async text(status: PipelineStatus, { tables, volume }: Surroundings): Promise<string> {
+    this.#mirror(status, volume);
+    for (const table of tables) {
+      const label = this.#table(table.name);
+      if (label !== table.name) continue;
+      for (const decision of ['masked', 'left_out', 'kept', 'undecided'] as const)
+        this.#columns.labels({ table: label, decision }).set(table[decision]);
+    }
+    return this.#registry.metrics();
+  }
+
+  #mirror(status: PipelineStatus, volume: Surroundings['volume']): void {
+    if (volume !== null) {
+      this.#volumeFree.set(volume.freeBytes);
+      this.#volumeSize.set(volume.sizeBytes);
+    }
     if (status.source.last_received !== null)
       this.#received.set(Date.parse(status.source.last_received) / 1000);
     if (status.source.retained_bytes !== null) this.#retained.set(status.source.retained_bytes);
@@ -201,7 +271,6 @@ export class Metrics {
     this.#queues.set(status.queues.bytes);
     this.#queuesMax.set(status.queues.max_bytes);
     this.#memory.set(process.memoryUsage.rss());
-    return this.#registry.metrics();
   }
 
   #sink(status: SinkStatus): void {

@@ -4,7 +4,9 @@ import type { CommandModule } from 'yargs';
 import { parseSignedHead } from '../../audit/note.ts';
 import { loadConfig, type RowsealConfig } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
 import type { PipelineStatus, SinkStatus } from '../../pipeline/status.ts';
+import { askRunning, localAddress } from '../ask-running.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count } from '../layout.ts';
 
@@ -24,12 +26,16 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
   handler: async (argv) => {
     const config = loadConfig(argv.config, process.env);
     const t = terminal(argv.json);
-    const live = config.http.enabled ? await ask(config) : null;
+    const answer = config.http.enabled ? await askRunning(config, '/status.json', process.env) : null;
+    if (answer?.status === 401)
+      throw new RowsealError('RS-HTTP-004', { detail: `${config.http.host}:${config.http.port}` });
+    const live = answer?.status === 200 ? (JSON.parse(answer.body) as PipelineStatus) : null;
     if (live !== null) print(t, live);
     else {
       const head = offlineHead(config);
+      const { host, port } = localAddress(config);
       t.out(
-        `${config.pipeline}: ${t.paint('yellow', 'not running')} (no answer on ${config.http.host}:${config.http.port})`,
+        `${config.pipeline}: ${t.paint('yellow', 'not running')} (${config.http.enabled ? `no answer on ${host}:${port}` : 'http.enabled is false: nobody to ask'})`,
       );
       t.out(
         head === null
@@ -41,17 +47,6 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
     process.exitCode = live === null ? Exit.failure : Exit.ok;
   },
 };
-
-async function ask(config: RowsealConfig): Promise<PipelineStatus | null> {
-  try {
-    const response = await fetch(`http://${config.http.host}:${config.http.port}/status.json`, {
-      signal: AbortSignal.timeout(3_000),
-    });
-    return response.ok ? ((await response.json()) as PipelineStatus) : null;
-  } catch {
-    return null;
-  }
-}
 
 function offlineHead(config: RowsealConfig): { readonly size: number } | null {
   try {
