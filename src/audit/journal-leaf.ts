@@ -1,8 +1,10 @@
 import type { Gap } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
 import { formatLsn, parseLsn } from '../model/position.ts';
+import type { TableName } from '../model/table.ts';
 import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
+import { decodeGap, decodeNames, encodeGap, encodeNames, type GapJson, type NameJson } from './gap-json.ts';
 import type { Digest } from './hashing.ts';
 import { canonicalKeyChange, type KeyChange } from './key-change.ts';
 
@@ -52,7 +54,7 @@ export function encodeLeaf(leaf: JournalLeaf): Buffer {
       transactions: leaf.transactions,
       rows: leaf.rows,
       bytes: leaf.bytes,
-      gaps: leaf.gaps.map((gap) => ({ reason: gap.reason, from: gap.from, to: gap.to })),
+      gaps: leaf.gaps.map(encodeGap),
       tables: leaf.tables.map((table) => ({
         directory: table.directory,
         size: table.size,
@@ -79,7 +81,7 @@ export function decodeLeaf(bytes: Buffer): JournalLeaf {
       transactions: json.transactions,
       rows: json.rows,
       bytes: json.bytes,
-      gaps: json.gaps,
+      gaps: json.gaps.map(decodeGap),
       tables: json.tables.map((table) => ({
         directory: table.directory,
         size: table.size,
@@ -105,7 +107,7 @@ interface LeafJson {
   readonly transactions: number;
   readonly rows: number;
   readonly bytes: number;
-  readonly gaps: readonly Gap[];
+  readonly gaps: readonly GapJson[];
   readonly tables: readonly {
     readonly directory: string;
     readonly size: number;
@@ -127,7 +129,7 @@ function encodePosition(position: Position): Record<string, unknown> {
         slot: position.slot,
         lsn: formatLsn(position.lsn),
         phase: position.phase,
-        ...encodeCopying(position),
+        ...encodeTables(position),
       };
     case 'mysql':
       return {
@@ -141,20 +143,25 @@ function encodePosition(position: Position): Record<string, unknown> {
         prepared: position.prepared.map((place) => [place.file, place.offset]),
         copied: position.copied,
         phase: position.phase,
-        ...encodeCopying(position),
+        ...encodeTables(position),
       };
   }
 }
 
-function encodeCopying({ copying = [] }: Position): Record<string, unknown> {
-  return copying.length === 0 ? {} : { copying: copying.map(({ namespace, name }) => [namespace, name]) };
+function encodeTables({ copying = [], outside = [] }: Position): Record<string, unknown> {
+  return {
+    ...(copying.length === 0 ? {} : { copying: encodeNames(copying) }),
+    ...(outside.length === 0 ? {} : { outside: encodeNames(outside) }),
+  };
 }
 
-function decodeCopying(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying'> {
-  const copying = json['copying'] as readonly (readonly [string, string])[] | undefined;
-  return copying === undefined
-    ? {}
-    : { copying: copying.map(([namespace, name]) => ({ namespace: String(namespace), name: String(name) })) };
+function decodeTables(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying' | 'outside'> {
+  const names = (member: string): readonly TableName[] | undefined => {
+    const value = json[member] as readonly NameJson[] | undefined;
+    return value === undefined ? undefined : decodeNames(value);
+  };
+  const [copying, outside] = [names('copying'), names('outside')];
+  return { ...(copying === undefined ? {} : { copying }), ...(outside === undefined ? {} : { outside }) };
 }
 
 function decodePosition(json: Readonly<Record<string, unknown>>): Position {
@@ -169,7 +176,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
       slot: String(json['slot']),
       lsn,
       phase,
-      ...decodeCopying(json),
+      ...decodeTables(json),
     };
   }
   return {
@@ -182,7 +189,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
     prepared: (json['prepared'] as [string, number][]).map(([file, offset]) => ({ file, offset })),
     copied: json['copied'] === null ? null : String(json['copied']),
     phase,
-    ...decodeCopying(json),
+    ...decodeTables(json),
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { identifier, positive } from './schema-parts.ts';
+import { identifier, positive, tableName } from './schema-parts.ts';
 
 /** Where a key that signs comes from. */
 const signingKey = z
@@ -77,6 +77,21 @@ export const auditSchema = z
     group_max_bytes: positive.default(1_048_576),
     group_max_ms: positive.default(50),
     segment_max_bytes: positive.min(65_536).default(67_108_864),
+    compress: z
+      .enum(['zstd', 'none'])
+      .default('zstd')
+      .describe('segments that are full; offsets and hashes stay what they were'),
+    retention: z
+      .strictObject({
+        row_images_days: positive
+          .optional()
+          .describe('row images go when their group was sealed so long ago; records stay; default: kept'),
+        tables: z
+          .record(tableName, z.union([positive, z.literal('keep')]))
+          .default({})
+          .describe('days for single tables, or keep'),
+      })
+      .prefault({}),
     witnesses: z
       .array(
         z.strictObject({

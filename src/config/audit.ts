@@ -9,6 +9,13 @@ export interface AuditConfig {
   readonly groupMaxBytes: number;
   readonly groupMaxMs: number;
   readonly segmentMaxBytes: number;
+  readonly compress: boolean;
+  readonly retention: {
+    /** Age at which row images go, in days; null: they are kept. */
+    readonly rowImagesDays: number | null;
+    /** By `namespace.name`. */
+    readonly tables: ReadonlyMap<string, number | null>;
+  };
   readonly witness: WitnessConfig;
   readonly anchor: {
     readonly anchors: readonly AnchorConfig[];
@@ -68,6 +75,13 @@ export function auditConfig(
     groupMaxBytes: audit.group_max_bytes,
     groupMaxMs: audit.group_max_ms,
     segmentMaxBytes: audit.segment_max_bytes,
+    compress: audit.compress === 'zstd',
+    retention: {
+      rowImagesDays: audit.retention.row_images_days ?? null,
+      tables: new Map(
+        Object.entries(audit.retention.tables).map(([table, days]) => [table, days === 'keep' ? null : days]),
+      ),
+    },
     witness: {
       witnesses,
       quorum: audit.witness_quorum ?? (witnesses.length === 0 ? 0 : Math.floor(witnesses.length / 2) + 1),

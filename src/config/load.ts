@@ -9,6 +9,8 @@ import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
 import { type AuditConfig, auditConfig } from './audit.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
+import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
+import { isOpenToOthers } from './key-file-mode.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -27,7 +29,7 @@ export interface RowsealConfig {
   };
   readonly audit: AuditConfig;
   readonly sinks: readonly SinkConfig[];
-  readonly http: ConfigDocument['http'];
+  readonly http: HttpConfig;
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
@@ -139,6 +141,18 @@ export function keySource(key: KeyConfig, absolute: (name: string) => string): M
   return { kind: 'file', file: absolute(key.file ?? '') };
 }
 
+/**
+ * Who may look at health, metrics and the status page.
+ *
+ * @throws RowsealError RS-HTTP-001, -002, -003, RS-CFG-004, -005, -006
+ */
+export function loadHttpAccess(
+  config: Pick<RowsealConfig, 'http'>,
+  env: Readonly<Record<string, string | undefined>>,
+): HttpAccess {
+  return accessOf(config.http, env, { secret: readKeyFile, open: (file) => readText(file, 'RS-CFG-006') });
+}
+
 /** Content of a key file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
 export function readKeyFile(file: string): string {
   return readKeyBytes(file).toString('utf8');
@@ -147,10 +161,10 @@ export function readKeyFile(file: string): string {
 /** As {@link readKeyFile}, for keys that may be raw bytes. */
 export function readKeyBytes(file: string): Buffer {
   const bytes = readBytes(file, 'RS-CFG-006');
-  const mode = statSync(file).mode & 0o777;
-  if ((mode & 0o077) !== 0) {
+  const { mode, uid } = statSync(file);
+  if (isOpenToOthers(mode & 0o777, uid, process.getuid?.() ?? 0)) {
     throw new RowsealError('RS-CFG-005', {
-      detail: `${file} has mode ${mode.toString(8)}`,
+      detail: `${file} has mode ${(mode & 0o777).toString(8)}`,
       fix: `chmod 600 ${file}`,
     });
   }
@@ -207,10 +221,11 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       sinkConfig(name, sink, {
         absolute,
         read: (path) => readText(absolute(path), 'RS-CFG-006'),
+        readModule: (path) => readText(absolute(path), 'RS-CFG-008'),
         readSecret: (path) => readKeyFile(absolute(path)),
       }),
     ),
-    http: config.http,
+    http: httpConfig(config.http, absolute),
     log: config.log,
     queueBytes: config.memory.queue_bytes,
   };

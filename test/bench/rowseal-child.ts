@@ -29,7 +29,13 @@ const observer: PipelineObserver = {
     delivered += batch.rows;
     if (delivered >= rows) finished.resolve();
   },
-  problem(_where, _name, error) {
+  sourceFailed(error) {
+    finished.reject(error);
+  },
+  sinkFailed(_sink, error) {
+    finished.reject(error);
+  },
+  storageFailed(error) {
     finished.reject(error);
   },
   undecidedColumns() {},

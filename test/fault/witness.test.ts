@@ -133,7 +133,7 @@ describe('two witnesses in processes of their own', { timeout: 120_000 }, () => 
     expect((await verify(...both, '--witness', third, '--quorum', '2')).code).toBe(0);
     const missing = await verify(...both, '--witness', third);
     expect(missing.code).toBe(12);
-    expect(missing.stdout).toContain('RS-AUD-029');
+    expect(missing.stdout).toContain('RS-AUD-032');
     const policy = join(root, 'policy');
     await writeFile(
       policy,

@@ -25,6 +25,7 @@ const CURSOR_COLUMNS: readonly StoredColumn[] = [
   { name: 'pipeline', type: 'STRING' },
   { name: 'epoch', type: 'INT64' },
   { name: 'group_index', type: 'INT64' },
+  { name: 'head', type: 'STRING' },
 ];
 
 const TABLES_COLUMNS: readonly StoredColumn[] = [
@@ -84,6 +85,7 @@ export class Bookkeeping {
     remembered: ReadonlyMap<string, Target>,
   ): Promise<void> {
     const parameters: QueryParameter[] = [...this.#who()];
+    if (move.head !== null) parameters.push({ name: 'head', value: move.head });
     const all = [...statements];
     for (const [key, target] of remembered) {
       const n = parameters.length;
@@ -96,6 +98,12 @@ export class Bookkeeping {
       .digest('hex')
       .slice(0, 16);
     await this.#jobs.query(`rowseal_${batch}_commit_${digest}`, sql, parameters, 'committing a batch');
+  }
+
+  /** The signed head that is stored with the cursor; null: there is none yet. */
+  async head(): Promise<string | null> {
+    const rows = await this.#select(this.#statements.readHead(), 'reading the head');
+    return rows[0]?.[0] ?? null;
   }
 
   async countDeadLetters(after: GroupIndex | null, to: GroupIndex): Promise<ReadonlyMap<string, number>> {

@@ -12,6 +12,8 @@ export interface Manifest {
   /** Groups in the files. */
   readonly from: GroupIndex;
   readonly to: GroupIndex;
+  /** Of the journal, signed, with group `to` as its newest. */
+  readonly head: string;
   /** Paths from the directory on. */
   readonly files: readonly { readonly path: string; readonly rows: number }[];
   /** File with what is known of each table, by table key. */
@@ -24,7 +26,11 @@ export interface Manifest {
 interface CursorFile {
   readonly after_manifest: GroupIndex | null;
   readonly to: GroupIndex;
+  readonly head: string;
 }
+
+/** How far the directory is. */
+export type ReachedGroup = Pick<CursorFile, 'to' | 'head'>;
 
 const STATE = '_rowseal';
 const STAGING = `${STATE}/staging`;
@@ -60,6 +66,12 @@ export class ChangeDirectory {
     expectPipeline((await this.#store.read(name)) ?? '{}', pipeline, this.place);
   }
 
+  /** Whose files these are; null: nobody's. */
+  async pipeline(): Promise<string | null> {
+    const text = await this.#store.read(`${STATE}/pipeline.json`);
+    return text === null ? null : ((JSON.parse(text) as { pipeline?: string }).pipeline ?? null);
+  }
+
   /** Fences writers of lower epochs. @throws RowsealError RS-PQT-004 */
   async enter(epoch: bigint, sink: string): Promise<void> {
     await this.#store.create(`${STATE}/epochs/${epochName(epoch)}`, '');
@@ -82,16 +94,15 @@ export class ChangeDirectory {
   }
 
   /** The last group that counts. */
-  async cursor(newest: Manifest | null): Promise<GroupIndex | null> {
-    const to = newest?.to ?? null;
+  async reached(newest: Manifest | null): Promise<ReachedGroup | null> {
     const text = await this.#store.read(`${STATE}/cursor.json`);
-    if (text === null) return to;
+    if (text === null) return newest;
     const cursor = JSON.parse(text) as CursorFile;
-    return cursor.after_manifest === (newest?.from ?? null) ? cursor.to : to;
+    return cursor.after_manifest === (newest?.from ?? null) ? cursor : newest;
   }
 
-  async moveCursor(newest: Manifest | null, to: GroupIndex): Promise<void> {
-    const cursor: CursorFile = { after_manifest: newest?.from ?? null, to };
+  async moveCursor(newest: Manifest | null, { to, head }: ReachedGroup): Promise<void> {
+    const cursor: CursorFile = { after_manifest: newest?.from ?? null, to, head };
     await this.#store.replace(`${STATE}/cursor.json`, JSON.stringify(cursor));
   }
 

@@ -113,7 +113,7 @@ class ParquetSink implements Sink {
         this.#tables.set(key, { target: JSON.parse(await directory.readTarget(saved)) as Target, saved });
       if (this.#tables.size > 0) await this.#writeViews(directory);
       this.#deadLetters.opened(Object.entries(this.#manifest?.dead_letters ?? {}));
-      this.#cursor = await directory.cursor(this.#manifest);
+      this.#cursor = (await directory.reached(this.#manifest))?.to ?? null;
       return this.#cursor;
     });
   }
@@ -151,6 +151,18 @@ class ParquetSink implements Sink {
       this.#rows += batch.rows;
       return batch.to;
     });
+  }
+
+  async head(): Promise<string | null> {
+    const open = this.#open?.directory ?? null;
+    const directory = open ?? new ChangeDirectory(await openStore(this.#options.place));
+    try {
+      return (await directory.reached(await directory.newestManifest()))?.head ?? null;
+    } catch (thrown) {
+      throw parquetError(thrown, `reading the head in sink ${this.name}`);
+    } finally {
+      if (open === null) directory.close();
+    }
   }
 
   stats(): SinkStats {
@@ -196,8 +208,8 @@ class ParquetSink implements Sink {
       const kept = distinct(letters);
       if (kept.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, kept));
       this.#deadLetters.check(this.name);
-      if (files.length === 0) await directory.moveCursor(this.#manifest, batch.to);
-      else await this.#commit(open, from, batch.to, files);
+      if (files.length === 0) await directory.moveCursor(this.#manifest, batch);
+      else await this.#commit(open, from, batch, files);
       this.#deadLetters.committed();
     } finally {
       runner.forget();
@@ -255,7 +267,7 @@ class ParquetSink implements Sink {
   async #commit(
     { directory, epoch }: OpenDirectory,
     from: GroupIndex,
-    to: GroupIndex,
+    { to, head }: DeliveryBatch,
     files: readonly { readonly path: string; readonly rows: number }[],
   ): Promise<void> {
     const targets: Record<string, string> = {};
@@ -276,6 +288,7 @@ class ParquetSink implements Sink {
       epoch: String(epoch),
       from,
       to,
+      head,
       files,
       targets,
       dead_letters: this.#deadLetters.totals(),

@@ -112,6 +112,18 @@ class PostgresSink implements Sink {
     });
   }
 
+  async head(): Promise<string | null> {
+    if (this.#open !== null) return this.#guard('reading the head', ({ client }) => this.#state.head(client));
+    const client = await connect(this.#options);
+    try {
+      return await this.#state.head(client);
+    } catch (thrown) {
+      throw postgresSinkError(thrown, `reading the head in sink ${this.name}`);
+    } finally {
+      await client.end();
+    }
+  }
+
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
@@ -127,7 +139,7 @@ class PostgresSink implements Sink {
     const { client, pipeline, epoch } = database;
     await this.#transaction(client, async () => {
       // First: the lock keeps any other writer out until the commit.
-      if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to)))
+      if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to, batch.head)))
         throw this.#fenced(epoch);
       const letters: DeadLetter[] = [];
       const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);

@@ -1,5 +1,11 @@
 import type { ChangeEvent } from '../../../src/model/change.ts';
-import { type Position, type PostgresPosition, withCopying } from '../../../src/model/position.ts';
+import {
+  type Position,
+  type PostgresPosition,
+  withCopying,
+  withOutside,
+} from '../../../src/model/position.ts';
+import { type TableName, tableKey } from '../../../src/model/table.ts';
 
 /**
  * Where in a batch a copy belongs that shows the database at `consistentPoint`: behind every transaction that the copy
@@ -22,14 +28,53 @@ export function lastPosition(events: readonly ChangeEvent[]): PostgresPosition |
   return last === undefined ? null : (last.position as PostgresPosition);
 }
 
-/** What was decoded before the copies and comes after them. */
-export function withoutCopying(event: ChangeEvent): ChangeEvent {
+/** What was decoded before the copies and comes after them. @param outside tables that are outside then */
+export function afterCopies(event: ChangeEvent, outside: readonly TableName[]): ChangeEvent {
   switch (event.kind) {
     case 'commit':
     case 'idle':
-      return { ...event, position: withCopying(event.position, []) };
+      if (event.position.copying === undefined) return event;
+      return { ...event, position: withOutside(withCopying(event.position, []), outside) };
     default:
       return event;
+  }
+}
+
+/**
+ * Takes changes of tables out that are not captured before their copy, though the slot has them. What is left of a
+ * transaction is numbered anew.
+ */
+export class OutsideFilter {
+  readonly #outside: ReadonlySet<string>;
+  #ordinal = 0;
+
+  constructor(outside: readonly TableName[]) {
+    this.#outside = new Set(outside.map(tableKey));
+  }
+
+  inside(events: readonly ChangeEvent[]): readonly ChangeEvent[] {
+    return this.#outside.size === 0 ? events : events.flatMap((event) => this.#event(event));
+  }
+
+  #event(event: ChangeEvent): readonly ChangeEvent[] {
+    switch (event.kind) {
+      case 'begin':
+        this.#ordinal = 0;
+        return [event];
+      case 'rows': {
+        const { run } = event;
+        if (this.#outside.has(tableKey(run.table))) return [];
+        const firstOrdinal = this.#ordinal;
+        this.#ordinal += run.count;
+        return [{ ...event, run: { ...run, firstOrdinal } }];
+      }
+      case 'truncate':
+        if (this.#outside.has(tableKey(event.table))) return [];
+        this.#ordinal++;
+        return [event];
+      default:
+        return [event];
+    }
   }
 }
 

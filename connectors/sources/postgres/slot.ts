@@ -65,11 +65,9 @@ export function refuseHole(
   slotName: string,
   slot: SlotState | null,
 ): void {
-  if (after.systemId !== server.systemId || after.timeline !== server.timeline) {
-    throw new RowsealError('RS-PG-010', {
-      detail: `sealed under system ${after.systemId} timeline ${after.timeline}, the server is ${server.systemId} timeline ${server.timeline}`,
-    });
-  }
+  refuseOtherServer(after, server);
+  // The copy has not finished: a restart makes slot and copy anew.
+  if (after.phase === 'snapshot' && after.slot === slotName) return;
   if (slot === null || after.slot !== slotName)
     throw new RowsealError('RS-PG-008', { detail: `slot ${after.slot}` });
   if (slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slotName}` });
@@ -80,6 +78,24 @@ export function refuseHole(
       detail: `sealed up to ${formatLsn(after.lsn)}, slot ${slotName} is confirmed up to ${formatLsn(slot.confirmedFlush)}`,
     });
   }
+}
+
+/** @throws RowsealError RS-PG-010 */
+export function refuseOtherServer(after: PostgresPosition, server: ServerIdentity): void {
+  if (after.systemId === server.systemId && after.timeline === server.timeline) return;
+  throw new RowsealError('RS-PG-010', {
+    detail: `sealed under system ${after.systemId} timeline ${after.timeline}, the server is ${server.systemId} timeline ${server.timeline}`,
+  });
+}
+
+/** A slot that is about to be dropped must be one that this pipeline can have made. @throws RowsealError RS-PG-013 */
+export async function refuseForeignSlot(client: Client, name: string, slot: SlotState): Promise<void> {
+  const { rows } = await client.query<{ database: string }>('SELECT current_database() AS database');
+  const { database } = rows[0]!;
+  if (slot.plugin === 'pgoutput' && slot.database === database) return;
+  throw new RowsealError('RS-PG-013', {
+    detail: `slot ${name} of database ${slot.database ?? 'none'} with plugin ${slot.plugin ?? 'none'}`,
+  });
 }
 
 /** IDENTIFY_SYSTEM (PostgreSQL manual 53.4), on a replication connection. */

@@ -1,14 +1,20 @@
 import type { Client } from 'pg';
-import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
+import type { Assessment, DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
-import { type Position, type PostgresPosition, withCopying } from '../../../src/model/position.ts';
+import {
+  type Position,
+  type PostgresPosition,
+  withCopying,
+  withOutside,
+} from '../../../src/model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
+import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
 import { connect, connectForReplication } from './connection.ts';
-import { lastPosition, seamIn, withoutCopying } from './copy-seam.ts';
+import { afterCopies, lastPosition, OutsideFilter, seamIn } from './copy-seam.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
@@ -18,7 +24,9 @@ import {
   dropSlot,
   identifyServer,
   readSlot,
+  refuseForeignSlot,
   refuseHole,
+  refuseOtherServer,
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
@@ -43,6 +51,8 @@ class PostgresSource implements Source, ReplicationHost {
   #onConfirm: () => void = () => {};
   /** Tables that the stream stops for on its way. */
   #copying: readonly TableName[] = [];
+  /** See `Position.outside`. */
+  #outside: readonly TableName[] = [];
   #snapshot: SnapshotProgress | null = null;
   #retained: number | null = null;
   #retainedTimer: NodeJS.Timeout | null = null;
@@ -98,6 +108,7 @@ class PostgresSource implements Source, ReplicationHost {
     const side = await this.#sideClient();
     await this.#identify();
     this.#measureRetained(side);
+    this.#outside = after?.outside ?? [];
     let resume = after;
     if (resume === null || resume.phase === 'snapshot') {
       resume = yield* this.#begin(side, resume, signal);
@@ -115,6 +126,13 @@ class PostgresSource implements Source, ReplicationHost {
     } finally {
       this.#lastReceivedMs = stream.lastReceivedMs;
     }
+  }
+
+  async assess(after: Position): Promise<Assessment> {
+    if (after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
+    const side = await this.#sideClient();
+    await this.#identify();
+    return assess(this.#options, side, this.#server, after);
   }
 
   confirm(position: Position): void {
@@ -152,13 +170,14 @@ class PostgresSource implements Source, ReplicationHost {
       lsn,
       phase,
       ...(this.#copying.length === 0 ? {} : { copying: this.#copying }),
+      ...(this.#outside.length === 0 ? {} : { outside: this.#outside }),
     };
   }
 
   /**
    * Copies tables again in the middle of the stream. A temporary slot brings a snapshot and the place in the stream that
    * it shows: what the pipeline's own slot holds up to there comes first, so that no version of a row is missing from the
-   * log; then the tables, then what follows. Nothing is locked.
+   * log; then the tables, then what follows. Nothing is locked. Tables that come from outside have no log before their copy.
    */
   async *#copyOnTheWay(
     stream: ReplicationStream,
@@ -169,20 +188,26 @@ class PostgresSource implements Source, ReplicationHost {
     try {
       stream.await(snapshot.consistentPoint);
       let at = resume;
+      const filter = new OutsideFilter(this.#outside);
       for await (const batch of stream.read(signal)) {
-        const seam = this.#copying.length === 0 ? -1 : seamIn(batch.events, snapshot.consistentPoint);
+        if (this.#copying.length === 0) {
+          // Batches are decoded ahead: the first ones do not know yet that the copies are done.
+          yield { ...batch, events: batch.events.map((event) => afterCopies(event, this.#outside)) };
+          continue;
+        }
+        const seam = seamIn(batch.events, snapshot.consistentPoint);
         if (seam < 0) {
-          yield batch;
+          yield { ...batch, events: filter.inside(batch.events) };
           at = lastPosition(batch.events) ?? at;
           continue;
         }
-        const before = batch.events.slice(0, seam);
+        const before = filter.inside(batch.events.slice(0, seam));
         if (before.length > 0) yield { events: before, bytes: batch.bytes };
         at = lastPosition(before) ?? at;
         yield* this.#copyDue(snapshot, at, signal);
         if (signal.aborted) return;
         await snapshot.close();
-        const rest = batch.events.slice(seam).map(withoutCopying);
+        const rest = batch.events.slice(seam).map((event) => afterCopies(event, this.#outside));
         if (rest.length > 0) yield { events: rest, bytes: 0 };
       }
     } finally {
@@ -198,10 +223,16 @@ class PostgresSource implements Source, ReplicationHost {
     const read = this.position(snapshot.consistentPoint, 'stream');
     for (const name of this.#copying) {
       const rest = this.#copying.filter((other) => other !== name);
-      const positions = { read, during: withCopying(at, this.#copying), after: withCopying(at, rest) };
+      const outside = this.#outside.filter((other) => tableKey(other) !== tableKey(name));
+      const positions = {
+        read,
+        during: withOutside(withCopying(at, this.#copying), this.#outside),
+        after: withOutside(withCopying(at, rest), outside),
+      };
       yield* this.#copy(snapshot.reader, name, positions, signal);
       if (signal.aborted) return;
       this.#copying = rest;
+      this.#outside = outside;
     }
     this.#snapshot = null;
   }
@@ -216,13 +247,17 @@ class PostgresSource implements Source, ReplicationHost {
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch, PostgresPosition | null> {
     const existing = await readSlot(side, this.#options.slot);
+    if (after !== null) refuseOtherServer(after, this.#server);
     if (after === null) {
       if (existing !== null) throw new RowsealError('RS-PG-013', { detail: `slot ${this.#options.slot}` });
       const sealed = this.#nextConfirm(signal);
       yield { events: [{ kind: 'idle', position: this.position(0n, 'snapshot') }], bytes: 0 };
       await sealed;
       if (signal.aborted) return null;
+    } else if (after.slot !== this.#options.slot) {
+      throw new RowsealError('RS-PG-008', { detail: `slot ${after.slot}` });
     } else if (existing !== null) {
+      await refuseForeignSlot(side, this.#options.slot, existing);
       await this.#freeSlot(side, signal);
       await dropSlot(side, this.#options.slot);
     }

@@ -28,7 +28,7 @@ export function checkQuorum(
   for (const head of heads) {
     const witnesses = cosignersOf(policy, head);
     if (witnesses === null) {
-      findings.add('RS-AUD-029', `a cosignature on the head of size ${head.head.size} does not verify`);
+      findings.add('RS-AUD-032', `a cosignature on the head of size ${head.head.size} does not verify`);
       continue;
     }
     const names = new Set(Object.keys(witnesses));
@@ -38,7 +38,7 @@ export function checkQuorum(
   }
   if (best === null)
     findings.add(
-      'RS-AUD-029',
+      'RS-AUD-032',
       `asked for is ${policy.rule}; the best of ${heads.length} heads is cosigned by ${most} of them`,
     );
   else if (best.size < size)

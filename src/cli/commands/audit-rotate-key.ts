@@ -69,7 +69,7 @@ async function withLog<T>(
   act: (log: AuditLog) => Promise<T>,
   signer: Signer = loadSigner(config),
 ): Promise<T> {
-  const { log } = await openLog(config, signer);
+  const { log } = await openLog(config, { signer });
   try {
     return await act(log);
   } finally {

@@ -199,7 +199,15 @@ class Watch implements PipelineObserver {
     for (const waiter of ready) waiter.resolve();
   }
 
-  problem(_where: string, _name: string, error: RowsealError): void {
+  sourceFailed(error: RowsealError): void {
+    this.#problem = error;
+  }
+
+  sinkFailed(_sink: string, error: RowsealError): void {
+    this.#problem = error;
+  }
+
+  storageFailed(error: RowsealError): void {
     this.#problem = error;
   }
 }

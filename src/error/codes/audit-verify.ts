@@ -56,7 +56,7 @@ export const auditVerifyCodes = defineCodes({
     explain: 'The directory has no journal, or no key was given and none is kept beside the log.',
     fix: 'check --dir; pass the public key with --key',
   },
-  'RS-AUD-029': {
+  'RS-AUD-032': {
     kind: 'integrity',
     title: 'too few witnesses have seen the log',
     explain:
@@ -69,5 +69,12 @@ export const auditVerifyCodes = defineCodes({
     explain:
       'The signed erasure record comes first, then the images go. Between the two the process ended, or images were put back from a copy.',
     fix: 'run the same `rowseal audit erase` again',
+  },
+  'RS-AUD-029': {
+    kind: 'integrity',
+    title: 'an expiry was recorded and not carried out',
+    explain:
+      'The signed expiry record comes first, then the old row images go. Between the two the process ended, or images were put back from a copy.',
+    fix: 'start `rowseal run`, or run `rowseal audit expire` again: both carry out what is recorded',
   },
 });
