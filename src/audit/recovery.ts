@@ -8,7 +8,7 @@ import { FRAME_HEADER_BYTES, type Frame, FrameType, readFrame } from './frame.ts
 import { chainNext, DIGEST_BYTES, leafHash } from './hashing.ts';
 import { emptyJournalState, type JournalState } from './journal.ts';
 import type { JournalLeaf, TouchedTable } from './journal-leaf.ts';
-import { decodeLeafFrame } from './journal-reader.ts';
+import { COSIGNED_FILE, decodeLeafFrame } from './journal-reader.ts';
 import { applyKeyChanges } from './key-change.ts';
 import { CompactRange } from './merkle.ts';
 import { parseSignedHead } from './note.ts';
@@ -97,6 +97,8 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
     await cut(disk, directory, 'journal', 'journal', segment, 0);
   }
   await refuseRollback(disk, join(path, 'head'), state.size);
+  // What witnesses have cosigned was published for certain.
+  await refuseRollback(disk, join(directory, COSIGNED_FILE), state.size);
   return { state, leaves };
 }
 

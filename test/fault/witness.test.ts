@@ -140,6 +140,9 @@ describe('two witnesses in processes of their own', { timeout: 120_000 }, () => 
       `# two of three\nlog ${logKey}\nwitness a ${one.vkey}\nwitness b ${two.vkey}\nwitness c ${third}\ngroup all 2 a b c\nquorum all\n`,
     );
     expect((await verify('--policy', policy)).code).toBe(0);
+    // The policy names the key of the log, so that nothing else needs to be given.
+    const pinned = await rowseal(['audit', 'verify', '--dir', log, '--policy', policy, '--json']);
+    expect([pinned.code, JSON.parse(pinned.stdout).keyPinned]).toEqual([0, true]);
     await writeFile(policy, `witness c ${third}\nquorum c\n`);
     expect((await verify('--policy', policy)).code).toBe(12);
     // A cosignature that was tampered with spoils the head.
@@ -158,6 +161,13 @@ describe('two witnesses in processes of their own', { timeout: 120_000 }, () => 
     await cp(log, older, { recursive: true });
     await writeGroups({ directory: log, origin, signer, from: 5, to: 9 });
     await submitter([client(one, address)]).submitNewest();
+    // What was cosigned is a promise like any head: less than it is never signed again.
+    const short = `${log}-short`;
+    await cp(older, short, { recursive: true });
+    await cp(join(log, 'journal', 'cosigned'), join(short, 'journal', 'cosigned'));
+    await expect(writeGroups({ directory: short, origin, signer, from: 5, to: 6 })).rejects.toMatchObject({
+      code: 'RS-AUD-003',
+    });
     const rolledBack = submitter([client(one, address)], { directory: older });
     await rolledBack.submitNewest();
     expect(rolledBack.state().witnesses[0]?.error?.code).toBe('RS-WIT-004');

@@ -3,9 +3,10 @@ import { readAccessLines } from '../../audit/access-log.ts';
 import type { SealedEvent } from '../../audit/audit-log.ts';
 import { GroupReader } from '../../audit/group-reader.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
-import { MAX_NOTE_LENGTH } from '../../audit/note.ts';
+import { formatVerifierKey, MAX_NOTE_LENGTH } from '../../audit/note.ts';
 import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
 import { verifyAudit } from '../../audit/verify/verify.ts';
+import type { WitnessPolicy } from '../../audit/witness-policy.ts';
 import { type ErrorCode, errorCodes } from '../../error/codes.ts';
 import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
 import { Image, type Op, opLetter } from '../../model/change.ts';
@@ -114,7 +115,7 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
     const report = await verifyAudit({
       directory: argv.dir,
       ...(argv.table === undefined ? {} : { table: argv.table }),
-      ...(argv.key === undefined ? {} : { key: argv.key }),
+      ...pinnedKeys(argv.key, policy),
       ...(argv.head === undefined
         ? {}
         : { head: argv.head.map((file) => readSmallFile(file, MAX_NOTE_LENGTH, '--head')) }),
@@ -124,6 +125,16 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
     process.exitCode = exitOf(report);
   },
 };
+
+/** The given keys; else those of the logs that a policy names. */
+function pinnedKeys(
+  given: readonly string[] | undefined,
+  policy: WitnessPolicy | null,
+): { readonly key?: readonly string[] } {
+  if (given !== undefined) return { key: given };
+  const named = (policy?.logs ?? []).map(({ name, publicKey }) => formatVerifierKey(name, publicKey));
+  return named.length === 0 ? {} : { key: named };
+}
 
 /** Also used by the demo. */
 export function printReport(t: Terminal, report: VerifyReport): void {
