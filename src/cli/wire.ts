@@ -61,6 +61,7 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
       heartbeatMs: source.heartbeatMs,
       zeroDates: source.zeroDates,
       invalidText: source.invalidText,
+      maxUnpackedBytes: source.maxUnpackedBytes,
       positionSeal,
     });
 }

@@ -40,6 +40,7 @@ async function ours(decode: boolean): Promise<number> {
     receiveBufferBytes: 1 << 20,
     zeroDates: 'text',
     invalidText: 'error',
+    maxUnpackedBytes: 1 << 28,
     positionSeal: { seal: (_, text) => text, open: (_, sealed) => sealed },
   };
   const startedMs = performance.now();
@@ -60,7 +61,7 @@ async function ours(decode: boolean): Promise<number> {
       if (!decode) continue;
       decoder.decode(buffer, start + 1, end);
       for (let event = decoder.next(); event !== null; event = decoder.next()) {
-        if (event.kind === 'table-map') decoder.bind(event.map, bindTable(event.map, null));
+        if (event.kind === 'table-map') decoder.bind(event.map, bindTable(event.map, null, 'mysql'));
         else if (event.kind === 'rows') rows += event.count;
       }
     }

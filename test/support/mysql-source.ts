@@ -23,6 +23,7 @@ export function mysqlOptions(
     receiveBufferBytes: 1 << 18,
     zeroDates: 'text',
     invalidText: 'error',
+    maxUnpackedBytes: 1 << 28,
     positionSeal: { seal: (_, text) => text, open: (_, sealed) => sealed },
     ...more,
   };

@@ -33,5 +33,6 @@ export interface MysqlSourceOptions {
   /** See `DecoderOptions`. */
   readonly zeroDates: 'text' | 'null' | 'error';
   readonly invalidText: 'error' | 'hex';
+  readonly maxUnpackedBytes: number;
   readonly positionSeal: PositionSeal;
 }

@@ -248,7 +248,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   async #binding(map: TableMap): Promise<TableBinding> {
     const name = { namespace: map.schema, name: map.table };
-    const binding = bindTable(map, await this.#catalog.table(name));
+    const binding = bindTable(map, await this.#catalog.table(name), this.#server.flavor);
     const table = this.#versions.settle(binding.table);
     return { ...binding, table };
   }

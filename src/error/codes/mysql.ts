@@ -329,4 +329,11 @@ export const mysqlCodes = defineCodes({
       'binlog_row_value_options=PARTIAL_JSON logs what changed in a document. Without the document in the before image (binlog_row_image=FULL) the new one is not known.',
     fix: "SET GLOBAL binlog_row_value_options = '';   -- or SET GLOBAL binlog_row_image = FULL;",
   },
+  'RS-MY-061': {
+    kind: 'schema',
+    title: 'a date or time is in a format whose width the binlog does not tell',
+    explain:
+      'MariaDB before 10.0 kept fractions of a second in a format of its own, and still does in tables that were not rebuilt since. The binlog describes such a column like one without a fraction, so where its value ends cannot be known. Without a fraction the old format can be read.',
+    fix: 'SET GLOBAL mysql56_temporal_format = ON; ALTER TABLE <table> FORCE;   -- for changes logged before that: rowseal accept-gap --force',
+  },
 });
