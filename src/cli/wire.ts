@@ -52,7 +52,9 @@ async function makePostgresSource(source: PostgresSourceConfig): Promise<() => S
 
 async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings): Promise<() => Source> {
   const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
+  const { RolledBack } = await import('../../connectors/sources/mysql/rolled-back.ts');
   const positionSeal = new LazyPositionSeal(config);
+  const rolledBack = new RolledBack();
   return () =>
     createMysqlSource({
       ...shared(source),
@@ -63,6 +65,7 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
       invalidText: source.invalidText,
       maxUnpackedBytes: source.maxUnpackedBytes,
       positionSeal,
+      rolledBack,
     });
 }
 

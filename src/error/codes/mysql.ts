@@ -159,11 +159,11 @@ export const mysqlCodes = defineCodes({
     fix: 'REVOKE SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN from application accounts; to go on behind it with a new copy: rowseal accept-gap --force',
   },
   'RS-MY-024': {
-    kind: 'data',
-    title: 'a large transaction was rolled back in the binlog after its rows had been taken',
+    kind: 'transient',
+    title: 'a large transaction took back rows that had been read',
     explain:
-      'The server logs a rollback when a transaction also changed tables that cannot roll back. Rows that are in memory are forgotten; this transaction was larger than that.',
-    fix: 'convert the tables to InnoDB; to go on behind it with a new copy: rowseal accept-gap --force',
+      'The server logs rows together with a later ROLLBACK or ROLLBACK TO SAVEPOINT when the transaction also did what cannot be rolled back; in MariaDB a temporary table is enough. Rows still in memory are forgotten. Here some were on their way, so nothing of the transaction is sealed, and it is read again without them.',
+    fix: 'nothing; to save the second reading, make temporary tables before the transaction begins',
   },
   'RS-MY-025': {
     kind: 'source-lost',
