@@ -62,7 +62,9 @@ async function makePostgresSource(source: PostgresSourceConfig): Promise<() => S
 
 async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings): Promise<() => Source> {
   const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
+  const { RolledBack } = await import('../../connectors/sources/mysql/rolled-back.ts');
   const positionSeal = new LazyPositionSeal(config);
+  const rolledBack = new RolledBack();
   return () =>
     createMysqlSource({
       ...shared(source),
@@ -71,7 +73,9 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
       heartbeatMs: source.heartbeatMs,
       zeroDates: source.zeroDates,
       invalidText: source.invalidText,
+      maxUnpackedBytes: source.maxUnpackedBytes,
       positionSeal,
+      rolledBack,
     });
 }
 
