@@ -135,6 +135,22 @@ describe.each(['merge', 'cdc'] as const)('BigQuery in %s mode: every request may
     await expectAll(at);
   });
 
+  it('a transaction that was given up and committed after all is no newer writer', async () => {
+    const at = target(mode);
+    const [slow, again] = [open(at), open(at)];
+    await slow.open('p', 1n);
+    // The cursor was read before that transaction was through.
+    await again.open('p', 1n);
+    await deliver(slow, null, groups.slice(0, 3));
+    const late = deliver(again, null, groups.slice(0, 2));
+    await expect(late).rejects.toMatchObject({ code: 'RS-BQ-013', kind: 'transient' });
+    await again.close();
+    expect(await again.open('p', 1n)).toBe(2);
+    await deliver(again, 2, groups.slice(3));
+    await again.close();
+    await expectAll(at);
+  });
+
   it('jobs that fail for a passing reason run again under another id', async () => {
     const at = target(mode);
     const failed = new Set<string>();
