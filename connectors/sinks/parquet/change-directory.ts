@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
@@ -18,6 +19,8 @@ export interface Manifest {
   readonly files: readonly { readonly path: string; readonly rows: number }[];
   /** File with what is known of each table, by table key. */
   readonly targets: Readonly<Record<string, string>>;
+  /** Folder that the files were put into before. */
+  readonly staging: string;
   /** Dead letters in all files up to here, by table. */
   readonly dead_letters: Readonly<Record<string, number>>;
 }
@@ -38,9 +41,16 @@ const STAGING = `${STATE}/staging`;
 /**
  * The files of a Parquet sink. Change files are put into `_rowseal/staging`, a manifest is created that names them, and
  * then they are moved to `tables`: who reads `tables` sees whole groups only, in whatever moment the writer dies.
+ *
+ * A manifest may come later than its writer believes: of a request whose answer was lost, or by a writer that slept between
+ * its look at the epoch and the deed. It holds whole groups, so whoever finds it goes on from it; and its files are
+ * there, because every opening stages in a folder of its own and removes those of others only when it has created a
+ * manifest itself. From then on none before it can be created any more: they all begin at the same group.
  */
 export class ChangeDirectory {
   readonly #store: FileStore;
+  /** Of this opening. */
+  #staging = STAGING;
 
   constructor(store: FileStore) {
     this.#store = store;
@@ -78,6 +88,11 @@ export class ChangeDirectory {
     await this.expectNewest(epoch, sink);
     for (const name of await this.#store.list(`${STATE}/epochs`))
       if (name < epochName(epoch)) await this.#store.remove(`${STATE}/epochs/${name}`);
+    this.#staging = `${STAGING}/${epochName(epoch)}-${randomBytes(6).toString('hex')}`;
+  }
+
+  get staging(): string {
+    return this.#staging;
   }
 
   /** @throws RowsealError RS-PQT-004 */
@@ -113,7 +128,7 @@ export class ChangeDirectory {
   }
 
   stage(workFile: string, path: string): Promise<void> {
-    return this.#store.put(workFile, `${STAGING}/${path}`);
+    return this.#store.put(workFile, `${this.#staging}/${path}`);
   }
 
   async saveTarget(name: string, text: string): Promise<void> {
@@ -127,22 +142,28 @@ export class ChangeDirectory {
   /**
    * The moment the files count. The name says where the groups begin, so of two writers at one cursor one fails.
    *
-   * @throws RowsealError RS-PQT-004
+   * @throws RowsealError RS-PQT-004 when a newer writer was first; RS-PQT-009 when it was an older one, or an own attempt
    */
   async commit(manifest: Manifest, sink: string): Promise<void> {
     const name = `${STATE}/manifests/${padded(manifest.from)}.json`;
-    if (!(await this.#store.create(name, `${JSON.stringify(manifest)}\n`)))
-      throw new RowsealError('RS-PQT-004', { detail: `sink ${sink}, group ${manifest.from}` });
+    if (await this.#store.create(name, `${JSON.stringify(manifest)}\n`)) return;
+    await this.expectNewest(BigInt(manifest.epoch), sink);
+    throw new RowsealError('RS-PQT-009', { detail: `sink ${sink}, group ${manifest.from}` });
   }
 
   /** Moves what a manifest names to where it is read. Idempotent. */
   async publish(manifest: Manifest): Promise<void> {
-    for (const { path } of manifest.files) await this.#store.move(`${STAGING}/${path}`, path);
+    for (const { path } of manifest.files) await this.#store.move(`${manifest.staging}/${path}`, path);
   }
 
-  /** What no manifest names was never visible. */
+  /** Files of all openings, after this one created and published a manifest: no other can be created that names them. */
+  removeAllStaged(): Promise<void> {
+    return this.#store.removeAll(STAGING);
+  }
+
+  /** What this opening staged for a batch that was given up was never visible. */
   async removeStaged(): Promise<void> {
-    await this.#store.removeAll(STAGING);
+    await this.#store.removeAll(this.#staging);
     await rm(this.workDirectory, { recursive: true, force: true });
   }
 
