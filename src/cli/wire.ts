@@ -190,7 +190,7 @@ async function makeBareSink(config: SinkConfig, report: SinkWatch['trouble']): P
     }
     case 'parquet': {
       const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
-      return createParquetSink(config);
+      return createParquetSink(config, (error) => report(config.name, error, config.intervalMs));
     }
   }
 }

@@ -1,3 +1,5 @@
+import type { CompactionOptions } from './compaction-plan.ts';
+
 export interface ParquetSinkOptions {
   readonly name: string;
   readonly place: ParquetPlace;
@@ -6,6 +8,8 @@ export interface ParquetSinkOptions {
   readonly batchBytes: number;
   readonly memoryLimitBytes: number;
   readonly maxDeadLetters: number;
+  /** null: files stay as they were written. */
+  readonly compaction: CompactionOptions | null;
 }
 
 export type ParquetPlace =
