@@ -321,7 +321,7 @@ export class TableCheck {
     const found =
       disclosure === 'row'
         ? imageHashOf(payload, saltAt, end)
-        : columnsHash(payload.subarray(saltAt), payload.subarray(bodyAt, end), width);
+        : columnsHash(payload.subarray(saltAt, saltAt + SALT_BYTES), payload.subarray(bodyAt, end), width);
     if (found !== hash)
       this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is not the one its record commits to`);
     if (disclosure === 'row') checkImageBody(payload, bodyAt, end, width);
