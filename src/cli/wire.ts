@@ -1,6 +1,7 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import { parseSigningKey } from '../audit/keys.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
+import { tableDirectory } from '../audit/table-directory.ts';
 import type { Source } from '../capture/source.ts';
 import {
   loadMaskKeys,
@@ -23,6 +24,7 @@ import { displayName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { tableNamed } from './table-choice.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
@@ -152,7 +154,16 @@ export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {
     origin: audit.origin,
     signer: parseSigningKey(readKeyFile(audit.keyFile)),
     segmentMaxBytes: audit.segmentMaxBytes,
+    disclosure: disclosureBy(audit.columnDisclosure),
   });
+}
+
+function disclosureBy(
+  columnar: RowsealConfig['audit']['columnDisclosure'],
+): (table: string) => 'row' | 'column' {
+  if (columnar === 'all') return () => 'column';
+  const directories = new Set([...columnar].map((name) => tableDirectory(tableNamed(name))));
+  return (table) => (directories.has(table) ? 'column' : 'row');
 }
 
 export interface WiredPipeline {

@@ -31,6 +31,8 @@ export interface RowsealConfig {
     readonly groupMaxBytes: number;
     readonly groupMaxMs: number;
     readonly segmentMaxBytes: number;
+    /** Tables whose images commit to each column for itself, as `schema.table`; `all`: every table. */
+    readonly columnDisclosure: ReadonlySet<string> | 'all';
   };
   readonly sinks: readonly SinkConfig[];
   readonly http: ConfigDocument['http'];
@@ -137,6 +139,11 @@ function outputOf(command: readonly string[], timeoutMs: number): string {
   throw new RowsealError('RS-CFG-009', { detail: `${program} (${why})` });
 }
 
+function columnDisclosure(choice: ConfigDocument['audit']['disclosure']): ReadonlySet<string> | 'all' {
+  if (typeof choice === 'string') return choice === 'column' ? 'all' : new Set();
+  return new Set(Object.entries(choice).flatMap(([table, kind]) => (kind === 'column' ? [table] : [])));
+}
+
 type KeyConfig = Omit<ConfigDocument['mask']['key'], 'previous'>;
 
 export function keySource(key: KeyConfig, absolute: (name: string) => string): MaskKeySource {
@@ -207,6 +214,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       groupMaxBytes: audit.group_max_bytes,
       groupMaxMs: audit.group_max_ms,
       segmentMaxBytes: audit.segment_max_bytes,
+      columnDisclosure: columnDisclosure(audit.disclosure),
     },
     sinks: Object.entries(config.sinks).map(([name, sink]) =>
       sinkConfig(name, sink, {

@@ -261,6 +261,8 @@ function areEarlier(key: {
   return new Set(epochs).size === epochs.length && epochs.every((epoch) => epoch < key.epoch);
 }
 
+const disclosure = z.enum(['row', 'column']);
+
 export const configSchema = z.strictObject({
   pipeline: identifier,
   source,
@@ -302,6 +304,12 @@ export const configSchema = z.strictObject({
     group_max_bytes: positive.default(1_048_576),
     group_max_ms: positive.default(50),
     segment_max_bytes: positive.min(65_536).default(67_108_864),
+    disclosure: z
+      .union([disclosure, z.record(tableName, disclosure)])
+      .default('row')
+      .describe(
+        'column: single columns of a sealed row can be proven without showing the others; by table, or for all',
+      ),
   }),
   sinks: z.record(identifier, sinkSchema).default({}),
   http: z

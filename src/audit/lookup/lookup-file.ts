@@ -23,6 +23,13 @@ export interface LookupRange {
   /** Where the first record of each block lies that begins in [first, next). */
   readonly places: readonly Place[];
   readonly entries: SortedEntries;
+  /** Payloads of the schema and policy records among them, in order. */
+  readonly versions: Versions;
+}
+
+export interface Versions {
+  readonly schemas: readonly string[];
+  readonly policies: readonly string[];
 }
 
 const MAGIC = 'rowseal/v1/lookup';
@@ -53,7 +60,7 @@ export async function listRanges(
 }
 
 export function encodeRange(range: Omit<LookupRange, 'entries'>, sorted: Buffer): Buffer {
-  const { first, next, record, end, blocks, places } = range;
+  const { first, next, record, end, blocks, places, versions } = range;
   const builder = new ByteBuilder(sorted.length + HEAD_BYTES);
   builder.binary(MAGIC);
   builder.u64(BigInt(first));
@@ -61,6 +68,9 @@ export function encodeRange(range: Omit<LookupRange, 'entries'>, sorted: Buffer)
   builder.u32(record.length);
   builder.bytes(record);
   writePlace(builder, end);
+  const said = Buffer.from(JSON.stringify([versions.schemas, versions.policies]), 'utf8');
+  builder.u32(said.length);
+  builder.bytes(said);
   builder.u32(sorted.length / ENTRY_BYTES);
   builder.u32(blocks.length);
   builder.u32(places.length);
@@ -140,14 +150,16 @@ function parseHead(
     const next = Number(reader.u64());
     const record = reader.bytes(reader.u32());
     const end = readPlace(reader);
+    const [schemas, policies] = JSON.parse(reader.utf8(reader.u32())) as [string[], string[]];
     const count = reader.u32();
     const [blockCount, placeCount] = [reader.u32(), reader.u32()];
     if (blockCount * DIGEST_BYTES + placeCount * PLACE_BYTES > bytes.length - reader.offset) return null;
     const blocks = Array.from({ length: blockCount }, () => reader.binary(DIGEST_BYTES));
     const places = Array.from({ length: placeCount }, () => readPlace(reader));
-    return { first, next, record, end, blocks, places, count, entriesAt: reader.offset };
+    const versions = { schemas, policies };
+    return { first, next, record, end, blocks, places, versions, count, entriesAt: reader.offset };
   } catch (error) {
-    if (error instanceof MalformedBytes) return null;
+    if (error instanceof MalformedBytes || error instanceof SyntaxError) return null;
     throw error;
   }
 }

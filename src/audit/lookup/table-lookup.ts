@@ -9,10 +9,19 @@ import { parseIndexPayload } from '../row-index/index-payload.ts';
 import { RowIndex } from '../row-index/row-index.ts';
 import { BLOCK_LEAVES, KeptTree } from '../tree-path.ts';
 import { LogWalk, type WalkedRecord } from './log-walk.ts';
-import { type LookupRange, listRanges, lookupFolder, readRange, writeRange } from './lookup-file.ts';
+import {
+  type LookupRange,
+  listRanges,
+  lookupFolder,
+  readRange,
+  type Versions,
+  writeRange,
+} from './lookup-file.ts';
 import { BEGINNING, type Place } from './place.ts';
 import { parseTrailer } from './sealed-size.ts';
 import { entriesInMemory, type SortedEntries } from './sorted-entries.ts';
+
+export type { Versions };
 
 /** Records that an index record covers, with the record itself. */
 export interface IndexedRange {
@@ -51,6 +60,8 @@ export class TableLookup {
   /** Records after the last index record, which is the first of them; from 0 where there is none. */
   readonly tail: readonly Buffer[];
   readonly tree: KeptTree;
+  /** Schemas and policies of the whole log. */
+  readonly versions: Versions;
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #places: readonly Place[];
@@ -65,6 +76,7 @@ export class TableLookup {
     tail: readonly Buffer[],
     places: readonly Place[],
     blocks: readonly Digest[],
+    versions: Versions,
   ) {
     this.#disk = disk;
     this.#folder = folder;
@@ -72,6 +84,7 @@ export class TableLookup {
     this.ranges = ranges;
     this.tail = tail;
     this.#places = places;
+    this.versions = versions;
     this.tree = new KeptTree(end.size, blocks, (block) => {
       const leaves = this.#leaves.get(block) ?? this.#leavesOf(block);
       this.#leaves.set(block, leaves);
@@ -111,7 +124,8 @@ export class TableLookup {
       }
     });
     const end = await reading.run(size);
-    return new TableLookup(disk, folder, end, reading.ranges, reading.tail, reading.places, reading.blocks);
+    const { ranges, tail, places, blocks, versions } = reading;
+    return new TableLookup(disk, folder, end, ranges, tail, places, blocks, versions);
   }
 
   /** @throws MalformedBytes */
@@ -174,6 +188,7 @@ class TailReading {
   tail: Buffer[] = [];
   readonly places: Place[];
   readonly blocks: Digest[];
+  readonly versions: { schemas: string[]; policies: string[] };
   readonly #walk: LogWalk;
   readonly #keep: KeepRange;
   /** The first record that is not covered: an index record of level 1, or 0. */
@@ -182,7 +197,7 @@ class TailReading {
   #block = new CompactRange();
   #index = new RowIndex();
   /** Where the range of level 1 in hand begins among ranges, blocks and places. */
-  #began: { readonly ranges: number; readonly blocks: number; readonly places: number };
+  #began: Beginning;
 
   constructor(disk: Disk, folder: string, known: readonly LookupRange[], keep: KeepRange) {
     this.ranges = [...known];
@@ -191,6 +206,10 @@ class TailReading {
     this.#keep = keep;
     const last = known.at(-1);
     this.#start = last?.next ?? 0;
+    this.versions = {
+      schemas: known.flatMap(({ versions }) => versions.schemas),
+      policies: known.flatMap(({ versions }) => versions.policies),
+    };
     this.#began = this.#beginning();
     // The block in hand is hashed again from its first record.
     const begun = this.#start % BLOCK_LEAVES === 0 ? last?.end : this.places.at(-1);
@@ -223,6 +242,8 @@ class TailReading {
 
   async #takeOther(seq: number, bytes: Buffer, leaf: Digest): Promise<void> {
     const record = decodeRecord(bytes);
+    if (record.kind === RecordKind.schema) this.versions.schemas.push(record.payload);
+    if (record.kind === RecordKind.policy) this.versions.policies.push(record.payload);
     if (record.kind !== RecordKind.index) {
       indexRecord(this.#index, record);
       return;
@@ -243,15 +264,33 @@ class TailReading {
       const blocks = this.blocks.slice(this.#began.blocks);
       // A block that begins with the index record belongs to the next range.
       const places = this.places.slice(this.#began.places, Math.ceil(next / BLOCK_LEAVES));
-      await this.#keep({ first, next, record, end, blocks, places }, sorted);
+      const versions = {
+        schemas: this.versions.schemas.slice(this.#began.schemas),
+        policies: this.versions.policies.slice(this.#began.policies),
+      };
+      await this.#keep({ first, next, record, end, blocks, places, versions }, sorted);
     }
     this.ranges.push({ first, next, record, entries: entriesInMemory(sorted) });
     if (level === 1) this.#began = { ...this.#beginning(), places: Math.ceil(next / BLOCK_LEAVES) };
   }
 
-  #beginning(): { ranges: number; blocks: number; places: number } {
-    return { ranges: this.ranges.length, blocks: this.blocks.length, places: this.places.length };
+  #beginning(): Beginning {
+    return {
+      ranges: this.ranges.length,
+      blocks: this.blocks.length,
+      places: this.places.length,
+      schemas: this.versions.schemas.length,
+      policies: this.versions.policies.length,
+    };
   }
+}
+
+interface Beginning {
+  readonly ranges: number;
+  readonly blocks: number;
+  readonly places: number;
+  readonly schemas: number;
+  readonly policies: number;
 }
 
 type KeepRange = (range: Omit<LookupRange, 'entries'>, sorted: Buffer) => Promise<void>;

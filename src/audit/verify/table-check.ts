@@ -7,7 +7,15 @@ import type { Disk } from '../disk.ts';
 import { isErased, parseErasure } from '../erased.ts';
 import { parseExpiry } from '../expired.ts';
 import { type Frame, FrameType } from '../frame.ts';
-import { chainNext, chainStart, DIGEST_BYTES, type Digest, imageHashOf, leafInPlace } from '../hashing.ts';
+import {
+  chainNext,
+  chainStart,
+  DIGEST_BYTES,
+  type Digest,
+  imageHashOf,
+  leafInPlace,
+  SALT_BYTES,
+} from '../hashing.ts';
 import type { TouchedTable } from '../journal-leaf.ts';
 import { CompactRange } from '../merkle.ts';
 import { type AuditRecord, decodeRecord, encodeRecord, RecordKind } from '../record.ts';

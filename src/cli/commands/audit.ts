@@ -14,6 +14,10 @@ import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { eraseCommand } from './audit-erase.ts';
+import { historyCommand } from './audit-history.ts';
+import { matchCommand } from './audit-match.ts';
+import { proveCommand } from './audit-prove.ts';
+import { verifyProofCommand } from './audit-verify-proof.ts';
 
 interface VerifyArguments {
   readonly dir: string;
@@ -34,13 +38,17 @@ interface ShowArguments {
 
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
-  describe: 'Verify or read an audit log, or erase a row from it',
+  describe: 'Verify or read an audit log, prove the history of a row, or erase it',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
       .command(showCommand)
       .command(eraseCommand)
-      .demandCommand(1, 'audit needs a command: verify, show or erase'),
+      .command(proveCommand)
+      .command(verifyProofCommand)
+      .command(historyCommand)
+      .command(matchCommand)
+      .demandCommand(1, 'audit needs a command: verify, show, prove, verify-proof, history, match or erase'),
   handler: () => {},
 };
 
