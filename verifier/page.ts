@@ -19,7 +19,7 @@ function element(id: string): HTMLElement {
 }
 
 async function take(chosen: File): Promise<void> {
-  name.textContent = `${chosen.name}, ${chosen.size.toLocaleString('en')} bytes`;
+  name.textContent = `Checking ${chosen.name}: ${chosen.size.toLocaleString('en')} bytes`;
   // Nothing that long is a proof.
   text = chosen.size > MAX_PROOF_BYTES ? 'too long' : await chosen.text();
   show();

@@ -40,7 +40,11 @@ export function rowLife(report: ProofReport): readonly LifeStep[] {
       seq: event.seq,
       title: titleOf(event),
       time: event.commitTimeUs === 0n ? null : isoOfUs(event.commitTimeUs),
-      origin: [event.transaction === '' ? '' : `tx ${event.transaction}`, event.position]
+      // The place alone: server, timeline and slot are the same for the whole proof as a rule.
+      origin: [
+        event.transaction === '' ? '' : `tx ${event.transaction}`,
+        event.position.replace(/ \(.*$/, ''),
+      ]
         .filter((part) => part !== '')
         .join(' at '),
       columns,
