@@ -34,6 +34,7 @@ import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
 import { checkedViews, sinkMask } from './sink-masks.ts';
+import { tableNamed } from './table-choice.ts';
 import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
@@ -247,8 +248,17 @@ export function openLog(
       ? {}
       : { disk: timedDisk(new NodeDisk(), (seconds) => timings.fsynced(seconds)) }),
     segmentMaxBytes: audit.segmentMaxBytes,
+    disclosure: disclosureBy(audit.columnDisclosure),
     ...(storage === undefined ? {} : { storage }),
   });
+}
+
+function disclosureBy(
+  columnar: RowsealConfig['audit']['columnDisclosure'],
+): (table: string) => 'row' | 'column' {
+  if (columnar === 'all') return () => 'column';
+  const directories = new Set([...columnar].map((name) => tableDirectory(tableNamed(name))));
+  return (table) => (directories.has(table) ? 'column' : 'row');
 }
 
 const DAY_US = 86_400_000_000n;

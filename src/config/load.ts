@@ -40,6 +40,8 @@ export interface RowsealConfig {
       /** By `namespace.name`. */
       readonly tables: ReadonlyMap<string, number | null>;
     };
+    /** Tables whose images commit to each column for itself, as `schema.table`; `all`: every table. */
+    readonly columnDisclosure: ReadonlySet<string> | 'all';
   };
   readonly sinks: readonly SinkConfig[];
   readonly http: HttpConfig;
@@ -147,6 +149,11 @@ function outputOf(command: readonly string[], timeoutMs: number): string {
   throw new RowsealError('RS-CFG-009', { detail: `${program} (${why})` });
 }
 
+function columnDisclosure(choice: ConfigDocument['audit']['disclosure']): ReadonlySet<string> | 'all' {
+  if (typeof choice === 'string') return choice === 'column' ? 'all' : new Set();
+  return new Set(Object.entries(choice).flatMap(([table, kind]) => (kind === 'column' ? [table] : [])));
+}
+
 type KeyConfig = Omit<ConfigDocument['mask']['key'], 'previous'>;
 
 export function keySource(key: KeyConfig, absolute: (name: string) => string): MaskKeySource {
@@ -239,6 +246,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
           ]),
         ),
       },
+      columnDisclosure: columnDisclosure(audit.disclosure),
     },
     sinks: Object.entries(config.sinks).map(([name, sink]) =>
       sinkConfig(name, sink, {

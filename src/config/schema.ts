@@ -90,6 +90,8 @@ function areEarlier(key: {
   return new Set(epochs).size === epochs.length && epochs.every((epoch) => epoch < key.epoch);
 }
 
+const disclosure = z.enum(['row', 'column']);
+
 export const configSchema = z.strictObject({
   pipeline: identifier,
   source,
@@ -146,6 +148,12 @@ export const configSchema = z.strictObject({
           .describe('days for single tables, or keep'),
       })
       .prefault({}),
+    disclosure: z
+      .union([disclosure, z.record(tableName, disclosure)])
+      .default('row')
+      .describe(
+        'column: single columns of a sealed row can be proven without showing the others; by table, or for all',
+      ),
   }),
   sinks: z.record(identifier, sinkSchema).default({}),
   http: httpSchema,

@@ -17,8 +17,12 @@ import { type Terminal, terminal } from '../context.ts';
 import { visible } from '../visible.ts';
 import { eraseCommand } from './audit-erase.ts';
 import { expireCommand } from './audit-expire.ts';
+import { historyCommand } from './audit-history.ts';
+import { matchCommand } from './audit-match.ts';
+import { proveCommand } from './audit-prove.ts';
 import { reconcileCommand } from './audit-reconcile.ts';
 import { replayCommand } from './audit-replay.ts';
+import { verifyProofCommand } from './audit-verify-proof.ts';
 
 interface VerifyArguments {
   readonly dir: string;
@@ -40,16 +44,23 @@ interface ShowArguments {
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
   describe:
-    'Verify or read an audit log, compare a warehouse with it or fill one from it, take rows out of it',
+    'Verify or read an audit log, prove the history of a row, compare a warehouse with the log or fill one from it, take rows out of it',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
       .command(showCommand)
       .command(eraseCommand)
+      .command(proveCommand)
+      .command(verifyProofCommand)
+      .command(historyCommand)
+      .command(matchCommand)
       .command(expireCommand)
       .command(replayCommand)
       .command(reconcileCommand)
-      .demandCommand(1, 'audit needs a command: verify, show, erase, expire, replay or reconcile'),
+      .demandCommand(
+        1,
+        'audit needs a command: verify, show, prove, verify-proof, history, match, erase, expire, replay or reconcile',
+      ),
   handler: () => {},
 };
 
