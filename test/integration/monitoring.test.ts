@@ -81,7 +81,7 @@ describe.skipIf(noPostgres(18))('dashboard and alert rules', () => {
     await server.createDatabase('shop');
     client = await server.client('shop');
     await client.query(
-      'CREATE TABLE customers (id int PRIMARY KEY, email text, note text, birth date, extra text)',
+      'CREATE TABLE customers (id int PRIMARY KEY, email text, note text, birth text, extra text)',
     );
     project = await makeProject({
       url: server.url('shop'),
@@ -94,16 +94,19 @@ describe.skipIf(noPostgres(18))('dashboard and alert rules', () => {
             id: 'keep',
             email: { method: 'token' },
             note: 'keep',
-            birth: { method: 'fpe', alphabet: 'digits', foreign: 'redact' },
+            birth: { method: 'fpe', foreign: 'redact' },
           },
         },
       },
     });
     run = new RowsealProcess(['run', '--config', project.configFile]);
-    await until('streaming', async () => (await readStatus(project))?.['state'] === 'streaming');
+    await until('streaming', async () => {
+      if (!run.running) throw new Error(run.output);
+      return (await readStatus(project))?.['state'] === 'streaming';
+    });
     // A leak in a kept column, and a value that does not fit.
     await client.query(
-      "INSERT INTO customers VALUES (1, 'a@example.com', 'write to ada@example.com', '1990-01-01', 'x')",
+      "INSERT INTO customers VALUES (1, 'a@example.com', 'write to ada@example.com', 'unknown to us', 'x')",
     );
     await until('the row', async () => {
       const status = (await readStatus(project)) as { sinks?: { rows: number }[] } | null;
@@ -156,7 +159,7 @@ describe.skipIf(noPostgres(18))('dashboard and alert rules', () => {
       'rowseal_undecided_columns',
       'rowseal_source_retained_bytes',
     ])
-      expect(labelsOf.has(name)).toBe(true);
+      expect([...labelsOf.keys()]).toContain(name);
   });
 
   it('measure what the run did', () => {
