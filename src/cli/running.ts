@@ -39,7 +39,13 @@ export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): Pi
     },
     batchDelivered(sink, batch, durationMs) {
       metrics.delivered(sink, batch, durationMs);
-      logger.log('debug', { message: 'delivered', sink, group: batch.to, rows: batch.rows });
+      logger.log('debug', {
+        message: 'delivered',
+        sink,
+        first_group: (batch.after ?? -1) + 1,
+        group: batch.to,
+        rows: batch.rows,
+      });
     },
     problem(where, name, error, retryInMs) {
       metrics.failed(error.kind);

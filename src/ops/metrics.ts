@@ -241,10 +241,6 @@ export class Metrics {
     this.#leaks.labels({ table: this.#table(table), column, kind }).inc(count);
   }
 
-  undecided(table: string, columns: number): void {
-    this.#undecided.labels({ table: this.#table(table) }).set(columns);
-  }
-
   /** The text of a scrape; gauges that mirror the status are brought up to date first. */
   async text(status: PipelineStatus, { tables, volume }: Surroundings): Promise<string> {
     this.#mirror(status, volume);
@@ -268,6 +264,8 @@ export class Metrics {
     for (const sink of status.sinks) {
       this.#sink(sink);
     }
+    for (const [table, columns] of Object.entries(status.undecided_columns))
+      this.#undecided.labels({ table: this.#table(table) }).set(columns);
     this.#queues.set(status.queues.bytes);
     this.#queuesMax.set(status.queues.max_bytes);
     this.#memory.set(process.memoryUsage.rss());
