@@ -41,14 +41,21 @@ export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): Pi
     },
     batchDelivered(sink, batch, durationMs) {
       metrics.delivered(sink, batch, durationMs);
-      logger.log('debug', { message: 'delivered', sink, group: batch.to, rows: batch.rows });
+      logger.log('debug', {
+        message: 'delivered',
+        sink,
+        first_group: (batch.after ?? -1) + 1,
+        group: batch.to,
+        rows: batch.rows,
+      });
     },
-    sourceFailed(error, retryInMs) {
+    problem(where, name, error, retryInMs) {
       metrics.failed(error.kind);
       logger.log('warn', {
         message: error.message,
         code: error.code,
-        retry_in_ms: retryInMs,
+        ...(where === 'sink' ? { sink: name } : {}),
+        ...(retryInMs === null ? {} : { retry_in_ms: retryInMs }),
         fix: error.fix,
       });
     },

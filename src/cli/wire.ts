@@ -34,6 +34,7 @@ import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
 import { loadSigner } from './signer.ts';
 import { checkedViews, sinkMask } from './sink-masks.ts';
+import { tableNamed } from './table-choice.ts';
 import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
@@ -62,7 +63,9 @@ async function makePostgresSource(source: PostgresSourceConfig): Promise<() => S
 
 async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings): Promise<() => Source> {
   const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
+  const { RolledBack } = await import('../../connectors/sources/mysql/rolled-back.ts');
   const positionSeal = new LazyPositionSeal(config);
+  const rolledBack = new RolledBack();
   return () =>
     createMysqlSource({
       ...shared(source),
@@ -71,7 +74,9 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
       heartbeatMs: source.heartbeatMs,
       zeroDates: source.zeroDates,
       invalidText: source.invalidText,
+      maxUnpackedBytes: source.maxUnpackedBytes,
       positionSeal,
+      rolledBack,
     });
 }
 
@@ -186,7 +191,7 @@ async function makeBareSink(config: SinkConfig, report: SinkWatch['trouble']): P
     }
     case 'parquet': {
       const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
-      return createParquetSink(config);
+      return createParquetSink(config, (error) => report(config.name, error, config.intervalMs));
     }
   }
 }
@@ -244,8 +249,17 @@ export function openLog(
       ? {}
       : { disk: timedDisk(new NodeDisk(), (seconds) => timings.fsynced(seconds)) }),
     segmentMaxBytes: audit.segmentMaxBytes,
+    disclosure: disclosureBy(audit.columnDisclosure),
     ...(storage === undefined ? {} : { storage }),
   });
+}
+
+function disclosureBy(
+  columnar: RowsealConfig['audit']['columnDisclosure'],
+): (table: string) => 'row' | 'column' {
+  if (columnar === 'all') return () => 'column';
+  const directories = new Set([...columnar].map((name) => tableDirectory(tableNamed(name))));
+  return (table) => (directories.has(table) ? 'column' : 'row');
 }
 
 const DAY_US = 86_400_000_000n;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { identifier, positive, tableName } from './schema-parts.ts';
 
+const disclosure = z.enum(['row', 'column']);
+
 /** Where a key that signs comes from. */
 const signingKey = z
   .strictObject({
@@ -92,6 +94,12 @@ export const auditSchema = z
           .describe('days for single tables, or keep'),
       })
       .prefault({}),
+    disclosure: z
+      .union([disclosure, z.record(tableName, disclosure)])
+      .default('row')
+      .describe(
+        'column: single columns of a sealed row can be proven without showing the others; by table, or for all',
+      ),
     witnesses: z
       .array(
         z.strictObject({

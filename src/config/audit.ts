@@ -16,6 +16,8 @@ export interface AuditConfig {
     /** By `namespace.name`. */
     readonly tables: ReadonlyMap<string, number | null>;
   };
+  /** Tables whose images commit to each column for itself, as `schema.table`; `all`: every table. */
+  readonly columnDisclosure: ReadonlySet<string> | 'all';
   readonly witness: WitnessConfig;
   readonly anchor: {
     readonly anchors: readonly AnchorConfig[];
@@ -82,6 +84,7 @@ export function auditConfig(
         Object.entries(audit.retention.tables).map(([table, days]) => [table, days === 'keep' ? null : days]),
       ),
     },
+    columnDisclosure: columnDisclosure(audit.disclosure),
     witness: {
       witnesses,
       quorum: audit.witness_quorum ?? (witnesses.length === 0 ? 0 : Math.floor(witnesses.length / 2) + 1),
@@ -95,6 +98,11 @@ export function auditConfig(
       timeoutMs: audit.anchor_timeout_ms,
     },
   };
+}
+
+function columnDisclosure(choice: AuditDocument['disclosure']): ReadonlySet<string> | 'all' {
+  if (typeof choice === 'string') return choice === 'column' ? 'all' : new Set();
+  return new Set(Object.entries(choice).flatMap(([table, kind]) => (kind === 'column' ? [table] : [])));
 }
 
 function signingKeySource(key: SigningKeyDocument, absolute: (name: string) => string): SigningKeySource {

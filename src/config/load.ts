@@ -57,6 +57,7 @@ export interface MysqlSourceConfig extends SharedSourceConfig {
   readonly heartbeatMs: number;
   readonly zeroDates: 'text' | 'null' | 'error';
   readonly invalidText: 'error' | 'hex';
+  readonly maxUnpackedBytes: number;
 }
 
 export type SourceConfig = PostgresSourceConfig | MysqlSourceConfig;
@@ -263,6 +264,7 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
         heartbeatMs: source.heartbeat_ms,
         zeroDates: source.zero_dates,
         invalidText: source.invalid_text,
+        maxUnpackedBytes: source.max_unpacked_bytes,
       };
   }
 }

@@ -53,6 +53,10 @@ const mysql = z.strictObject({
     .enum(['error', 'hex'])
     .default('error')
     .describe('bytes that the character set of their column does not have'),
+  max_unpacked_bytes: positive
+    .max(1 << 30)
+    .default(1 << 28)
+    .describe('of a compressed transaction, event or column; twice as much memory for a moment'),
 });
 
 const source = z.discriminatedUnion('type', [postgres, mysql]);

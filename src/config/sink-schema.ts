@@ -136,6 +136,21 @@ const parquet = z.strictObject({
   batch_interval_ms: z.int().min(0).default(60_000).describe('files are written at most this often'),
   batch_bytes: positive.default(67_108_864).describe('files are written earlier when this much waits'),
   memory_limit_bytes: positive.min(32_000_000).default(64_000_000),
+  compaction: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('small files of a table and day become larger ones'),
+      files: z
+        .int()
+        .min(2)
+        .default(64)
+        .describe('so many of the day that is being written; of a past day, two'),
+      max_bytes: positive
+        .min(1_048_576)
+        .max(1_073_741_824)
+        .default(134_217_728)
+        .describe('of a merged file; one with more than half of that is left alone'),
+    })
+    .prefault({}),
 });
 
 const bigqueryMode = z

@@ -45,6 +45,7 @@ export type SinkConfig = {
       readonly batchBytes: number;
       readonly memoryLimitBytes: number;
       readonly maxDeadLetters: number;
+      readonly compaction: { readonly files: number; readonly maxBytes: number } | null;
     }
   | (BigqueryConfig & Mirrors)
 );
@@ -120,6 +121,9 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         batchBytes: sink.batch_bytes,
         memoryLimitBytes: sink.memory_limit_bytes,
         maxDeadLetters: sink.dead_letters.max_rows,
+        compaction: sink.compaction.enabled
+          ? { files: sink.compaction.files, maxBytes: sink.compaction.max_bytes }
+          : null,
       };
   }
 }

@@ -3,7 +3,7 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import { DROPPED, type MaskedCell, type RawCell } from '../model/cell.ts';
 import { MASK_WARRANT } from '../model/mask-warrant.ts';
 import { type MaskedColumn, MaskedRun, type MaskedTable } from '../model/masked.ts';
-import { displayName } from '../model/table.ts';
+import { displayName, type TableName } from '../model/table.ts';
 import { type ColumnMask, type UnfitCount, UnfitCounts } from './column-mask.ts';
 import { isKeyedRule } from './keyed.ts';
 import { maskColumn } from './masker.ts';
@@ -84,6 +84,10 @@ export class SinkMask {
       this.#views.set(table, view);
     }
     return view;
+  }
+
+  gets(table: TableName): boolean {
+    return this.#selection.others || this.#selection.tables.has(displayName(table));
   }
 
   /**

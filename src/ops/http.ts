@@ -105,7 +105,7 @@ class Desk {
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const reply = new Reply(request, response);
-    const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? '/';
+    const [path = '/'] = (request.url ?? '/').split('?', 1);
     const starts = request.method === 'POST' && path === '/verify';
     if (request.method !== 'GET' && request.method !== 'HEAD' && !starts)
       return reply.text(405, 'only GET\n');
@@ -176,7 +176,7 @@ class Reply {
       'content-type': type,
       'content-security-policy': CONTENT_SECURITY_POLICY,
       'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
+      'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
       ...headers,
     });

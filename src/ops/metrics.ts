@@ -283,10 +283,6 @@ export class Metrics {
     this.#anchorFailures.labels({ anchor }).inc();
   }
 
-  undecided(table: string, columns: number): void {
-    this.#undecided.labels({ table: this.#table(table) }).set(columns);
-  }
-
   /** The text of a scrape; gauges that mirror the status are brought up to date first. */
   async text(status: PipelineStatus, { tables, volume }: Surroundings): Promise<string> {
     this.#mirror(status, volume);
@@ -314,6 +310,8 @@ export class Metrics {
       this.#quorumMet.set(status.witnesses.met ? 1 : 0);
       this.#cosignedGroups.set(status.witnesses.groups ?? 0);
     }
+    for (const [table, columns] of Object.entries(status.undecided_columns))
+      this.#undecided.labels({ table: this.#table(table) }).set(columns);
     this.#queues.set(status.queues.bytes);
     this.#queuesMax.set(status.queues.max_bytes);
     this.#memory.set(process.memoryUsage.rss());

@@ -14,8 +14,8 @@ export interface PipelineObserver {
   masked(events: readonly MaskedEvent[]): void;
   groupSealed(group: SealedGroup, durationMs: number): void;
   batchDelivered(sink: string, batch: DeliveryBatch, durationMs: number, stats: SinkStats): void;
-  /** The connection to the source failed and will be tried again. */
-  sourceFailed(error: RowsealError, retryInMs: number): void;
+  /** Something failed beside delivery and will be tried again. */
+  problem(where: 'source' | 'sink', name: string, error: RowsealError, retryInMs: number | null): void;
   /** A sink failed and will be tried again, or is halted while the rest goes on. */
   sinkFailed(sink: string, error: RowsealError, verdict: Verdict): void;
   /** An old segment was left as it is while the log goes on. */

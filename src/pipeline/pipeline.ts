@@ -181,7 +181,7 @@ export class Pipeline {
         failures++;
         const waitMs = backoffMs(this.#options.retry ?? defaultRetry, failures, Math.random());
         this.#enter('waiting', error);
-        this.#options.observer.sourceFailed(error, waitMs);
+        this.#options.observer.problem('source', this.#options.name, error, waitMs);
         await sleep(waitMs, this.#stop.signal);
       } finally {
         await closeQuietly(source);

@@ -29,7 +29,7 @@ const observer: PipelineObserver = {
     delivered += batch.rows;
     if (delivered >= rows) finished.resolve();
   },
-  sourceFailed(error) {
+  problem(_where, _name, error) {
     finished.reject(error);
   },
   sinkFailed(_sink, error) {

@@ -49,6 +49,7 @@ export interface FakeTable {
   labels: Readonly<Record<string, string>>;
   description: string | null;
   readonly expires: number | null;
+  readonly createdMs: number;
   readonly primaryKey: readonly string[];
   maxStaleness: string | null;
   readonly clustering: readonly string[];
@@ -75,6 +76,8 @@ export class BigqueryFake {
   readonly tables = new Map<string, FakeTable>();
   /** Statements that changed rows, by table: what counts against BigQuery's limits. */
   readonly mutations = new Map<string, number>();
+  /** Loaded rows are looked at and forgotten: for measurements. */
+  discard = false;
   readonly requests: Omit<FakeRequest, 'body'>[] = [];
   /** Asked before each request is answered. */
   fault: (request: FakeRequest) => Fault | null = () => null;
@@ -253,6 +256,7 @@ export class BigqueryFake {
       labels,
       description: (body['description'] as string | undefined) ?? null,
       expires: body['expirationTime'] === undefined ? null : Number(body['expirationTime']),
+      createdMs: Date.now(),
       primaryKey,
       maxStaleness: (body['maxStaleness'] as string | undefined) ?? null,
       clustering,
@@ -268,6 +272,13 @@ export class BigqueryFake {
     });
     this.tables.set(full, table);
     return resource(table);
+  }
+
+  /** What has an expiration time is gone, as it is some day. @returns how many tables */
+  async expire(): Promise<number> {
+    const due = [...this.tables].filter(([, { expires }]) => expires !== null);
+    for (const [full, table] of due) await this.#deleteTable(full, table);
+    return due.length;
   }
 
   async #createView(full: string, query: string): Promise<void> {
@@ -486,6 +497,7 @@ export class BigqueryFake {
         checkLoadedValue(field, row[name]);
       }
     }
+    if (this.discard) return;
     const file = join(tmpdir(), `rowseal-fake-${randomUUID()}.json`);
     await writeFile(file, media);
     try {
@@ -524,6 +536,7 @@ function resource(table: FakeTable): object {
   return {
     type: table.view === null ? 'TABLE' : 'VIEW',
     tableReference: { tableId: table.name },
+    creationTime: String(table.createdMs),
     schema: { fields: table.fields },
     labels: table.labels,
     ...(table.view === null ? {} : { view: { query: table.view, useLegacySql: false } }),

@@ -97,7 +97,23 @@ export class Bookkeeping {
       .update(JSON.stringify([sql, parameters]))
       .digest('hex')
       .slice(0, 16);
-    await this.#jobs.query(`rowseal_${batch}_commit_${digest}`, sql, parameters, 'committing a batch');
+    try {
+      await this.#jobs.query(`rowseal_${batch}_commit_${digest}`, sql, parameters, 'committing a batch');
+    } catch (thrown) {
+      if (thrown instanceof RowsealError && thrown.code === 'RS-BQ-006') await this.#blameOwnAttempt();
+      throw thrown;
+    }
+  }
+
+  /**
+   * The cursor is not where the batch begins. If it is still this writer's, a transaction of an earlier attempt was committed
+   * after all, which was given up while it ran: the sink has to be opened again, not to be stopped.
+   *
+   * @throws RowsealError RS-BQ-006 when it is a newer writer's, else RS-BQ-013
+   */
+  async #blameOwnAttempt(): Promise<never> {
+    await this.assertNewest();
+    throw new RowsealError('RS-BQ-013', { detail: 'an earlier attempt of this writer moved the cursor' });
   }
 
   /** The signed head that is stored with the cursor; null: there is none yet. */
@@ -125,6 +141,10 @@ export class Bookkeeping {
   }
 
   #mine(rows: readonly QueryRow[]): GroupIndex | null {
+    if (rows.length > 1)
+      throw new RowsealError('RS-BQ-010', {
+        detail: `${this.#catalog.dataset}.${CURSOR} has ${rows.length} rows`,
+      });
     const [pipeline, epoch, group] = rows[0] ?? [];
     if (pipeline !== this.#pipeline)
       throw new RowsealError('RS-BQ-005', {

@@ -3,8 +3,13 @@ import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import {
+  type DeadLetter,
+  DeadLetterBox,
+  DeadLetterCount,
+} from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
   type Alteration,
@@ -224,39 +229,24 @@ class DuckdbSink implements Sink {
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
-      const letters: DeadLetter[] = [];
-      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const box = new DeadLetterBox(this.#deadLetters, this.name);
+      const overlap = new Overlap();
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);
-        const writer = new TableWriter({ connection, runner, target, careful, keep });
+        const writer = new TableWriter({ connection, runner, overlap, target, careful, keep: box.keep });
         return new PieceCollector(target, history, writer);
       });
-      for (const group of batch.groups) await feedGroup(group, takers.of);
-      for (const taker of takers.all()) await taker.flush();
-      await this.#keep(runner, letters);
+      try {
+        for (const group of batch.groups) await feedGroup(group, takers.of);
+        for (const taker of takers.all()) await taker.flush();
+        await overlap.settled();
+      } finally {
+        // The rollback must not meet a statement that runs.
+        await overlap.ended();
+      }
+      await keepLetters(runner, box.letters);
       await this.#moveCursor(database, batch);
     });
-  }
-
-  /** Dead letters and what they belong to commit together, or not at all when there are too many. */
-  async #keep(runner: PackedRunner, all: readonly DeadLetter[]): Promise<void> {
-    if (all.length === 0) return;
-    const letters = distinct(all);
-    for (const { table, column, reason } of letters)
-      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
-    const columns = [
-      letters.map(({ group }) => String(group)),
-      letters.map(({ table }) => table),
-      letters.map(({ key }) => key),
-      letters.map(({ column }) => column),
-      letters.map(({ value }) => value),
-      letters.map(({ reason }) => reason),
-    ];
-    await runner.run(
-      columns,
-      (rows) =>
-        `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
-    );
   }
 
   async #transaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {
@@ -368,6 +358,24 @@ class DuckdbSink implements Sink {
       throw duckdbError(thrown, `${doing} in sink ${this.name}`);
     }
   }
+}
+
+/** Dead letters and what they belong to commit together. */
+async function keepLetters(runner: PackedRunner, letters: readonly DeadLetter[]): Promise<void> {
+  if (letters.length === 0) return;
+  const columns = [
+    letters.map(({ group }) => String(group)),
+    letters.map(({ table }) => table),
+    letters.map(({ key }) => key),
+    letters.map(({ column }) => column),
+    letters.map(({ value }) => value),
+    letters.map(({ reason }) => reason),
+  ];
+  await runner.run(
+    columns,
+    (rows) =>
+      `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
+  );
 }
 
 async function readHead(connection: DuckDBConnection): Promise<string | null> {

@@ -1,4 +1,5 @@
 import type { S3Account } from '../../object-store/s3-client.ts';
+import type { CompactionOptions } from './compaction-plan.ts';
 
 export interface ParquetSinkOptions {
   readonly name: string;
@@ -8,6 +9,8 @@ export interface ParquetSinkOptions {
   readonly batchBytes: number;
   readonly memoryLimitBytes: number;
   readonly maxDeadLetters: number;
+  /** null: files stay as they were written. */
+  readonly compaction: CompactionOptions | null;
 }
 
 export type ParquetPlace =

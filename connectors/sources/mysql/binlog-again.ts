@@ -92,5 +92,6 @@ export function newDecoder(options: MysqlSourceOptions, server: Server): BinlogD
     flavor: server.flavor,
     zeroDates: options.zeroDates,
     invalidText: options.invalidText,
+    maxUnpackedBytes: options.maxUnpackedBytes,
   });
 }

@@ -106,8 +106,8 @@ export class CopyWeaver {
     await this.#selectChunk();
   }
 
-  /** The stream named rows. False: they are not part of it, the copy tells them. */
-  changed(rows: RowsEvent, gtid: BinlogEvent | null): boolean {
+  /** The stream named rows, from this operation of their transaction on. False: they are not part of it, the copy tells them. */
+  changed(rows: RowsEvent, gtid: BinlogEvent | null, ordinal: number): boolean {
     if (this.observes(rows.table)) {
       this.#view!.spoiledBy(gtid);
       return false;
@@ -120,10 +120,20 @@ export class CopyWeaver {
     for (let at = 0; at < rows.cells.length; at += width) {
       const key = rowKey(rows.cells, at, rows.table.key);
       if (key === null) throw new RowsealError('RS-MY-027', { detail: displayName(rows.table) });
-      this.#chunk?.touch(key);
+      this.#chunk?.touch(key, ordinal);
       current.touched.add(key);
     }
     return true;
+  }
+
+  /** The open transaction took back its operations from `ordinal` on. */
+  undone(ordinal: number): void {
+    this.#chunk?.undo(ordinal);
+  }
+
+  /** A transaction ended. */
+  settled(): void {
+    this.#chunk?.settle();
   }
 
   /** A statement emptied the table, whether its rows are part of the stream or not. */

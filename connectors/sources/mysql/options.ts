@@ -1,4 +1,5 @@
 import type { TableName, TableSchema } from '../../../src/model/table.ts';
+import type { RolledBack } from './rolled-back.ts';
 
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
@@ -33,5 +34,8 @@ export interface MysqlSourceOptions {
   /** See `DecoderOptions`. */
   readonly zeroDates: 'text' | 'null' | 'error';
   readonly invalidText: 'error' | 'hex';
+  readonly maxUnpackedBytes: number;
   readonly positionSeal: PositionSeal;
+  /** One for all sources of a pipeline. */
+  readonly rolledBack: RolledBack;
 }

@@ -75,7 +75,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
     this.#idlePlace = start.place;
     this.#decoder = newDecoder(options, start.server);
     this.#again = new BinlogAgain(options, start.server, check);
-    this.#transactions = new Transactions(this, new Map());
+    this.#transactions = new Transactions(this, new Map(), options.rolledBack);
     this.#weaver = new CopyWeaver(options, start.server, catalog, copier, this.#plan, this.#versions, this);
     this.#outside = start.outside;
   }
@@ -93,7 +93,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
       const table = await this.#catalog.table(name);
       if (table !== null) this.#versions.remember(table.schema);
     }
-    this.#transactions = new Transactions(this, await this.#learnPrepared());
+    this.#transactions = new Transactions(this, await this.#learnPrepared(), this.#options.rolledBack);
     const dump = await BinlogDump.open(
       this.#options,
       this.#server.flavor,
@@ -166,6 +166,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   finished(gtid: BinlogEvent | null): void {
     if (gtid !== null) this.#executed.add(gtid);
+    this.#weaver.settled();
   }
 
   truncated(name: TableName): TableSchema | null {
@@ -187,8 +188,12 @@ export class MysqlStream implements TransactionHost, WeftHost {
     for (const name of this.#options.tables) if (this.#plan.streams(name)) this.rewritten(name);
   }
 
-  changed(rows: RowsEvent, gtid: BinlogEvent | null): boolean {
-    return this.#weaver.changed(rows, gtid);
+  changed(rows: RowsEvent, gtid: BinlogEvent | null, ordinal: number): boolean {
+    return this.#weaver.changed(rows, gtid, ordinal);
+  }
+
+  undone(ordinal: number): void {
+    this.#weaver.undone(ordinal);
   }
 
   emptied(table: TableSchema): void {
@@ -248,7 +253,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   async #binding(map: TableMap): Promise<TableBinding> {
     const name = { namespace: map.schema, name: map.table };
-    const binding = bindTable(map, await this.#catalog.table(name));
+    const binding = bindTable(map, await this.#catalog.table(name), this.#server.flavor);
     const table = this.#versions.settle(binding.table);
     return { ...binding, table };
   }
@@ -258,7 +263,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
     const bind = async (map: TableMap): Promise<TableBinding | null> =>
       this.#plan.streams({ namespace: map.schema, name: map.table }) ? this.#binding(map) : null;
     for await (const event of this.#again.prepared(place, bind)) {
-      if (event.kind === 'rows') this.#transactions.replay(event);
+      this.#transactions.replay(event);
       if (this.#transactions.bytes < PIECE_BYTES) continue;
       const { events, bytes } = this.#transactions.take();
       if (events.length > 0) yield { events, bytes };

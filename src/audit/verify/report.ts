@@ -85,7 +85,9 @@ export class Findings {
 }
 
 /** 0 all good · 1 an erasure or expiry not carried out · 10 tampered · 11 truncated or rolled back · 12 signatures. The gravest proof of tampering comes first. */
-export function exitOf(report: Pick<VerifyReport, 'problems'>): 0 | 1 | 10 | 11 | 12 {
+export function exitOf(report: {
+  readonly problems: readonly { readonly code: ProblemCode }[];
+}): 0 | 1 | 10 | 11 | 12 {
   const codes = new Set(report.problems.map((problem) => problem.code));
   if (codes.size === 0) return 0;
   for (const code of ['RS-AUD-020', 'RS-AUD-021', 'RS-AUD-023', 'RS-AUD-025', 'RS-AUD-026'] as const)

@@ -7,7 +7,15 @@ import type { Disk } from '../disk.ts';
 import { isErased, parseErasure } from '../erased.ts';
 import { parseExpiry } from '../expired.ts';
 import { type Frame, FrameType } from '../frame.ts';
-import { chainNext, chainStart, DIGEST_BYTES, type Digest, imageHashOf, leafInPlace } from '../hashing.ts';
+import {
+  chainNext,
+  chainStart,
+  DIGEST_BYTES,
+  type Digest,
+  imageHashOf,
+  leafInPlace,
+  SALT_BYTES,
+} from '../hashing.ts';
 import type { TouchedTable } from '../journal-leaf.ts';
 import { CompactRange } from '../merkle.ts';
 import { type AuditRecord, decodeRecord, encodeRecord, RecordKind } from '../record.ts';
@@ -321,7 +329,7 @@ export class TableCheck {
     const found =
       disclosure === 'row'
         ? imageHashOf(payload, saltAt, end)
-        : columnsHash(payload.subarray(saltAt), payload.subarray(bodyAt, end), width);
+        : columnsHash(payload.subarray(saltAt, saltAt + SALT_BYTES), payload.subarray(bodyAt, end), width);
     if (found !== hash)
       this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is not the one its record commits to`);
     if (disclosure === 'row') checkImageBody(payload, bodyAt, end, width);

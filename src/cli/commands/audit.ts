@@ -21,9 +21,13 @@ import { consistencyCommand } from './audit-consistency.ts';
 import { eraseCommand } from './audit-erase.ts';
 import { expireCommand } from './audit-expire.ts';
 import { exportCommand } from './audit-export.ts';
+import { historyCommand } from './audit-history.ts';
+import { matchCommand } from './audit-match.ts';
+import { proveCommand } from './audit-prove.ts';
 import { reconcileCommand } from './audit-reconcile.ts';
 import { replayCommand } from './audit-replay.ts';
 import { rotateKeyCommand } from './audit-rotate-key.ts';
+import { verifyProofCommand } from './audit-verify-proof.ts';
 import { witnessCommand } from './audit-witness.ts';
 
 interface VerifyArguments extends PolicyChoice {
@@ -46,12 +50,16 @@ interface ShowArguments {
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
   describe:
-    'Verify or read an audit log, compare a warehouse with it or fill one from it, take rows out of it',
+    'Verify or read an audit log, prove the history of a row, compare a warehouse with the log or fill one from it, take rows out of it',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
       .command(showCommand)
       .command(eraseCommand)
+      .command(proveCommand)
+      .command(verifyProofCommand)
+      .command(historyCommand)
+      .command(matchCommand)
       .command(expireCommand)
       .command(replayCommand)
       .command(reconcileCommand)

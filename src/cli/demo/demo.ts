@@ -199,7 +199,7 @@ class Watch implements PipelineObserver {
     for (const waiter of ready) waiter.resolve();
   }
 
-  sourceFailed(error: RowsealError): void {
+  problem(_where: string, _name: string, error: RowsealError): void {
     this.#problem = error;
   }
 

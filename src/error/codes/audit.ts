@@ -117,4 +117,18 @@ export const auditCodes = defineCodes({
       'No token is turned back while the record of earlier requests cannot be continued. `rowseal audit verify` says what is wrong with it.',
     fix: 'find out who changed it; restore audit/access from a copy',
   },
+  'RS-AUD-016': {
+    kind: 'usage',
+    title: 'there is nothing to prove',
+    explain:
+      'The record is not there or not sealed yet, or single columns are asked for where the image of a record commits to the whole row.',
+    fix: 'check --seq; to show single columns of later records set audit.disclosure: column for the table',
+  },
+  'RS-AUD-017': {
+    kind: 'usage',
+    title: 'the row cannot be masked as it was then',
+    explain:
+      'A row is compared with a record by masking it again. That takes the rules and the mask key that were in force at the record, and the columns that the table had.',
+    fix: 'use the configuration of that time (it is in your version control), with the same mask key',
+  },
 });

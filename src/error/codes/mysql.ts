@@ -159,11 +159,11 @@ export const mysqlCodes = defineCodes({
     fix: 'REVOKE SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN from application accounts; to go on behind it with a new copy: rowseal accept-gap --force',
   },
   'RS-MY-024': {
-    kind: 'data',
-    title: 'a large transaction was rolled back in the binlog after its rows had been taken',
+    kind: 'transient',
+    title: 'a large transaction took back rows that had been read',
     explain:
-      'The server logs a rollback when a transaction also changed tables that cannot roll back. Rows that are in memory are forgotten; this transaction was larger than that.',
-    fix: 'convert the tables to InnoDB; to go on behind it with a new copy: rowseal accept-gap --force',
+      'The server logs rows together with a later ROLLBACK or ROLLBACK TO SAVEPOINT when the transaction also did what cannot be rolled back; in MariaDB a temporary table is enough. Rows still in memory are forgotten. Here some were on their way, so nothing of the transaction is sealed, and it is read again without them.',
+    fix: 'nothing; to save the second reading, make temporary tables before the transaction begins',
   },
   'RS-MY-025': {
     kind: 'source-lost',
@@ -328,5 +328,12 @@ export const mysqlCodes = defineCodes({
     explain:
       'binlog_row_value_options=PARTIAL_JSON logs what changed in a document. Without the document in the before image (binlog_row_image=FULL) the new one is not known.',
     fix: "SET GLOBAL binlog_row_value_options = '';   -- or SET GLOBAL binlog_row_image = FULL;",
+  },
+  'RS-MY-061': {
+    kind: 'schema',
+    title: 'a date or time is in a format whose width the binlog does not tell',
+    explain:
+      'MariaDB before 10.0 kept fractions of a second in a format of its own, and still does in tables that were not rebuilt since. The binlog describes such a column like one without a fraction, so where its value ends cannot be known. Without a fraction the old format can be read.',
+    fix: 'SET GLOBAL mysql56_temporal_format = ON; ALTER TABLE <table> FORCE;   -- for changes logged before that: rowseal accept-gap --force',
   },
 });
