@@ -62,7 +62,7 @@ export async function startOutside(
               metrics.cosigned(name, timeS);
             },
             failed: (name, error) => {
-              metrics.witnessFailed(name);
+              metrics.witnessFailed(name, error.code);
               failed(`witness ${name}`, error);
             },
           },
@@ -79,7 +79,7 @@ export async function startOutside(
         metrics.anchored(name, Date.now());
       },
       failed: (name, error) => {
-        metrics.anchorFailed(name);
+        metrics.anchorFailed(name, error.code);
         failed(`anchor ${name}`, error);
       },
     },

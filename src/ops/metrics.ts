@@ -184,20 +184,22 @@ export class Metrics {
     ]);
     this.#witnessFailures = counter(
       'witness_failures_total',
-      'Submissions that the witness did not cosign; sealing does not wait for it.',
-      ['witness'],
+      'Submissions that the witness did not cosign, by error code; sealing does not wait for it.',
+      ['witness', 'code'],
     );
     this.#quorumMet = gauge(
       'witness_quorum_met',
-      '1 while enough witnesses have cosigned a head of late, 0 when not; absent without witnesses.',
+      '1 while enough witnesses have cosigned a head of late, or none are asked for; 0 when not.',
     );
+    this.#quorumMet.set(1);
     this.#cosignedGroups = gauge(
       'witness_quorum_groups',
       'Groups in the newest head that the quorum has cosigned.',
     );
     this.#anchored = gauge('anchor_kept_timestamp_seconds', 'When the anchor last took a head.', ['anchor']);
-    this.#anchorFailures = counter('anchor_failures_total', 'Heads that the anchor did not take.', [
+    this.#anchorFailures = counter('anchor_failures_total', 'Heads that the anchor did not take, by error code.', [
       'anchor',
+      'code',
     ]);
     for (const state of PIPELINE_STATES) this.#state.labels({ state }).set(0);
     for (const op of Object.values(opLetter)) this.#changes.labels({ op }).inc(0);
@@ -271,16 +273,16 @@ export class Metrics {
     this.#cosigned.labels({ witness }).set(timeS);
   }
 
-  witnessFailed(witness: string): void {
-    this.#witnessFailures.labels({ witness }).inc();
+  witnessFailed(witness: string, code: string): void {
+    this.#witnessFailures.labels({ witness, code }).inc();
   }
 
   anchored(anchor: string, atMs: number): void {
     this.#anchored.labels({ anchor }).set(atMs / 1000);
   }
 
-  anchorFailed(anchor: string): void {
-    this.#anchorFailures.labels({ anchor }).inc();
+  anchorFailed(anchor: string, code: string): void {
+    this.#anchorFailures.labels({ anchor, code }).inc();
   }
 
   /** The text of a scrape; gauges that mirror the status are brought up to date first. */

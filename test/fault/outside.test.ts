@@ -121,7 +121,7 @@ describe.skipIf(noPostgres(18))('a running pipeline and the world outside', { ti
       const metrics = await (await page('metrics')).text();
       expect(metrics).toMatch(/rowseal_witness_quorum_met\{[^}]*\} 0/);
       expect(metrics).toMatch(/rowseal_witness_failures_total\{[^}]*w2\.example[^}]*\} [1-9]/);
-      expect(metrics).toMatch(/rowseal_anchor_failures_total\{[^}]*gone[^}]*\} [1-9]/);
+      expect(metrics).toMatch(/rowseal_anchor_failures_total\{[^}]*gone[^}]*RS-WIT-007[^}]*\} [1-9]/);
       expect(await (await page('')).text()).toMatch(/<strong>missing<\/strong>: 2 of 2 witnesses/);
       expect((await rowseal(['status', '--config', project.configFile])).stdout).toMatch(/quorum +missing/);
 
