@@ -176,6 +176,7 @@ const OPERATIONAL = new Set([
   'journal',
   'lock',
   'lock.holder',
+  'lookup',
   'log.vkey',
   'quarantine',
   'tables',
