@@ -253,7 +253,8 @@ export class TableCheck {
       this.#stop('RS-AUD-021', 'a record names a schema or policy that is not in force');
     for (const hash of [record.before, record.after]) {
       if (hash === null) continue;
-      const image = this.#rows.buffered() ?? (await this.#rows.load());
+      const image = this.#rows.buffered() ?? (await this.#rows.load(record.seq));
+      this.#rows.met(record.seq);
       const place = { ...this.#place, table: this.#directory, seq: record.seq };
       if (isErased(image.salt)) {
         if (image.body.some((byte) => byte !== 0))
@@ -312,7 +313,7 @@ export class TableCheck {
       rows: trailer.rows,
       note: trailer.note,
     });
-    if (canonical !== frame.payload.toString('utf8'))
+    if (!Buffer.from(canonical, 'utf8').equals(frame.payload))
       this.#stop('RS-AUD-020', 'a trailer is not in canonical form');
     if (trailer.group !== group)
       this.#stop(
@@ -392,6 +393,8 @@ class RowImages {
   #reader: ByteReader | null = null;
   #current: SegmentFile | null = null;
   #used = 0;
+  /** Record of the newest image. */
+  #lastSeq = -1;
 
   constructor(disk: Disk, root: string, folder: string, origin: string, findings: Findings) {
     this.#disk = disk;
@@ -412,8 +415,14 @@ class RowImages {
     return { salt, body: reader.bytes(reader.u32()) };
   }
 
-  async load(): Promise<{ readonly salt: Buffer; readonly body: Buffer }> {
-    while (this.#frames.length === 0) await this.#nextSegment();
+  /** The image that came last is of this record. */
+  met(seq: number): void {
+    this.#lastSeq = seq;
+  }
+
+  /** @param seq of the record that names the image */
+  async load(seq: number): Promise<{ readonly salt: Buffer; readonly body: Buffer }> {
+    while (this.#frames.length === 0) await this.#nextSegment(seq);
     const frame = this.#frames.shift()!;
     if (frame.type !== FrameType.images)
       throw new MalformedBytes(`${this.file}: a frame that does not belong among row images`);
@@ -438,7 +447,8 @@ class RowImages {
       );
   }
 
-  async #nextSegment(): Promise<void> {
+  /** Its header says which record was next when it was begun: after the last image before, and not after the first in it. */
+  async #nextSegment(seq: number): Promise<void> {
     this.#checkSpent();
     this.#segment++;
     const file = await readSegmentFile(this.#disk, this.#root, this.#folder, 'rows', this.#segment);
@@ -451,6 +461,10 @@ class RowImages {
     ) {
       throw new MalformedBytes(`${file.name} belongs to another log or place`);
     }
+    const { next, chain, peaks, schema, policy } = file.header;
+    const bare = chain === '' && peaks.length === 0 && schema === null && policy === null;
+    if (!bare || !(next > this.#lastSeq && next <= seq))
+      throw new MalformedBytes(`${file.name} does not continue the one before`);
     this.#findings.bytes += file.size;
     this.#findings.storedBytes += file.stored;
     this.#current = file;
