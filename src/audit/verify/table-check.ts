@@ -63,6 +63,8 @@ export class TableCheck {
   #schema: { seq: number; payload: string; width: number } | null = null;
   #policy: { seq: number; payload: string } | null = null;
   #next = 0;
+  /** Segment of rows and offset where the group before ended. */
+  #rowsEnd: readonly [number, number] = [0, 0];
   #place: { file: string; offset: number } = { file: '', offset: 0 };
 
   constructor(
@@ -321,12 +323,7 @@ export class TableCheck {
         `the trailer of group ${String(trailer.group)} stands where that of group ${group} is due`,
       );
     const root = this.#tree.root();
-    const rowsEnd = touched.rows.at(-1);
-    const rows = Array.isArray(trailer.rows) ? trailer.rows : [];
-    const rowsFit =
-      rowsEnd === undefined ||
-      (rows[0] === rowsEnd.segment && rows[1] === rowsEnd.end) ||
-      rows[0] > rowsEnd.segment;
+    const rowsFit = this.#rowsGoTo(touched, trailer.rows);
     const fits =
       touched.size === this.#seq &&
       touched.root === root &&
@@ -348,6 +345,17 @@ export class TableCheck {
     else if (verdict !== 'ok')
       this.#stop('RS-AUD-020', `the head of group ${group} does not fit its records`);
     this.#next++;
+  }
+
+  /** Images end where the journal says; of a group without any, where they ended before; or a new segment was begun there. */
+  #rowsGoTo(touched: TouchedTable, told: unknown): boolean {
+    const last = touched.rows.at(-1);
+    const [segment, offset] = last === undefined ? this.#rowsEnd : ([last.segment, last.end] as const);
+    if (!Array.isArray(told) || told.length !== 2) return false;
+    this.#rowsEnd = [told[0], told[1]];
+    return (
+      (told[0] === segment && told[1] === offset) || (offset > 0 && told[0] === segment + 1 && told[1] === 0)
+    );
   }
 
   #missing(what: string): never {

@@ -328,6 +328,7 @@ function readTable(
   let policy: { seq: number; payload: string } | null = null;
   let width = 0;
   let next = 0;
+  let rowsEnd = [0, 0];
   /** Images that were met, and the records about rows to be gone. */
   const images: { seq: number; tags: string[]; gone: boolean }[] = [];
   const erasures: { seq: number; tags: string[] }[] = [];
@@ -351,7 +352,7 @@ function readTable(
       if (next === expected.length) break;
       const want = expected[next]!;
       if (frame.type === 4) {
-        checkTrailer(frame, want, { segment, chain, leaves, origin, vkey }, note);
+        rowsEnd = checkTrailer(frame, want, { segment, chain, leaves, origin, vkey, rowsEnd }, note);
         next++;
         continue;
       }
@@ -462,12 +463,20 @@ function readTable(
   }
 }
 
+/** @returns where the images ended */
 function checkTrailer(
   frame: Frame,
   { group, touched }: { group: number; touched: Touched },
-  state: { segment: number; chain: Buffer; leaves: readonly Buffer[]; origin: string; vkey: Vkey },
+  state: {
+    segment: number;
+    chain: Buffer;
+    leaves: readonly Buffer[];
+    origin: string;
+    vkey: Vkey;
+    rowsEnd: number[];
+  },
   note: (kind: Kind, reason: string) => void,
-): void {
+): number[] {
   const trailer = parseJson<{ group: number; size: number; chain: string; rows: number[]; note: string }>(
     frame.payload,
   );
@@ -476,10 +485,10 @@ function checkTrailer(
   if (number !== group) throw new Bad(10, `the trailer of group ${number} in the place of ${group}`);
   const root = treeHash(state.leaves).toString('hex');
   const end = touched.records.at(-1);
-  const rowsEnd = touched.rows.at(-1);
-  const rowsFit =
-    rowsEnd === undefined ||
-    (Array.isArray(rows) && (rows[0]! > rowsEnd[0] || (rows[0] === rowsEnd[0] && rows[1] === rowsEnd[2])));
+  const last = touched.rows.at(-1);
+  const [at, offset] = (last === undefined ? state.rowsEnd : [last[0], last[2]]) as [number, number];
+  const told = JSON.stringify(rows);
+  const rowsFit = told === `[${at},${offset}]` || (offset > 0 && told === `[${at + 1},0]`);
   const fits =
     touched.size === state.leaves.length &&
     size === touched.size &&
@@ -495,6 +504,7 @@ function checkTrailer(
   if (!signedBy(head, state.vkey)) note(12, `the head of group ${group} is not signed by the key`);
   else if (head.origin !== state.origin || head.size !== size || head.root.toString('hex') !== root)
     throw new Bad(10, `the head of group ${group} does not fit`);
+  return rows;
 }
 
 /** One image after the other, over all segments of rows. */
