@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBigqueryMirrorReader } from '../../connectors/sinks/bigquery/mirror-reader.ts';
+import { createBigquerySink } from '../../connectors/sinks/bigquery/sink.ts';
 import { createDuckdbMirrorReader } from '../../connectors/sinks/duckdb/mirror-reader.ts';
 import { createParquetMirrorReader } from '../../connectors/sinks/parquet/mirror-reader.ts';
 import { createPostgresMirrorReader } from '../../connectors/sinks/postgres/mirror-reader.ts';
@@ -28,10 +29,12 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { openRandomLog, randomKey, writeRandomLog } from '../support/random-log.ts';
 import { DuckdbTarget } from '../support/sink/duckdb-target.ts';
 import { dumpDuckdb, dumpPostgres } from '../support/sink/dump-warehouse.ts';
+import { FakeS3 } from '../support/sink/fake-s3.ts';
 import { deliver } from '../support/sink/groups.ts';
 import { ParquetTarget } from '../support/sink/parquet-target.ts';
 import { PostgresTarget } from '../support/sink/postgres-target.ts';
 import { people } from '../support/sink/random-groups.ts';
+import { S3Target } from '../support/sink/s3-target.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
 const GROUPS = 60;
@@ -249,6 +252,27 @@ describe('reconcile', () => {
     }
   });
 
+  it('works on Parquet files in a bucket, and leaves no copy behind', { timeout: 120_000 }, async () => {
+    const s3 = new FakeS3();
+    const endpoint = await s3.listen();
+    try {
+      const directory = newLog();
+      await writeRandomLog(directory, 14, GROUPS);
+      const live = new S3Target(s3, endpoint);
+      await replayAll(directory, live.sink(), 20_000);
+      const report = await compare(directory, createParquetMirrorReader(live.address));
+      expect(report.equal, JSON.stringify(summary(report))).toBe(true);
+      expect(report.tables.some(({ rows }) => rows > 0)).toBe(true);
+      const { place } = live.address;
+      const { workDirectory } = place as Extract<typeof place, { kind: 's3' }>;
+      const left = existsSync(workDirectory) ? readdirSync(workDirectory) : [];
+      expect(left.filter((name) => /copy|read/.test(name))).toEqual([]);
+      await live.drop();
+    } finally {
+      await s3.close();
+    }
+  });
+
   it.skipIf(noPostgres(18))('and replay work on Postgres', { timeout: 240_000 }, async () => {
     let server: TestPostgres | null = null;
     let client: Client | null = null;
@@ -301,22 +325,29 @@ describe('reconcile', () => {
     const fake = await BigqueryFake.start();
     const write = await BigqueryWriteFake.start(fake);
     try {
-      for (const mode of ['merge', 'cdc'] as const) {
+      for (const [mode, kind] of [
+        ['merge', 'string'],
+        ['cdc', 'string'],
+        ['merge', 'json'],
+      ] as const) {
         const directory = newLog();
         await writeRandomLog(directory, 13, GROUPS);
-        fake.addDataset(mode);
+        const dataset = `${mode}_${kind}`;
+        fake.addDataset(dataset);
         const { project, url } = fake;
         const address = {
           project,
-          dataset: mode,
+          dataset,
           mode,
           history: 'none',
           fake: { rest: url, grpc: write.address },
           pieceBytes: 2_000_000,
         } as const;
         const live = new BigqueryTarget(address, fake);
-        await replayAll(directory, live.sink(), 20_000);
-        const report = await compare(directory, createBigqueryMirrorReader(testOptions(address)));
+        const types = { json: kind, arrays: kind, unboundedNumeric: 'string' } as const;
+        const settings = testOptions(address, { types });
+        await replayAll(directory, createBigquerySink(settings), 20_000);
+        const report = await compare(directory, createBigqueryMirrorReader(settings));
         expect(report.equal, JSON.stringify(summary(report))).toBe(true);
         expect(report.tables.every(({ rows }) => rows > 0)).toBe(true);
         await live.drop();
