@@ -70,4 +70,14 @@ export type SealedEvent =
       /** `seq` of the event's audit record; rows: of the first row, the others follow without holes. */
       readonly seq: number;
     })
+  /** A change whose row image is erased or expired; only for those who ask for it. */
+  | {
+      readonly kind: 'gone';
+      readonly table: MaskedTable;
+      readonly seq: number;
+      /** `Op` */
+      readonly op: number;
+      readonly keyTag: Uint8Array | null;
+      readonly oldKeyTag: Uint8Array | null;
+    }
   | Extract<MaskedEvent, { kind: 'begin' | 'finding' | 'erasure' | 'expiry' | 'gap' }>;

@@ -142,6 +142,11 @@ export class FileAuditLog implements AuditLog, GroupHost {
     }
   }
 
+  /** Work on old segments that is due by now is done. */
+  settled(): Promise<void> {
+    return this.#packer.settled();
+  }
+
   async close(): Promise<void> {
     await this.#open?.abandon();
     await this.#work;

@@ -15,11 +15,14 @@ import { TableVersions } from './table-versions.ts';
 export class GroupReader {
   readonly #disk: Disk;
   readonly #directory: string;
+  readonly #gone: 'skip' | 'tell';
   readonly #versions = new Map<string, TableVersions>();
 
-  constructor(disk: Disk, directory: string) {
+  /** @param gone changes whose images are erased or expired are told too */
+  constructor(disk: Disk, directory: string, gone: 'skip' | 'tell' = 'skip') {
     this.#disk = disk;
     this.#directory = directory;
+    this.#gone = gone;
   }
 
   /** @throws RowsealError RS-AUD-004 when sealed bytes are damaged */
@@ -36,7 +39,7 @@ export class GroupReader {
   async *chunks(leaf: JournalLeaf): AsyncGenerator<readonly SealedEvent[]> {
     try {
       const streams = leaf.tables.map((touched) =>
-        readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched)),
+        readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched), this.#gone),
       );
       yield* merge(leaf, streams);
     } catch (error) {
@@ -112,6 +115,10 @@ function before(a: TablePiece, b: TablePiece): boolean {
 function eventOf(piece: TablePiece): SealedEvent {
   const { seq } = piece.record;
   if (piece.run !== null) return { kind: 'rows', run: piece.run, seq };
+  if (piece.record.kind === RecordKind.change) {
+    const { op, keyTag, oldKeyTag } = piece.record;
+    return { kind: 'gone', table: piece.table, seq, op, keyTag, oldKeyTag };
+  }
   const payload = JSON.parse(piece.record.payload) as Record<string, unknown>;
   if (piece.record.kind === RecordKind.truncate && piece.record.op === Op.truncate) {
     return {

@@ -35,6 +35,8 @@ export interface OpenedAuditLog {
   readonly log: AuditLog;
   /** Number of this opening, larger than every earlier one: fences older writers at the sinks. */
   readonly epoch: bigint;
+  /** Resolves when packing and expiry, which go on behind the groups, have nothing left to do. */
+  settled(): Promise<void>;
 }
 
 const MIB = 1 << 20;
@@ -74,7 +76,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
       recovered,
       release,
     );
-    return { log, epoch: await nextEpoch(disk, directory) };
+    return { log, epoch: await nextEpoch(disk, directory), settled: () => log.settled() };
   } catch (error) {
     await release();
     throw error;

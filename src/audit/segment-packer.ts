@@ -13,7 +13,10 @@ export class SegmentPacker {
   readonly #onFailure: (error: unknown) => void;
   /** By folder and kind: segments below this number are done or on their way. */
   readonly #reached = new Map<string, number>();
-  #work: Promise<void> = Promise.resolve();
+  /** Segments to pack, each a job of its own; and what must not wait for them. */
+  readonly #packing: (() => Promise<void>)[] = [];
+  readonly #urgent: (() => Promise<void>)[] = [];
+  #pump: Promise<void> | null = null;
   #ended = false;
 
   /** @param onFailure the segment will be tried again when the log is opened the next time */
@@ -33,30 +36,52 @@ export class SegmentPacker {
     const from = this.#reached.get(key) ?? 0;
     if (segment <= from) return;
     this.#reached.set(key, segment);
-    this.run(async () => {
-      const folder = join(this.#tables, table);
+    const folder = join(this.#tables, table);
+    this.#enqueue(this.#packing, async () => {
       for (const number of await listSegments(this.#disk, folder, kind)) {
-        if (this.#ended || number >= segment) return;
-        if (number >= from) await packSegment(this.#disk, join(folder, segmentName(kind, number)));
+        if (number < from || number >= segment) continue;
+        this.#packing.push(async () => {
+          await packSegment(this.#disk, join(folder, segmentName(kind, number)));
+        });
       }
     });
   }
 
-  /** Other work on segments that nobody writes any more. */
+  /** Other work on segments that nobody writes any more; it comes before what is still to be packed. */
   run(work: () => Promise<void>): void {
-    this.#work = this.#work.then(async () => {
-      if (this.#ended) return;
+    this.#enqueue(this.#urgent, work);
+  }
+
+  /** Resolves when nothing is left to do. */
+  async settled(): Promise<void> {
+    while (this.#pump !== null) await this.#pump;
+  }
+
+  /** Waits for the segment in hand; what is left is found again by the next opening. */
+  close(): Promise<void> {
+    this.#ended = true;
+    return this.settled();
+  }
+
+  #enqueue(queue: (() => Promise<void>)[], work: () => Promise<void>): void {
+    if (this.#ended) return;
+    queue.push(work);
+    this.#pump ??= this.#work().finally(() => {
+      this.#pump = null;
+    });
+  }
+
+  async #work(): Promise<void> {
+    // Not in the middle of the call that handed the first work over.
+    await null;
+    while (!this.#ended) {
+      const next = this.#urgent.shift() ?? this.#packing.shift();
+      if (next === undefined) return;
       try {
-        await work();
+        await next();
       } catch (error) {
         this.#onFailure(error);
       }
-    });
-  }
-
-  /** Waits for the segment in hand. */
-  close(): Promise<void> {
-    this.#ended = true;
-    return this.#work;
+    }
   }
 }

@@ -42,7 +42,12 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
         code: error.code,
         ...(where === 'sink' ? { sink: name } : {}),
         ...(retryInMs === null
-          ? { state: 'this sink is stopped; sealing and the other sinks go on' }
+          ? {
+              state:
+                where === 'storage'
+                  ? 'the log goes on; an old segment stays as it is until the next start'
+                  : 'this sink is stopped; sealing and the other sinks go on',
+            }
           : { retry_in_ms: retryInMs }),
         fix: error.fix,
       });

@@ -1,4 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
+import type { ImageAge } from '../audit/expire.ts';
+import type { StorageOptions } from '../audit/file-audit-log.ts';
 import { parseSigningKey } from '../audit/keys.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
 import { tableDirectory } from '../audit/table-directory.ts';
@@ -12,9 +14,11 @@ import {
   type SourceConfig,
 } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
+import type { MirrorReader } from '../deliver/mirror-reader.ts';
 import { selectTables } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
+import { toRowsealError } from '../error/unexpected.ts';
 import { changedTables } from '../mask/changed-tables.ts';
 import { customWorkers } from '../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
@@ -143,11 +147,34 @@ async function makeBareSink(config: SinkConfig): Promise<Sink> {
   }
 }
 
+/** Reads what a sink holds, without being one. */
+export async function makeMirrorReader(config: SinkConfig): Promise<MirrorReader> {
+  switch (config.type) {
+    case 'duckdb': {
+      const { createDuckdbMirrorReader } = await import('../../connectors/sinks/duckdb/mirror-reader.ts');
+      return createDuckdbMirrorReader(config);
+    }
+    case 'postgres': {
+      const { createPostgresMirrorReader } = await import('../../connectors/sinks/postgres/mirror-reader.ts');
+      return createPostgresMirrorReader(config);
+    }
+    case 'bigquery': {
+      const { createBigqueryMirrorReader } = await import('../../connectors/sinks/bigquery/mirror-reader.ts');
+      return createBigqueryMirrorReader(config);
+    }
+    case 'parquet': {
+      const { createParquetMirrorReader } = await import('../../connectors/sinks/parquet/mirror-reader.ts');
+      return createParquetMirrorReader(config);
+    }
+  }
+}
+
 export function makePolicy(config: RowsealConfig): CompiledPolicy {
   return new CompiledPolicy(config.mask.policy, loadMaskKeys(config, process.env), customWorkers);
 }
 
-export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {
+/** @param storage what becomes of old segments while it is open; by default nothing does */
+export function openLog(config: RowsealConfig, storage?: StorageOptions): Promise<OpenedAuditLog> {
   const { audit } = config;
   return openAuditLog({
     directory: audit.directory,
@@ -155,7 +182,23 @@ export function openLog(config: RowsealConfig): Promise<OpenedAuditLog> {
     signer: parseSigningKey(readKeyFile(audit.keyFile)),
     segmentMaxBytes: audit.segmentMaxBytes,
     disclosure: disclosureBy(audit.columnDisclosure),
+    ...(storage === undefined ? {} : { storage }),
   });
+}
+
+const DAY_US = 86_400_000_000n;
+
+/** null: row images are kept for good. */
+export function imageAgeOf({ audit, source }: RowsealConfig): ImageAge | null {
+  const { rowImagesDays, tables } = audit.retention;
+  const ages = new Map<string, bigint>();
+  for (const table of source.tables) {
+    const days = tables.get(displayName(table)) ?? (tables.has(displayName(table)) ? null : rowImagesDays);
+    if (days !== null) ages.set(tableDirectory(table), BigInt(days) * DAY_US);
+  }
+  if (ages.size === 0) return null;
+  const [shortestUs] = [...ages.values()].sort((a, b) => (a < b ? -1 : 1)) as [bigint];
+  return { of: (table) => ages.get(table) ?? null, shortestUs };
 }
 
 function disclosureBy(
@@ -197,7 +240,11 @@ export async function wirePipeline(
   const source = await makeSource(config);
   const tables = await checkedTables(policy, source);
   const sinks = await Promise.all(config.sinks.map(makeSink));
-  const { log, epoch } = await openLog(config);
+  const { log, epoch } = await openLog(config, {
+    pack: config.audit.compress,
+    imageAge: imageAgeOf(config),
+    onFailure: (thrown) => observer.problem('storage', 'audit', toRowsealError(thrown), null),
+  });
   try {
     await prepare({ policy, log, tables });
     const notices = compareWithLog({ policy, log, tables });

@@ -33,6 +33,13 @@ export interface RowsealConfig {
     readonly segmentMaxBytes: number;
     /** Tables whose images commit to each column for itself, as `schema.table`; `all`: every table. */
     readonly columnDisclosure: ReadonlySet<string> | 'all';
+    readonly compress: boolean;
+    readonly retention: {
+      /** Age at which row images go, in days; null: they are kept. */
+      readonly rowImagesDays: number | null;
+      /** By `namespace.name`. */
+      readonly tables: ReadonlyMap<string, number | null>;
+    };
   };
   readonly sinks: readonly SinkConfig[];
   readonly http: ConfigDocument['http'];
@@ -215,6 +222,16 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       groupMaxMs: audit.group_max_ms,
       segmentMaxBytes: audit.segment_max_bytes,
       columnDisclosure: columnDisclosure(audit.disclosure),
+      compress: audit.compress === 'zstd',
+      retention: {
+        rowImagesDays: audit.retention.row_images_days ?? null,
+        tables: new Map(
+          Object.entries(audit.retention.tables).map(([table, days]) => [
+            table,
+            days === 'keep' ? null : days,
+          ]),
+        ),
+      },
     },
     sinks: Object.entries(config.sinks).map(([name, sink]) =>
       sinkConfig(name, sink, {

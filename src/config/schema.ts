@@ -310,6 +310,21 @@ export const configSchema = z.strictObject({
       .describe(
         'column: single columns of a sealed row can be proven without showing the others; by table, or for all',
       ),
+    compress: z
+      .enum(['zstd', 'none'])
+      .default('zstd')
+      .describe('segments that are full; offsets and hashes stay what they were'),
+    retention: z
+      .strictObject({
+        row_images_days: positive
+          .optional()
+          .describe('row images go when their group was sealed so long ago; records stay; default: kept'),
+        tables: z
+          .record(tableName, z.union([positive, z.literal('keep')]))
+          .default({})
+          .describe('days for single tables, or keep'),
+      })
+      .prefault({}),
   }),
   sinks: z.record(identifier, sinkSchema).default({}),
   http: z

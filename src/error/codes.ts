@@ -10,6 +10,7 @@ import { pipelineCodes } from './codes/pipeline.ts';
 import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
 import { postgresSinkCodes } from './codes/postgres-sink.ts';
+import { reconcileCodes } from './codes/reconcile.ts';
 import { scanCodes } from './codes/scan.ts';
 import { sinkCodes } from './codes/sink.ts';
 import type { CodeEntry } from './define.ts';
@@ -28,6 +29,7 @@ const all = {
   ...postgresSinkCodes,
   ...parquetCodes,
   ...sinkCodes,
+  ...reconcileCodes,
   ...pipelineCodes,
 };
 

@@ -13,8 +13,13 @@ export interface PipelineObserver {
   masked(events: readonly MaskedEvent[]): void;
   groupSealed(group: SealedGroup, durationMs: number): void;
   batchDelivered(sink: string, batch: DeliveryBatch, durationMs: number, stats: SinkStats): void;
-  /** Something failed and will be tried again, or a sink was stopped while the rest goes on. */
-  problem(where: 'source' | 'sink', name: string, error: RowsealError, retryInMs: number | null): void;
+  /** Something failed and will be tried again, or a sink was stopped, or an old segment left as it is, while the rest goes on. */
+  problem(
+    where: 'source' | 'sink' | 'storage',
+    name: string,
+    error: RowsealError,
+    retryInMs: number | null,
+  ): void;
   /** A table version was met whose policy leaves columns undecided; they are redacted. */
   undecidedColumns(table: string, columns: readonly string[]): void;
   /** Values did not fit the method of their column, and became what its rule says. */

@@ -10,6 +10,7 @@ const sinkMayImport = [
   'src/model',
   'src/error',
   'src/deliver/sink.ts',
+  'src/deliver/mirror-reader.ts',
   'src/deliver/warehouse',
   'src/audit/audit-log.ts',
 ];
@@ -22,6 +23,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/audit': ['src/model', 'src/error'],
   'src/capture': ['src/model', 'src/error'],
   'src/deliver': ['src/model', 'src/error', 'src/audit/audit-log.ts'],
+  'src/reconcile': [
+    'src/model',
+    'src/error',
+    'src/audit/audit-log.ts',
+    'src/deliver/mirror-reader.ts',
+    'src/deliver/warehouse',
+  ],
   'src/pipeline': [
     'src/model',
     'src/error',
@@ -58,6 +66,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'src/capture': [],
   'src/deliver': [],
   'src/pipeline': [],
+  'src/reconcile': ['node:fs/promises', 'node:path', 'node:sqlite'],
   'src/audit': [
     'node:crypto',
     'node:fs',

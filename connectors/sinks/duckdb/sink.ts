@@ -16,11 +16,12 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { displayName, tableKey } from '../../../src/model/table.ts';
+import { textOf } from '../../duckdb-engine/canonical-text.ts';
 import { dialect } from '../../duckdb-engine/dialect.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
 import { PackedRunner } from '../../duckdb-engine/packed.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
-import { alterStatements, createHistory, createMirror, historyName, mirrorName, textOf } from './dialect.ts';
+import { alterStatements, createHistory, createMirror, historyName, mirrorName } from './dialect.ts';
 import { duckdbError } from './errors.ts';
 import { TableWriter } from './table-writer.ts';
 

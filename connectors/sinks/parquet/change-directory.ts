@@ -60,6 +60,12 @@ export class ChangeDirectory {
     expectPipeline((await this.#store.read(name)) ?? '{}', pipeline, this.place);
   }
 
+  /** Whose files these are; null: nobody's. */
+  async pipeline(): Promise<string | null> {
+    const text = await this.#store.read(`${STATE}/pipeline.json`);
+    return text === null ? null : ((JSON.parse(text) as { pipeline?: string }).pipeline ?? null);
+  }
+
   /** Fences writers of lower epochs. @throws RowsealError RS-PQT-004 */
   async enter(epoch: bigint, sink: string): Promise<void> {
     await this.#store.create(`${STATE}/epochs/${epochName(epoch)}`, '');

@@ -1,5 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -112,6 +112,28 @@ export class S3Store implements FileStore {
   async removeAll(folder: string): Promise<void> {
     for await (const key of this.#keys(`${this.#prefix}${folder}/`))
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
+  }
+
+  /** One file in memory at a time. */
+  async localCopy(folders: readonly string[]): Promise<string> {
+    await this.dropLocalCopy();
+    for (const folder of folders) {
+      for await (const key of this.#keys(`${this.#prefix}${folder}/`)) {
+        const object = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
+        const file = join(this.#copy, key.slice(this.#prefix.length));
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(file, (await object.Body?.transformToByteArray()) ?? '', { mode: 0o600 });
+      }
+    }
+    return this.#copy;
+  }
+
+  dropLocalCopy(): Promise<void> {
+    return rm(this.#copy, { recursive: true, force: true });
+  }
+
+  get #copy(): string {
+    return `${this.workDirectory}-copy`;
   }
 
   close(): void {

@@ -38,7 +38,8 @@ export async function readSegmentFile(
   const read = async (offset: number, length: number): Promise<Buffer> =>
     bytes.subarray(offset, offset + length);
   const first = await readFrame(read, 0);
-  if (first === null || first.type !== FrameType.header) throw new MalformedBytes('the file has no header');
+  if (first === null) throw new MalformedBytes('the header is cut short');
+  if (first.type !== FrameType.header) throw new MalformedBytes('the file has no header');
   const header = decodeSegmentHeader(first.payload);
   const frames: Frame[] = [];
   let at = first.length;

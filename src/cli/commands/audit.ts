@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { readAccessLines } from '../../audit/access-log.ts';
+import type { SealedEvent } from '../../audit/audit-log.ts';
 import { GroupReader } from '../../audit/group-reader.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
 import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
@@ -9,14 +10,17 @@ import { type ErrorCode, errorCodes } from '../../error/codes.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
 import { Image, type Op, opLetter } from '../../model/change.ts';
-import type { MaskedEvent, MaskedRun } from '../../model/masked.ts';
+import type { MaskedRun } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { eraseCommand } from './audit-erase.ts';
+import { expireCommand } from './audit-expire.ts';
 import { historyCommand } from './audit-history.ts';
 import { matchCommand } from './audit-match.ts';
 import { proveCommand } from './audit-prove.ts';
+import { reconcileCommand } from './audit-reconcile.ts';
+import { replayCommand } from './audit-replay.ts';
 import { verifyProofCommand } from './audit-verify-proof.ts';
 
 interface VerifyArguments {
@@ -38,7 +42,8 @@ interface ShowArguments {
 
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
-  describe: 'Verify or read an audit log, prove the history of a row, or erase it',
+  describe:
+    'Verify or read an audit log, prove the history of a row, compare a warehouse with the log or fill one, take rows out',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
@@ -48,7 +53,13 @@ export const auditCommand: CommandModule = {
       .command(verifyProofCommand)
       .command(historyCommand)
       .command(matchCommand)
-      .demandCommand(1, 'audit needs a command: verify, show, prove, verify-proof, history, match or erase'),
+      .command(expireCommand)
+      .command(replayCommand)
+      .command(reconcileCommand)
+      .demandCommand(
+        1,
+        'audit needs a command: verify, show, prove, verify-proof, history, match, erase, expire, replay or reconcile',
+      ),
   handler: () => {},
 };
 
@@ -76,7 +87,7 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         'the strongest check',
       )
       .epilogue(
-        'Exit codes: 0 good, 1 a recorded erasure is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
+        'Exit codes: 0 good, 1 a recorded erasure or expiry is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);
@@ -102,10 +113,14 @@ function readHeadFile(file: string): string {
 /** Also used by the demo. */
 export function printReport(t: Terminal, report: VerifyReport): void {
   t.out(
-    `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB`,
+    `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB${report.storedBytes < report.bytes ? ` (${(report.storedBytes / 1e6).toFixed(1)} MB on disk)` : ''}`,
   );
   if (report.erasures > 0)
     t.out(`erased: ${report.erased} row images, by ${report.erasures} signed erasure records`);
+  if (report.expiries > 0)
+    t.out(
+      `expired: ${report.expired} row images, by ${report.expiries} signed expiry records; the records stand`,
+    );
   if (report.accesses > 0) t.out(`access log: ${report.accesses} requests to turn tokens back`);
   for (const problem of report.problems.slice(0, 20))
     t.out(`${t.paint('red', '✘')} ${describeProblem(problem)}`);
@@ -208,7 +223,7 @@ interface ShownChange {
   readonly after?: Record<string, unknown>;
 }
 
-function* changesOf(event: MaskedEvent, only: string | undefined): Generator<ShownChange> {
+function* changesOf(event: SealedEvent, only: string | undefined): Generator<ShownChange> {
   if (event.kind !== 'rows' && event.kind !== 'truncate' && event.kind !== 'snapshot') return;
   const table = displayName(event.kind === 'rows' ? event.run.table : event.table);
   if (only !== undefined && only !== table) return;

@@ -36,6 +36,7 @@ export async function feedGroup(
         case 'finding':
         case 'erasure':
         case 'expiry':
+        case 'gone':
           break;
       }
     }
