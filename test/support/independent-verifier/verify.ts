@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, zstdDecompressSync } from 'node:zlib';
 import { verifyEd25519 } from './ed25519.ts';
+import { columnarHash, SlowIndex } from './row-index.ts';
 
 export interface Verdict {
   /** 0 good, 1 a promise not kept, 2 nothing to verify, 10 tampered, 11 truncated, 12 signature. */
@@ -334,6 +335,8 @@ function readTable(
   const erasures: { seq: number; tags: string[] }[] = [];
   const expiries: { seq: number; before: number }[] = [];
   const rows = rowImages(folder, origin);
+  const index = new SlowIndex();
+  let columnar = false;
   for (let segment = 0; next < expected.length; segment++) {
     if (!existsSync(join(folder, segmentFile('records', segment))))
       throw new Bad(11, `${name}: records end too early`);
@@ -370,12 +373,22 @@ function readTable(
         chain = chainValue(chain, seq, hash);
         if (!chain.equals(value)) throw new Bad(10, `${name}: chain value of record ${seq}`);
         leaves.push(hash);
-        const meta = [1, 5, 6, 9, 10, 12].includes(record.kind);
+        const meta = [1, 5, 6, 9, 10, 11, 12].includes(record.kind);
         if (meta !== (frame.type === 6) || (record.kind === 1) !== (seq === 0))
           throw new Bad(10, `${name}: record ${seq} stands in the wrong frame`);
+        if (record.kind === 11) {
+          const { level } = parseJson<{ level: number }>(record.payload);
+          if ((level !== 0 && level !== 1) || index.payload(level) !== record.payload)
+            throw new Bad(10, `${name}: index record ${seq} says other things than the records before it`);
+          index.recorded(seq, level, hash);
+          continue;
+        }
+        const tags = record.kind === 9 ? parseJson<{ tags: string[] }>(record.payload).tags : record.tags;
+        index.add(seq, record.kind, Array.isArray(tags) ? tags : []);
         if (record.kind === 1) checkGenesis(record.payload, origin, name);
         else if (record.kind === 5) {
           width = checkSchema(record.payload);
+          columnar = record.payload.endsWith('],"disclosure":"column"}');
           schema = { seq, payload: record.payload };
         } else if (record.kind === 6) {
           const {
@@ -443,9 +456,11 @@ function readTable(
             }
             const long = Buffer.alloc(4);
             long.writeUInt32BE(body.length);
-            if (!sha256(Buffer.from('rowseal/v1/image\0'), salt, long, body).equals(want_))
-              throw new Bad(10, `${name}: image of record ${seq}`);
-            checkBody(body, width);
+            const cells = cellsOf(body, width);
+            const found = columnar
+              ? columnarHash(salt, cells)
+              : sha256(Buffer.from('rowseal/v1/image\0'), salt, long, body);
+            if (!found.equals(want_)) throw new Bad(10, `${name}: image of record ${seq}`);
           }
         }
       }
@@ -569,17 +584,22 @@ function rowImages(
 }
 
 /** §5: for each column a state, and for a value its length and UTF-8. */
-function checkBody(body: Buffer, width: number): void {
+function cellsOf(body: Buffer, width: number): Buffer[] {
+  const cells: Buffer[] = [];
   let at = 0;
   for (let column = 0; column < width; column++) {
+    const start = at;
     const state = body[at++];
     if (state === undefined || state > 3) throw new Bad(10, 'a cell has no state');
-    if (state !== 1) continue;
-    const [length, end] = varint(body, at);
-    at = end + length;
-    if (at > body.length) throw new Bad(10, 'a cell is cut');
+    if (state === 1) {
+      const [length, end] = varint(body, at);
+      at = end + length;
+      if (at > body.length) throw new Bad(10, 'a cell is cut');
+    }
+    cells.push(body.subarray(start, at));
   }
   if (at !== body.length) throw new Bad(10, 'an image is longer than its table is wide');
+  return cells;
 }
 
 function checkGenesis(payload: string, origin: string, directory: string): void {
@@ -599,6 +619,7 @@ interface SchemaJson {
   readonly namespace: string;
   readonly name: string;
   readonly key: readonly number[];
+  readonly disclosure?: string;
   readonly columns: readonly {
     name: string;
     id: string | null;
@@ -640,7 +661,9 @@ function checkSchema(payload: string): number {
         source_type: column.source_type,
         method: column.method,
       })),
+      ...(schema.disclosure === undefined ? {} : { disclosure: schema.disclosure }),
     };
+    if (![undefined, 'column'].includes(schema.disclosure)) throw new Bad(10, 'a schema record');
     mustBe(payload, again);
     return again.columns.length;
   } catch {
@@ -949,7 +972,7 @@ function parseRecord(bytes: Buffer): Record_ {
   if (transaction == null || payload == null) throw new Bad(10, 'a text of a record is no UTF-8');
   if (blobs.get(6)?.every((byte) => byte === 0)) throw new Bad(10, 'a record has a default');
   const kind = number(2);
-  if (number(1) !== 1 || ![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12].includes(kind) || number(9) > 5)
+  if (number(1) !== 1 || ![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].includes(kind) || number(9) > 5)
     throw new Bad(10, 'a record of an unknown version, kind or operation');
   return {
     kind,
