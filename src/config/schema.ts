@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { httpSchema } from './http-schema.ts';
 import { identifier, positive, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
+import { telemetrySchema } from './telemetry-schema.ts';
 
 /**
  * The configuration file. Objects are strict: an unknown option is an error. Names carry their unit (`_ms`, `_bytes`).
@@ -306,6 +307,7 @@ export const configSchema = z.strictObject({
   }),
   sinks: z.record(identifier, sinkSchema).default({}),
   http: httpSchema,
+  telemetry: telemetrySchema,
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
