@@ -104,6 +104,14 @@ const postgres = z.strictObject({
     .default('_rowseal')
     .describe('schema of cursor and dead letters; one for each pipeline in a database'),
   schema_prefix: z.string().max(40).default('').describe('put before the schema of the source'),
+  fillfactor: z
+    .int()
+    .min(10)
+    .max(100)
+    .default(85)
+    .describe(
+      'percent of a page that inserts fill, of mirrors that are made from now on: updates use the rest',
+    ),
 });
 
 const parquet = z.strictObject({

@@ -37,6 +37,7 @@ export type SinkConfig = {
       readonly tlsCa: string | null;
       readonly stateSchema: string;
       readonly schemaPrefix: string;
+      readonly fillfactor: number;
     } & Warehouse)
   | {
       readonly type: 'parquet';
@@ -109,6 +110,7 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         tlsCa: sink.tls.ca_file === undefined ? null : paths.read(sink.tls.ca_file),
         stateSchema: sink.state_schema,
         schemaPrefix: sink.schema_prefix,
+        fillfactor: sink.fillfactor,
       };
     case 'bigquery':
       return { ...any, ...mirrors(sink), ...bigqueryConfig(sink, paths) };

@@ -17,6 +17,7 @@ import { deliver, GroupMaker } from '../support/sink/groups.ts';
 const options = await yargs(hideBin(process.argv))
   .option('rows', { type: 'number', default: 300_000 })
   .option('sink', { type: 'array', default: ['duckdb', 'parquet', 'postgres'] })
+  .option('fillfactor', { type: 'number', default: 85, describe: 'of Postgres mirrors' })
   .strict()
   .parseAsync();
 
@@ -135,6 +136,7 @@ for (const sink of options.sink) {
           tlsCa: null,
           stateSchema: `state_${proof}`,
           schemaPrefix: `bench_${proof}_`,
+          fillfactor: options.fillfactor,
           history: 'none' as const,
           proof,
         };

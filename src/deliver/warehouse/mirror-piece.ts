@@ -78,21 +78,23 @@ export class MirrorPiece {
     }
   }
 
-  /** Keys under which the target may hold rows, as columns in key order. */
-  replacedKeys(): readonly (readonly string[])[] {
+  /** Keys under which the target may hold rows, as columns in key order; `deleted`: only those that have no row any more. */
+  replacedKeys(which: 'all' | 'deleted' = 'all'): readonly (readonly string[])[] {
     const keys: string[][] = this.#keyColumns.map(() => []);
     for (const [text, row] of this.#rows) {
-      if (!row.replaces) continue;
+      if (!row.replaces || (which === 'deleted' && row.cells !== null)) continue;
       const parts = splitKey(text, keys.length);
       for (let i = 0; i < keys.length; i++) keys[i]!.push(parts[i]!);
     }
     return keys;
   }
 
-  /** Rows to insert whose cells are all known. */
-  *wholeRows(): Generator<WholeRow> {
-    for (const { cells, base, proof } of this.#rows.values())
-      if (cells !== null && base === null) yield { cells, proof: proof! };
+  /** Rows to insert whose cells are all known: under keys that the target does not hold, under those that it may, or both. */
+  *wholeRows(which: 'all' | 'new' | 'replacing' = 'all'): Generator<WholeRow> {
+    for (const { cells, base, proof, replaces } of this.#rows.values()) {
+      if (cells === null || base !== null) continue;
+      if (which === 'all' || replaces === (which === 'replacing')) yield { cells, proof: proof! };
+    }
   }
 
   /** Rows to insert with cells that come from the target. */
