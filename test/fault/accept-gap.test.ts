@@ -128,7 +128,7 @@ describe.each(['mysql-9', 'mariadb-10', 'mariadb-11'] as const)('%s', (release: 
   it.skipIf(noMysql(release))('goes on after a reset', { timeout: 120_000 }, async () => {
     const shop = await mysqlShop(release);
     await begun(shop);
-    await shop.run(...UNSEEN, isMysql ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER');
+    await shop.run(...UNSEEN, (await shop.server.statements()).resetBinlog);
     await throughTheGap(shop, {
       code: 'RS-MY-012',
       lost: isMysql ? /which the server does not have/ : /what ran up to/,
