@@ -25,6 +25,9 @@ const IMAGES: Readonly<Record<MysqlRelease, string>> = {
   'mariadb-11': 'mariadb:11.8',
 };
 
+/** Servers then run in containers: they do not reach each other, and neither their files nor their processes are at hand. */
+export const inContainers = process.env['ROWSEAL_TEST_SERVERS'] === 'containers';
+
 export interface TestMysql {
   readonly release: MysqlRelease;
   readonly flavor: 'mysql' | 'mariadb';
@@ -52,7 +55,7 @@ export interface TestMysql {
  * @param options server options, for example `--gtid-mode=OFF`
  */
 export async function startMysql(release: MysqlRelease, options: readonly string[] = []): Promise<TestMysql> {
-  if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') return startContainer(release, options);
+  if (inContainers) return startContainer(release, options);
   const server = await getDebianServer(DEBIAN[release]);
   const directory = await mkdtemp(join(tmpdir(), 'rowseal-my-'));
   await chmod(directory, 0o755);
@@ -88,7 +91,7 @@ export async function mysqlProgram(
 
 /** Whether such a server can be had: it is there, and its program runs. @throws Error that says why not */
 export async function probeMysql(release: MysqlRelease): Promise<void> {
-  if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') {
+  if (inContainers) {
     await (await startContainer(release, [])).stop();
     return;
   }
