@@ -114,7 +114,7 @@ async function begun(shop: GapShop): Promise<void> {
 describe.each(['mysql-9', 'mariadb-10', 'mariadb-11'] as const)('%s', (release: MysqlRelease) => {
   const isMysql = release === 'mysql-9';
 
-  it.skipIf(noMysql(release))('goes on over purged binlog', { timeout: 120_000 }, async () => {
+  it.skipIf(noMysql(release))('goes on over purged binlog', { timeout: 300_000 }, async () => {
     const shop = await mysqlShop(release);
     await begun(shop);
     await shop.run(...UNSEEN);
@@ -125,17 +125,17 @@ describe.each(['mysql-9', 'mariadb-10', 'mariadb-11'] as const)('%s', (release: 
     });
   });
 
-  it.skipIf(noMysql(release))('goes on after a reset', { timeout: 120_000 }, async () => {
+  it.skipIf(noMysql(release))('goes on after a reset', { timeout: 300_000 }, async () => {
     const shop = await mysqlShop(release);
     await begun(shop);
-    await shop.run(...UNSEEN, isMysql ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER');
+    await shop.run(...UNSEEN, (await shop.server.statements()).resetBinlog);
     await throughTheGap(shop, {
       code: 'RS-MY-012',
       lost: isMysql ? /which the server does not have/ : /what ran up to/,
     });
   });
 
-  it.skipIf(noMysql(release))('goes on at another server', { timeout: 120_000 }, async () => {
+  it.skipIf(noMysql(release))('goes on at another server', { timeout: 300_000 }, async () => {
     const first = await mysqlShop(release);
     await begun(first);
     const second = await mysqlShop(release, ['--server-id=2']);
@@ -150,7 +150,7 @@ describe.each(['mysql-9', 'mariadb-10', 'mariadb-11'] as const)('%s', (release: 
 
 it.skipIf(noMysql('mysql-9'))(
   'MySQL without GTIDs goes on over purged binlog',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const shop = await mysqlShop('mysql-9', ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF'], false);
     await begun(shop);
@@ -162,7 +162,7 @@ it.skipIf(noMysql('mysql-9'))(
 
 it.skipIf(noMysql('mysql-9'))(
   'a stream that halts at what it cannot take is passed over with --force only',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const shop = await mysqlShop('mysql-9');
     await begun(shop);
@@ -195,7 +195,7 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
     await shop.run("SELECT pg_drop_replication_slot('rowseal_test')");
   };
 
-  it('goes on after the slot was dropped', { timeout: 120_000 }, async () => {
+  it('goes on after the slot was dropped', { timeout: 300_000 }, async () => {
     const shop = await postgresShop();
     await begun(shop);
     await dropped(shop);
@@ -203,7 +203,7 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
     await throughTheGap(shop, { code: 'RS-PG-008', lost: /\d+ bytes of WAL/ });
   });
 
-  it('goes on after the slot was made again', { timeout: 120_000 }, async () => {
+  it('goes on after the slot was made again', { timeout: 300_000 }, async () => {
     const shop = await postgresShop();
     await begun(shop);
     await dropped(shop);
@@ -215,7 +215,7 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
   });
 
   it('goes on at another server, but never takes the slot of another plugin', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const first = await postgresShop();
     await begun(first);
