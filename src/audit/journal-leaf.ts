@@ -142,14 +142,24 @@ function encodePosition(position: Position): Record<string, unknown> {
 }
 
 function encodeCopying({ copying = [] }: Position): Record<string, unknown> {
-  return copying.length === 0 ? {} : { copying: copying.map(({ namespace, name }) => [namespace, name]) };
+  if (copying.length === 0) return {};
+  return {
+    copying: copying.map(({ namespace, name, copied }) =>
+      copied === undefined ? [namespace, name] : [namespace, name, copied],
+    ),
+  };
 }
 
 function decodeCopying(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying'> {
-  const copying = json['copying'] as readonly (readonly [string, string])[] | undefined;
-  return copying === undefined
-    ? {}
-    : { copying: copying.map(([namespace, name]) => ({ namespace: String(namespace), name: String(name) })) };
+  const copying = json['copying'] as readonly (readonly [string, string, string?])[] | undefined;
+  if (copying === undefined) return {};
+  return {
+    copying: copying.map(([namespace, name, copied]) => ({
+      namespace: String(namespace),
+      name: String(name),
+      ...(copied === undefined ? {} : { copied: String(copied) }),
+    })),
+  };
 }
 
 function decodePosition(json: Readonly<Record<string, unknown>>): Position {

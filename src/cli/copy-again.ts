@@ -199,6 +199,7 @@ const silent: PipelineObserver = {
   groupSealed: () => {},
   batchDelivered: () => {},
   problem: () => {},
+  warning: () => {},
   undecidedColumns: () => {},
   unfitValues: () => {},
   leaks: () => {},

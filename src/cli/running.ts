@@ -1,3 +1,4 @@
+import type { SourceStats } from '../capture/source.ts';
 import type { RowsealConfig } from '../config/load.ts';
 import { errorCodes } from '../error/codes.ts';
 import { describePosition } from '../model/position.ts';
@@ -46,6 +47,10 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
           : { retry_in_ms: retryInMs }),
         fix: error.fix,
       });
+    },
+    warning({ code, detail, fix }) {
+      if (!told.first(`warning ${code}`)) return;
+      logger.log('warn', { message: detail, code: code ?? '', fix: fix ?? '' });
     },
     unfitValues(table, counts) {
       for (const { column, reason, count } of counts) {
@@ -102,7 +107,11 @@ class Told {
 /** A picture of the pipeline at this moment, from memory. */
 export function statusOf(config: RowsealConfig, version: string, pipeline: Pipeline): PipelineStatus {
   const { sealed } = pipeline.progress;
-  const stats = pipeline.source?.stats() ?? { lastReceivedMs: null, retainedBytes: null, snapshot: null };
+  const stats: SourceStats = pipeline.source?.stats() ?? {
+    lastReceivedMs: null,
+    retainedBytes: null,
+    snapshot: null,
+  };
   const { reason } = pipeline;
   return {
     pipeline: config.pipeline,
@@ -117,6 +126,11 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
       position: sealed === null ? null : describePosition(sealed.position),
       last_received: stats.lastReceivedMs === null ? null : new Date(stats.lastReceivedMs).toISOString(),
       retained_bytes: stats.retainedBytes,
+      retention:
+        stats.retention == null
+          ? null
+          : { status: stats.retention.status, safe_bytes: stats.retention.safeBytes },
+      warnings: (stats.warnings ?? []).map(({ code, detail, fix }) => ({ code, detail, fix })),
       snapshot:
         stats.snapshot === null
           ? null
@@ -124,6 +138,7 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
               table: stats.snapshot.table,
               rows: stats.snapshot.rows,
               estimated_rows: stats.snapshot.estimatedRows,
+              seconds_left: stats.snapshot.secondsLeft ?? null,
             },
     },
     sealed: {

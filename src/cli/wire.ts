@@ -32,19 +32,27 @@ export async function makeSource(config: SourceSettings): Promise<() => Source> 
   const { source } = config;
   switch (source.type) {
     case 'postgres':
-      return makePostgresSource(source);
+      return makePostgresSource(source, config);
     case 'mysql':
       return makeMysqlSource(source, config);
   }
 }
 
-async function makePostgresSource(source: PostgresSourceConfig): Promise<() => Source> {
+async function makePostgresSource(
+  source: PostgresSourceConfig,
+  config: SourceSettings,
+): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
+  const positionSeal = new LazyPositionSeal(config);
   return () =>
     createPostgresSource({
       ...shared(source),
       slot: source.slot,
       publication: source.publication,
+      copyTables: source.copyTables,
+      copyRowsPerSecond: source.copyRowsPerSecond,
+      copyBytesPerSecond: source.copyBytesPerSecond,
+      positionSeal,
     });
 }
 
@@ -230,7 +238,7 @@ async function checkedTables(policy: CompiledPolicy, source: () => Source): Prom
  */
 function compareWithLog({ policy, log, tables }: Prepared): readonly Finding[] {
   const position = log.last?.position ?? null;
-  if (position === null || position.phase === 'snapshot') return [];
+  if (position === null || (position.phase === 'snapshot' && position.copying === undefined)) return [];
   const due = new Set((position.copying ?? []).map(tableKey));
   const changed = changedTables(policy, tables, log.tables()).filter(
     ({ table }) => !due.has(tableKey(table)),

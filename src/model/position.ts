@@ -12,7 +12,16 @@ interface CopiesDue {
    * Tables whose copy is due or unfinished at this position, though the stream went on: they are copied (again) before it
    * goes on beyond. Absent: none. What was delivered of them before is void when their copy begins.
    */
-  readonly copying?: readonly TableName[];
+  readonly copying?: readonly DueCopy[];
+}
+
+/** A table whose copy is due or unfinished. */
+export interface DueCopy extends TableName {
+  /**
+   * Postgres: how far its copy has come, encrypted under a key derived from the mask key. Absent: it has not begun, or begins
+   * again.
+   */
+  readonly copied?: string;
 }
 
 export interface PostgresPosition extends CopiesDue {
@@ -21,9 +30,9 @@ export interface PostgresPosition extends CopiesDue {
   readonly systemId: string;
   readonly timeline: number;
   readonly slot: string;
-  /** End LSN of the last whole transaction (Commit message, "end LSN"). During a snapshot: the consistent point. */
+  /** End LSN of the last whole transaction (Commit message, "end LSN"). 0: the slot is about to be made. */
   readonly lsn: bigint;
-  /** `snapshot`: the initial copy was not finished at this position, so a restart begins the copy again. */
+  /** `snapshot`: the initial copy was not finished at this position; it goes on there. */
   readonly phase: 'snapshot' | 'stream';
 }
 
@@ -57,7 +66,7 @@ export interface BinlogPlace {
 }
 
 /** The same place with these tables due to be copied. */
-export function withCopying<P extends Position>(position: P, tables: readonly TableName[]): P {
+export function withCopying<P extends Position>(position: P, tables: readonly DueCopy[]): P {
   const { copying: _, ...rest } = position;
   return { ...rest, ...(tables.length === 0 ? {} : { copying: tables }) } as unknown as P;
 }

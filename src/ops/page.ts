@@ -28,12 +28,18 @@ td:nth-child(n+3),thead th:nth-child(n+3){text-align:right}code{background:#f2f2
 ${reason}<dl>
 <dt>source position</dt><dd>${text(status.source.position ?? '–')}</dd>
 <dt>last received</dt><dd>${status.source.last_received ?? '–'}</dd>
-<dt>WAL kept for us</dt><dd>${status.source.retained_bytes === null ? '–' : `${status.source.retained_bytes} bytes`}</dd>
-${snapshot === null ? '' : `<dt>copying</dt><dd>${text(snapshot.table)}, ${snapshot.rows} rows${snapshot.estimated_rows === null ? '' : ` of about ${snapshot.estimated_rows}`}</dd>`}
+<dt>WAL kept for us</dt><dd>${status.source.retained_bytes === null ? '–' : `${status.source.retained_bytes} bytes`}${status.source.retention === null ? '' : `, ${text(status.source.retention.status)}${status.source.retention.safe_bytes === null ? '' : `, safe for another ${status.source.retention.safe_bytes} bytes`}`}</dd>
+${status.source.warnings.map(({ code, detail, fix }) => `<dt>${text(code ?? 'warning')}</dt><dd>${text(detail)}${fix === null ? '' : `<br>fix: <code>${text(fix)}</code>`}</dd>`).join('')}
+${snapshot === null ? '' : `<dt>copying</dt><dd>${text(snapshot.table)}, ${snapshot.rows} rows${snapshot.estimated_rows === null ? '' : ` of about ${snapshot.estimated_rows}`}${snapshot.seconds_left === null ? '' : `, about ${duration(snapshot.seconds_left)} left`}</dd>`}
 <dt>sealed group</dt><dd>${status.sealed.group ?? '–'}, signed ${status.sealed.sealed_at ?? '–'}</dd>
 ${undecided.length === 0 ? '' : `<dt>undecided columns</dt><dd>${undecided.map(([table, count]) => `${text(table)}: ${count}, redacted`).join('; ')}</dd>`}
 </dl><table><thead><tr><th scope="col">sink</th><th scope="col">state</th><th scope="col">group</th><th scope="col">behind</th><th scope="col">rows</th><th scope="col">dead letters</th></tr></thead><tbody>${sinks}</tbody></table>
 <p><a href="/status.json">status.json</a> · <a href="/metrics">metrics</a> · <a href="/readyz">readyz</a></p></body></html>`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds} s`;
+  return seconds < 5_400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
 }
 
 function text(value: string): string {

@@ -202,6 +202,7 @@ export class Pipeline {
     this.progress.groupSealed(group);
     this.#enter(isCopying(group.position) ? 'snapshot' : 'streaming', null);
     this.#options.observer.groupSealed(group, durationMs);
+    for (const warning of this.#source?.stats().warnings ?? []) this.#options.observer.warning(warning);
     for (const delivery of this.deliveries) delivery.offer(group);
     await Promise.all(this.deliveries.map((delivery) => delivery.room(ROOM_WAIT_MS)));
   }

@@ -152,7 +152,8 @@ export class MirrorReader {
     after: RawCell[] | null,
   ): void {
     const key = (cells: RawCell[]): string => JSON.stringify(schema.key.map((index) => String(cells[index])));
-    const old = before === null ? undefined : rows.get(key(before));
+    // An update without an old image did not change the key.
+    const old = rows.get(key(before ?? after!));
     if (before !== null) {
       if (!rows.delete(key(before)) && !this.#copying.has(name))
         throw new Error(`${name}: a row that is not there`);

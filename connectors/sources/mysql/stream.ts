@@ -1,3 +1,4 @@
+import { rowKey } from '../../../src/capture/row-key.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch, ChangeEvent } from '../../../src/model/change.ts';
 import type { BinlogPlace, MysqlPosition } from '../../../src/model/position.ts';
@@ -8,7 +9,7 @@ import { BinlogAgain, newDecoder } from './binlog-again.ts';
 import { Executed, PlaceTracker } from './binlog-cursor.ts';
 import { BinlogDump, type DumpStart } from './binlog-dump.ts';
 import { bindTable, type Catalog, type CatalogTable } from './catalog.ts';
-import { type Chunk, rowKey } from './chunk.ts';
+import type { Chunk } from './chunk.ts';
 import type { Session } from './connection.ts';
 import type { CopyPlan } from './copy-plan.ts';
 import { openCursor, sealCursor } from './key-cursor.ts';

@@ -56,7 +56,7 @@ class SocketPlugin {
   async start(client: Client, slot: string, lsn: string): Promise<void> {
     this.#socket = new CopySocket(client, 'reading the replication stream', this.#bufferBytes);
     this.#socket.start(
-      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (proto_version '1', publication_names ${quoteLiteral(quoteIdentifier(this.options.publication))})`,
+      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (proto_version '1', messages 'true', publication_names ${quoteLiteral(quoteIdentifier(this.options.publication))})`,
     );
     this.#ready.resolve(this.#socket);
   }
@@ -83,6 +83,7 @@ export class ReplicationStream {
   #awaited: bigint | null = null;
   #askTimer: NodeJS.Timeout | null = null;
   #closed = false;
+  #poked = false;
 
   /** @param after resume point: everything below was sealed */
   constructor(options: PostgresSourceOptions, host: ReplicationHost, after: bigint) {
@@ -92,7 +93,7 @@ export class ReplicationStream {
     this.#received = after;
     this.#confirmed = after;
     this.#idleLsn = after;
-    this.#service = new LogicalReplicationService(clientConfig(options), {
+    this.#service = new LogicalReplicationService(clientConfig(options, ['search_path=']), {
       acknowledge: { auto: false, timeoutSeconds: 0 },
     });
     // Errors reach us through the socket; without a listener the package's emitter would throw.
@@ -119,6 +120,12 @@ export class ReplicationStream {
   await(lsn: bigint): void {
     this.#awaited = lsn;
     this.#askTimer ??= setInterval(() => this.#sendStatus('reply'), ASK_INTERVAL_MS);
+  }
+
+  /** Makes `read` give its reader a turn though nothing came: an empty batch. */
+  poke(): void {
+    this.#poked = true;
+    this.#socket?.interrupt();
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
@@ -158,6 +165,10 @@ export class ReplicationStream {
           if (signal.aborted) return;
         }
         batches = [];
+        if (this.#poked) {
+          this.#poked = false;
+          yield { events: [], bytes: 0 };
+        }
         const idle = decoder.inTransaction ? null : this.#idle();
         if (idle !== null) yield { events: [{ kind: 'idle', position: idle }], bytes: 0 };
       }

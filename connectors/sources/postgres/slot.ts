@@ -11,6 +11,12 @@ export interface SlotState {
   readonly confirmedFlush: bigint | null;
   readonly walStatus: string | null;
   readonly retainedBytes: number | null;
+  /** Bytes of WAL that may still be written before the slot is in danger; null: no limit. */
+  readonly safeBytes: number | null;
+  /** max_slot_wal_keep_size in bytes; null: no limit. */
+  readonly keepBytes: number | null;
+  /** A standby keeps a copy of it (17 and later). */
+  readonly failover: boolean;
 }
 
 export interface ServerIdentity {
@@ -32,10 +38,15 @@ export async function readSlot(client: Client, slot: string): Promise<SlotState 
       lsn: string | null;
       status: string | null;
       retained: string | null;
+      safe: string | null;
+      keep: string;
+      failover: boolean | null;
     }>(
       `SELECT plugin, database, active, confirmed_flush_lsn::text AS lsn, wal_status AS status,
-              pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::text AS retained
-       FROM pg_replication_slots WHERE slot_name = $1`,
+              pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::text AS retained, safe_wal_size::text AS safe,
+              (SELECT setting FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS keep,
+              (to_jsonb(s) ->> 'failover')::boolean AS failover
+       FROM pg_replication_slots s WHERE slot_name = $1`,
       [slot],
     );
     const row = rows[0];
@@ -47,6 +58,10 @@ export async function readSlot(client: Client, slot: string): Promise<SlotState 
       confirmedFlush: row.lsn === null ? null : parseLsn(row.lsn),
       walStatus: row.status,
       retainedBytes: row.retained === null ? null : Number(row.retained),
+      safeBytes: row.safe === null ? null : Number(row.safe),
+      // In megabytes; -1: no limit.
+      keepBytes: Number(row.keep) < 0 ? null : Number(row.keep) * 1024 * 1024,
+      failover: row.failover ?? false,
     };
   } catch (thrown) {
     throw postgresError(thrown, 'looking at the replication slot');
@@ -92,7 +107,10 @@ export async function identifyServer(client: Client): Promise<ServerIdentity> {
   }
 }
 
-/** Creates the slot (a temporary one is gone with its connection) and exports the snapshot that fits it; the snapshot lives as long as this connection is idle. */
+/**
+ * Creates the slot (a temporary one is gone with its connection) and exports the snapshot that fits it; the snapshot lives as
+ * long as this connection is idle.
+ */
 export async function createSlot(
   client: Client,
   slot: string,

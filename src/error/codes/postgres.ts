@@ -156,4 +156,25 @@ export const postgresCodes = defineCodes({
     explain: 'source.url must look like postgres://user@host:5432/database.',
     fix: 'correct source.url',
   },
+  'RS-PG-024': {
+    kind: 'transient',
+    title: 'a table that is being copied has lost its key',
+    explain:
+      'The primary key or replica identity was dropped while the table was copied by it. The copy begins again, as of a table without a key.',
+    fix: 'nothing; a table with a primary key is copied without the stream having to wait',
+  },
+  'RS-PG-025': {
+    kind: 'transient',
+    title: 'a table was rewritten while its copy began',
+    explain:
+      'ALTER TABLE, TRUNCATE, CLUSTER or VACUUM FULL made a new file for a table without a key between the snapshot and its copy. To the snapshot the table may look empty, so another one is taken.',
+    fix: 'nothing; Rowseal tries again',
+  },
+  'RS-PG-026': {
+    kind: 'transient',
+    title: 'the replication slot is about to be lost',
+    explain:
+      'The slot is so far behind that the server will soon remove WAL it needs (max_slot_wal_keep_size). After that a new copy is needed, and a part of the history is missing.',
+    fix: 'see why sealing is behind; meanwhile raise max_slot_wal_keep_size and SELECT pg_reload_conf()',
+  },
 });

@@ -1,0 +1,90 @@
+import type { Client } from 'pg';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import type { PostgresSourceOptions } from './options.ts';
+import { problem } from './preflight.ts';
+import { publicationProblems } from './publication.ts';
+import { readSlot, type SlotState } from './slot.ts';
+
+/** How often it looks, in milliseconds. */
+const INTERVAL_MS = 10_000;
+/** A slot with less than this share of max_slot_wal_keep_size left is about to be lost. */
+const LOW_SHARE = 0.25;
+
+/**
+ * Looks at the slot and the publication from outside while the stream runs: how much WAL the server keeps, whether it is
+ * about to drop some of it, and whether somebody takes tables out of the publication. The stream says nothing of any of that.
+ */
+export class SlotWatch {
+  readonly #client: Client;
+  readonly #options: PostgresSourceOptions;
+  readonly #onFailure: (error: RowsealError) => void;
+  #slot: SlotState | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** @param onFailure the stream must not go on: RS-PG-008, RS-PG-019, RS-PG-021 */
+  constructor(client: Client, options: PostgresSourceOptions, onFailure: (error: RowsealError) => void) {
+    this.#client = client;
+    this.#options = options;
+    this.#onFailure = onFailure;
+  }
+
+  start(): void {
+    if (this.#timer !== null) return;
+    const look = (): void => void this.#look();
+    this.#timer = setInterval(look, Math.min(INTERVAL_MS, this.#options.idleIntervalMs * 10));
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  get retainedBytes(): number | null {
+    return this.#slot?.retainedBytes ?? null;
+  }
+
+  get retention(): { readonly status: string; readonly safeBytes: number | null } | null {
+    const status = this.#slot?.walStatus ?? null;
+    return status === null ? null : { status, safeBytes: this.#slot!.safeBytes };
+  }
+
+  get warnings(): readonly Finding[] {
+    return this.#slot === null ? [] : slotWarnings(this.#options.slot, this.#slot);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { slot, publication, tables } = this.#options;
+      this.#slot = await readSlot(this.#client, slot);
+      if (this.#slot === null) throw new RowsealError('RS-PG-008', { detail: `slot ${slot}` });
+      if (this.#slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slot}` });
+      const missing = await publicationProblems(this.#client, publication, tables);
+      if (missing === null || missing.length > 0)
+        throw new RowsealError('RS-PG-021', {
+          detail: `${publication}: ${missing === null ? 'is gone' : missing.join(', ')}`,
+        });
+    } catch (thrown) {
+      const error = thrown instanceof RowsealError ? thrown : null;
+      // What a lost connection hides here the stream will meet itself.
+      if (error !== null && error.kind !== 'transient') this.#onFailure(error);
+    }
+  }
+}
+
+/** That the slot is about to lose WAL it needs. */
+export function slotWarnings(name: string, slot: SlotState): readonly Finding[] {
+  const { walStatus, safeBytes, keepBytes } = slot;
+  if (walStatus === 'unreserved')
+    return [problem('warning', 'RS-PG-026', 'replication slot', `${name} loses WAL at the next checkpoint`)];
+  if (safeBytes === null || keepBytes === null || safeBytes > keepBytes * LOW_SHARE) return [];
+  return [
+    problem(
+      'warning',
+      'RS-PG-026',
+      'replication slot',
+      `${name} is lost after another ${safeBytes} bytes of WAL, of ${keepBytes} that the server keeps`,
+    ),
+  ];
+}
