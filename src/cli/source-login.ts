@@ -97,6 +97,7 @@ function sourceAt(url: URL, shared: SharedSourceConfig): SourceConfig {
       type: 'postgres',
       slot: 'rowseal_unused',
       publication: 'rowseal_unused',
+      failoverSlot: false,
       copyTables: 1,
       copyRowsPerSecond: null,
       copyBytesPerSecond: null,

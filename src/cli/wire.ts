@@ -49,6 +49,7 @@ async function makePostgresSource(
       ...shared(source),
       slot: source.slot,
       publication: source.publication,
+      failoverSlot: source.failoverSlot,
       copyTables: source.copyTables,
       copyRowsPerSecond: source.copyRowsPerSecond,
       copyBytesPerSecond: source.copyBytesPerSecond,

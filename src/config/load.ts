@@ -52,6 +52,7 @@ export interface PostgresSourceConfig extends SharedSourceConfig {
   readonly type: 'postgres';
   readonly slot: string;
   readonly publication: string;
+  readonly failoverSlot: boolean;
   readonly copyTables: number;
   readonly copyRowsPerSecond: number | null;
   readonly copyBytesPerSecond: number | null;
@@ -244,6 +245,7 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
       return {
         ...shared,
         type: 'postgres',
+        failoverSlot: source.failover_slot,
         copyTables: source.copy_tables,
         copyRowsPerSecond: source.copy_rows_per_second ?? null,
         copyBytesPerSecond: source.copy_bytes_per_second ?? null,

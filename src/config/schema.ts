@@ -193,6 +193,10 @@ const postgres = z.strictObject({
   tls,
   slot: identifier.optional().describe('default: rowseal_<pipeline>'),
   publication: identifier.optional().describe('default: rowseal_<pipeline>'),
+  failover_slot: z
+    .boolean()
+    .default(false)
+    .describe('standbys keep a copy of the slot, so that the stream goes on after a failover; PostgreSQL 17'),
   tables: z.array(tableName).min(1),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),

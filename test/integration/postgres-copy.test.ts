@@ -1,10 +1,15 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KeylessCopy } from '../../connectors/sources/postgres/keyless-copy.ts';
+import { openSlotSnapshot } from '../../connectors/sources/postgres/slot-snapshot.ts';
+import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
+import { TableVersions } from '../../connectors/sources/postgres/table-versions.ts';
 import type { PostgresPosition } from '../../src/model/position.ts';
-import type { MirrorReader } from '../support/mirror-reader.ts';
+import { MirrorReader } from '../support/mirror-reader.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
+import { until } from '../support/project.ts';
 
 describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
   let server: TestPostgres;
@@ -149,5 +154,161 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       ]);
     await reader.close();
     expect(reader.error).toBeNull();
+  });
+
+  it('waits for a commit that the stream has told of and a snapshot does not show yet', async () => {
+    await fresh(
+      'unseen',
+      `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g`,
+    );
+    const options = postgresOptions(server, ['t'], { database: 'unseen', slot: 's2', publication: 's2' });
+    const first = postgresReader(options);
+    await first.until('streaming', () => first.last?.phase === 'stream');
+    const slow = await server.client('unseen');
+    const pid = (await slow.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]!.pid;
+    try {
+      // A commit waits for a standby that is not there: in the WAL, decoded, and shown by no snapshot.
+      await client.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+      await client.query('SET synchronous_commit = local; SELECT pg_reload_conf()');
+      await slow.query('SET synchronous_commit = on');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const hanging = slow.query('UPDATE t SET v = 1 WHERE id = 7');
+      await first.until('the change in the stream', () =>
+        first.rows('public.t').some((row) => row.join() === '7,1'),
+      );
+      await first.close();
+      expect((await client.query('SELECT v FROM t WHERE id = 7')).rows).toEqual([{ v: 0 }]);
+      const due = { ...(first.last as PostgresPosition), copying: [{ namespace: 'public', name: 't' }] };
+      const second = postgresReader(options, due);
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect([second.error, second.lines]).toEqual([null, []]);
+      await client.query('SELECT pg_cancel_backend($1)', [pid]);
+      await hanging;
+      await second.until('the copy', () => second.lines.includes('snapshot end t'));
+      await equal(second, ['t']);
+      await second.close();
+    } finally {
+      await client.query('ALTER SYSTEM RESET synchronous_standby_names');
+      await client.query('SELECT pg_reload_conf()');
+      await slow.end();
+    }
+  });
+
+  it('15: VACUUM FULL, CLUSTER, ALTER TABLE and TRUNCATE between two chunks lose and repeat nothing', {
+    timeout: 120_000,
+  }, async () => {
+    await fresh(
+      'rewrites',
+      `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 20000) g;
+      CREATE TABLE u (id int PRIMARY KEY, v text); INSERT INTO u SELECT g, 'v' FROM generate_series(1, 20000) g; DELETE FROM t WHERE id % 3 = 0`,
+    );
+    const options = postgresOptions(server, ['t', 'u'], {
+      database: 'rewrites',
+      slot: 's3',
+      publication: 's3',
+      copyRowsPerSecond: 12_000,
+    });
+    const reader = postgresReader(options);
+    let step = 0;
+    for (const statement of [
+      'VACUUM FULL t',
+      'UPDATE t SET id = -id WHERE id % 5 = 0',
+      'CLUSTER t USING t_pkey',
+      'ALTER TABLE t ALTER id TYPE bigint',
+      'ALTER TABLE t ADD COLUMN added int DEFAULT 5',
+      "INSERT INTO t SELECT g, 'late', 1 FROM generate_series(30000, 30010) g",
+      'TRUNCATE u',
+      "INSERT INTO u VALUES (5, 'after'), (50000, 'after')",
+    ]) {
+      const seen = reader.transactions.length;
+      step++;
+      await reader.until('a chunk', () => reader.transactions.length > seen || step > 6);
+      await client.query(statement);
+    }
+    await caughtUp(reader);
+    await equal(reader, ['t', 'u']);
+    await reader.close();
+    expect(reader.error).toBeNull();
+  });
+
+  it('copies tables without a key in one snapshot, and again when one was rewritten under it', async () => {
+    await fresh(
+      'keyless',
+      `CREATE TABLE t (v int); ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t SELECT g % 10 FROM generate_series(1, 5000) g`,
+    );
+    const options = postgresOptions(server, ['t'], { database: 'keyless', slot: 's4', publication: 's4' });
+    const snapshot = await openSlotSnapshot(options, 's4_other', 'temporary');
+    await client.query('ALTER TABLE t ALTER v TYPE bigint');
+    // What the copy would have found: nothing.
+    expect((await snapshot.reader.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }]);
+    await expect(
+      KeylessCopy.open(snapshot, options.tables, new TableVersions(), options),
+    ).rejects.toMatchObject({
+      code: 'RS-PG-025',
+      kind: 'transient',
+    });
+    const reader = postgresReader(options);
+    await client.query('INSERT INTO t VALUES (77); DELETE FROM t WHERE v = 3');
+    await caughtUp(reader);
+    await equal(reader, ['t']);
+    await reader.close();
+    await client.query('UPDATE t SET v = v + 100 WHERE v < 5');
+    const due = { ...(reader.last as PostgresPosition), copying: options.tables };
+    const again = new MirrorReader(createPostgresSource(options), due, reader);
+    await again.until('the copy', () => again.lines.filter((line) => line === 'snapshot end t').length === 2);
+    await caughtUp(again);
+    await equal(again, ['t']);
+    await again.close();
+    expect(again.error).toBeNull();
+  });
+
+  it('copies a table again when it was dropped and created again, and stops when it was renamed', async () => {
+    await fresh(
+      'replaced',
+      `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'old' FROM generate_series(1, 500) g; CREATE TABLE u (id int PRIMARY KEY)`,
+    );
+    await client.query('CREATE PUBLICATION s5 FOR ALL TABLES');
+    const options = postgresOptions(server, ['t', 'u'], {
+      database: 'replaced',
+      slot: 's5',
+      publication: 's5',
+    });
+    const reader = postgresReader(options);
+    await reader.until('streaming', () => reader.last?.phase === 'stream');
+    await client.query(
+      'BEGIN; DROP TABLE t; CREATE TABLE t (id bigint PRIMARY KEY, other int); INSERT INTO t VALUES (7, 7); COMMIT',
+    );
+    await reader.until(
+      'the copy',
+      () => reader.lines.filter((line) => line === 'snapshot end t').length === 2,
+    );
+    await caughtUp(reader);
+    await equal(reader, ['t']);
+    await client.query('ALTER TABLE u RENAME TO v; INSERT INTO v VALUES (1)');
+    expect(await reader.fails()).toMatchObject({ code: 'RS-PG-030', kind: 'schema' });
+  });
+
+  it('keeps a copy under its limit, and tells how far it is', { timeout: 60_000 }, async () => {
+    await fresh(
+      'paced',
+      `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 10000) g; ANALYZE t`,
+    );
+    const options = postgresOptions(server, ['t'], {
+      database: 'paced',
+      slot: 's6',
+      publication: 's6',
+      copyRowsPerSecond: 4_000,
+    });
+    const began = performance.now();
+    const reader = postgresReader(options);
+    await until('progress', () => (reader.source.stats().snapshot?.rows ?? 0) > 0);
+    const progress = reader.source.stats().snapshot!;
+    expect(progress).toMatchObject({ table: 'public.t', estimatedRows: 10_000 });
+    expect(progress.secondsLeft).toBeGreaterThanOrEqual(0);
+    await caughtUp(reader);
+    expect(performance.now() - began).toBeGreaterThan(1_000);
+    await equal(reader, ['t']);
+    expect(reader.source.stats().snapshot).toBeNull();
+    await reader.close();
   });
 });

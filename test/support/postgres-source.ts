@@ -17,6 +17,7 @@ export function postgresOptions(
     tlsCa: null,
     slot: 'rowseal_it',
     publication: 'rowseal_it',
+    failoverSlot: false,
     tables: tables.map((name) => ({ namespace: 'public', name })),
     snapshot: 'initial',
     idleIntervalMs: 100,

@@ -28,7 +28,7 @@ export type CopyState = Pick<PostgresPosition, 'phase' | 'copying'>;
 /** Which tables are being copied, and which wait for it. */
 export class CopyPlan {
   readonly #width: number;
-  readonly #phase: 'snapshot' | 'stream';
+  #phase: 'snapshot' | 'stream';
   /** Tables without a key: they are copied whole, in one snapshot. */
   #keyless: readonly TableName[];
   #waiting: DueCopy[];
@@ -123,8 +123,17 @@ export class CopyPlan {
     this.#describe();
   }
 
+  /** Whatever has been copied of the table is void. */
+  again({ namespace, name }: TableName): void {
+    const key = tableKey({ namespace, name });
+    this.#active.delete(key);
+    if (!this.#waiting.some((table) => tableKey(table) === key)) this.#waiting.push({ namespace, name });
+    this.#describe();
+  }
+
   #describe(): void {
     if (this.done) {
+      this.#phase = 'stream';
       this.#state = { phase: 'stream' };
       return;
     }

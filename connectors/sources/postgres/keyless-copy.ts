@@ -6,6 +6,7 @@ import { Catalog } from './catalog.ts';
 import { quoteLiteral } from './connection.ts';
 import type { CopyProgress } from './copy-progress.ts';
 import { postgresError } from './errors.ts';
+import type { PostgresSourceOptions } from './options.ts';
 import { estimateRows } from './sample.ts';
 import type { SlotSnapshot } from './slot-snapshot.ts';
 import { copyTable, tablePath } from './snapshot.ts';
@@ -20,19 +21,19 @@ export class KeylessCopy {
   readonly #snapshot: SlotSnapshot;
   readonly #tables: readonly TableName[];
   readonly #versions: TableVersions;
-  readonly #bufferBytes: number;
+  readonly #options: PostgresSourceOptions;
   #done = false;
 
   private constructor(
     snapshot: SlotSnapshot,
     tables: readonly TableName[],
     versions: TableVersions,
-    bufferBytes: number,
+    options: PostgresSourceOptions,
   ) {
     this.#snapshot = snapshot;
     this.#tables = tables;
     this.#versions = versions;
-    this.#bufferBytes = bufferBytes;
+    this.#options = options;
   }
 
   /**
@@ -44,11 +45,11 @@ export class KeylessCopy {
     snapshot: SlotSnapshot,
     tables: readonly TableName[],
     versions: TableVersions,
-    bufferBytes: number,
+    options: PostgresSourceOptions,
   ): Promise<KeylessCopy> {
     try {
       for (const table of tables) await refuseRewritten(snapshot, table);
-      return new KeylessCopy(snapshot, tables, versions, bufferBytes);
+      return new KeylessCopy(snapshot, tables, versions, options);
     } catch (error) {
       await snapshot.close();
       throw error;
@@ -76,7 +77,7 @@ export class KeylessCopy {
   ): AsyncGenerator<ChangeBatch> {
     const { reader, consistentPoint } = this.#snapshot;
     for (const name of this.#tables) {
-      const found = await new Catalog(reader).table(name);
+      const found = await new Catalog(reader, this.#options.publication).table(name);
       if (found === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
       const table = this.#versions.of(found);
       progress.begin(name, 0, await estimateRows(reader, table));
@@ -92,7 +93,7 @@ export class KeylessCopy {
         return here();
       };
       const positions = { read: { ...position, lsn: consistentPoint }, during: position, end };
-      yield* copyTable(reader, table, positions, this.#bufferBytes, copied, signal);
+      yield* copyTable(reader, table, positions, this.#options.receiveBufferBytes, copied, signal);
       if (signal.aborted) return;
     }
     this.#done = true;

@@ -14,6 +14,8 @@ export interface PostgresSourceOptions {
   readonly tlsCa: string | null;
   readonly slot: string;
   readonly publication: string;
+  /** Standbys keep a copy of the slot, so that the stream goes on after a failover (17 and later). */
+  readonly failoverSlot: boolean;
   readonly tables: readonly TableName[];
   readonly snapshot: 'initial' | 'never';
   /** How often idle progress is marked, in milliseconds, so that WAL does not grow on a quiet database. */

@@ -1,5 +1,5 @@
 /** Most that a pause makes up for, in milliseconds: a copy that was held up does not rush afterwards. */
-const BURST_MS = 1_000;
+const BURST_MS = 100;
 
 export interface PaceLimits {
   /** null: as fast as it goes. */

@@ -85,6 +85,14 @@ export class PgoutputDecoder {
     this.#tables.set(oid, table);
   }
 
+  /** The table is another one than before, which took all of its rows along. */
+  replaced(table: TableSchema): void {
+    if (!this.#inTransaction || this.#skipping) return;
+    this.#endRun();
+    this.#events.push({ kind: 'truncate', table, cascade: false, restartIdentity: false });
+    this.#ordinal++;
+  }
+
   /**
    * Decodes the message in `buffer[start, end)`. A Relation message is returned: its table must be looked up and set
    * before the next message.

@@ -27,7 +27,8 @@ const ASK_INTERVAL_MS = 200;
 const XLOG_HEADER_BYTES = 25;
 
 export interface ReplicationHost {
-  describe(relation: Relation): Promise<TableSchema | null>;
+  /** null: it is not captured. `replaced`: it is not the table that had this name before. */
+  describe(relation: Relation): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null>;
   position(lsn: bigint, phase: 'stream'): PostgresPosition;
 }
 
@@ -149,7 +150,10 @@ export class ReplicationStream {
         throw new RowsealError('RS-PG-014', { detail: 'an unknown stream message' });
       const relation = decoder.decode(buffer, start + XLOG_HEADER_BYTES, end);
       if (relation !== null)
-        return this.#host.describe(relation).then((table) => decoder.setTable(relation.oid, table));
+        return this.#host.describe(relation).then((described) => {
+          decoder.setTable(relation.oid, described?.table ?? null);
+          if (described?.replaced === true) decoder.replaced(described.table);
+        });
       if (decoder.bytes >= BATCH_BYTES) flush();
       return null;
     };

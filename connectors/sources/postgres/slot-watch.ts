@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { PostgresSourceOptions } from './options.ts';
+import { type Partition, readPartitions } from './partitions.ts';
 import { problem } from './preflight.ts';
 import { publicationProblems } from './publication.ts';
 import { readSlot, type SlotState } from './slot.ts';
@@ -13,7 +14,8 @@ const LOW_SHARE = 0.25;
 
 /**
  * Looks at the slot and the publication from outside while the stream runs: how much WAL the server keeps, whether it is
- * about to drop some of it, and whether somebody takes tables out of the publication. The stream says nothing of any of that.
+ * about to drop some of it, and whether somebody takes tables out of the publication or changes partitions. The stream says
+ * nothing of any of that.
  */
 export class SlotWatch {
   readonly #client: Client;
@@ -21,6 +23,8 @@ export class SlotWatch {
   readonly #onFailure: (error: RowsealError) => void;
   #slot: SlotState | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #partitions: readonly Partition[] | null = null;
+  readonly #repartitioned = new Set<string>();
 
   /** @param onFailure the stream must not go on: RS-PG-008, RS-PG-019, RS-PG-021 */
   constructor(client: Client, options: PostgresSourceOptions, onFailure: (error: RowsealError) => void) {
@@ -32,6 +36,7 @@ export class SlotWatch {
   start(): void {
     if (this.#timer !== null) return;
     const look = (): void => void this.#look();
+    look();
     this.#timer = setInterval(look, Math.min(INTERVAL_MS, this.#options.idleIntervalMs * 10));
     this.#timer.unref();
   }
@@ -51,7 +56,30 @@ export class SlotWatch {
   }
 
   get warnings(): readonly Finding[] {
-    return this.#slot === null ? [] : slotWarnings(this.#options.slot, this.#slot);
+    return [
+      ...(this.#slot === null ? [] : slotWarnings(this.#options.slot, this.#slot)),
+      ...[...this.#repartitioned].map(
+        (table): Finding => ({
+          ...problem('warning', 'RS-PG-028', 'partitions', table),
+          fix: `rowseal resnapshot --table ${table}`,
+        }),
+      ),
+    ];
+  }
+
+  #compare(now: readonly Partition[]): void {
+    const before = this.#partitions;
+    this.#partitions = now;
+    if (before === null) return;
+    const known = new Map(before.map((partition) => [partition.oid, partition]));
+    for (const partition of now) {
+      const old = known.get(partition.oid);
+      known.delete(partition.oid);
+      // A new one is empty unless it was a table before; one with a new file, and nothing known of it, was emptied.
+      if (old === undefined ? partition.attached : old.file !== partition.file && partition.bare)
+        this.#repartitioned.add(partition.table);
+    }
+    for (const gone of known.values()) this.#repartitioned.add(gone.table);
   }
 
   async #look(): Promise<void> {
@@ -60,6 +88,7 @@ export class SlotWatch {
       this.#slot = await readSlot(this.#client, slot);
       if (this.#slot === null) throw new RowsealError('RS-PG-008', { detail: `slot ${slot}` });
       if (this.#slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slot}` });
+      this.#compare(await readPartitions(this.#client, tables));
       const missing = await publicationProblems(this.#client, publication, tables);
       if (missing === null || missing.length > 0)
         throw new RowsealError('RS-PG-021', {

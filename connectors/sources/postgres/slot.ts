@@ -22,6 +22,13 @@ export interface SlotState {
 export interface ServerIdentity {
   readonly systemId: string;
   readonly timeline: number;
+  /** Earlier timelines that this one comes from, and where each was left. */
+  readonly history: readonly TimelineEnd[];
+}
+
+export interface TimelineEnd {
+  readonly timeline: number;
+  readonly until: bigint;
 }
 
 export interface CreatedSlot {
@@ -72,6 +79,10 @@ export async function readSlot(client: Client, slot: string): Promise<SlotState 
  * Whether the stream can go on exactly after `after` (law 6). Asking for a position below the slot's confirmed one does
  * not fail: the server silently begins at the latter, so it must be compared first.
  *
+ * A promoted standby begins a new timeline. It has all that was sealed if that ends at or before the place where its
+ * timeline begins, and it has the slot as it was if that is a failover slot, which the server keeps on standbys (17 and
+ * later): then the stream goes on there. A slot that somebody made there by hand says nothing of what came before.
+ *
  * @throws RowsealError of kind source-lost, or RS-PG-012
  */
 export function refuseHole(
@@ -80,10 +91,17 @@ export function refuseHole(
   slotName: string,
   slot: SlotState | null,
 ): void {
-  if (after.systemId !== server.systemId || after.timeline !== server.timeline) {
+  if (after.systemId !== server.systemId || (after.timeline !== server.timeline && slot?.failover !== true)) {
     throw new RowsealError('RS-PG-010', {
       detail: `sealed under system ${after.systemId} timeline ${after.timeline}, the server is ${server.systemId} timeline ${server.timeline}`,
     });
+  }
+  if (after.timeline !== server.timeline) {
+    const left = server.history.find(({ timeline }) => timeline === after.timeline);
+    if (left === undefined || after.lsn > left.until)
+      throw new RowsealError('RS-PG-010', {
+        detail: `sealed up to ${formatLsn(after.lsn)} of timeline ${after.timeline}, of which the server has ${left === undefined ? 'nothing' : `all up to ${formatLsn(left.until)}`}`,
+      });
   }
   if (slot === null || after.slot !== slotName)
     throw new RowsealError('RS-PG-008', { detail: `slot ${after.slot}` });
@@ -97,28 +115,51 @@ export function refuseHole(
   }
 }
 
-/** IDENTIFY_SYSTEM (PostgreSQL manual 53.4), on a replication connection. */
+/** IDENTIFY_SYSTEM and TIMELINE_HISTORY (PostgreSQL manual 53.4), on a replication connection. */
 export async function identifyServer(client: Client): Promise<ServerIdentity> {
   try {
     const { rows } = await client.query<{ systemid: string; timeline: number | string }>('IDENTIFY_SYSTEM');
-    return { systemId: String(rows[0]!.systemid), timeline: Number(rows[0]!.timeline) };
+    const timeline = Number(rows[0]!.timeline);
+    const history = timeline === 1 ? [] : await readHistory(client, timeline);
+    return { systemId: String(rows[0]!.systemid), timeline, history };
   } catch (thrown) {
     throw postgresError(thrown, 'identifying the replication server');
   }
 }
 
+async function readHistory(client: Client, timeline: number): Promise<readonly TimelineEnd[]> {
+  const { rows } = await client.query<{ content: Buffer | string }>(`TIMELINE_HISTORY ${timeline}`);
+  return parseHistory(String(rows[0]!.content));
+}
+
+/** A timeline history file: a line for each earlier timeline, its number, where it was left, why (timeline.c). */
+export function parseHistory(content: string): readonly TimelineEnd[] {
+  return content.split('\n').flatMap((line) => {
+    const match = /^\s*(\d+)\s+([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/.exec(line);
+    const until = match === null ? null : parseLsn(match[2]!);
+    return until === null ? [] : [{ timeline: Number(match![1]), until }];
+  });
+}
+
+/** How long a slot lives: as the database's, also on its standbys (17 and later), or with its connection. */
+export type SlotLife = 'permanent' | 'failover' | 'temporary';
+
 /**
- * Creates the slot (a temporary one is gone with its connection) and exports the snapshot that fits it; the snapshot lives as
- * long as this connection is idle.
+ * Creates the slot and exports the snapshot that fits it; the snapshot lives as long as this connection is idle.
+ *
+ * @param serverVersion `server_version_num`
+ * @throws RowsealError RS-PG-032 for a failover slot on an older server
  */
 export async function createSlot(
   client: Client,
   slot: string,
   serverVersion: number,
-  life: 'permanent' | 'temporary' = 'permanent',
+  life: SlotLife,
 ): Promise<CreatedSlot> {
+  if (life === 'failover' && serverVersion < 170_000) throw new RowsealError('RS-PG-032');
   const temporary = life === 'temporary' ? 'TEMPORARY ' : '';
-  const exporting = serverVersion >= 150_000 ? "(SNAPSHOT 'export')" : 'EXPORT_SNAPSHOT';
+  const failover = life === 'failover' ? ', FAILOVER true' : '';
+  const exporting = serverVersion >= 150_000 ? `(SNAPSHOT 'export'${failover})` : 'EXPORT_SNAPSHOT';
   try {
     const { rows } = await client.query<{ consistent_point: string; snapshot_name: string }>(
       `CREATE_REPLICATION_SLOT ${quoteIdentifier(slot)} ${temporary}LOGICAL pgoutput ${exporting}`,

@@ -47,10 +47,13 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   readonly #captured: ReadonlySet<string>;
   #side: Client | null = null;
   #catalog: Catalog | null = null;
-  #server: ServerIdentity = { systemId: '', timeline: 0 };
+  #server: ServerIdentity = { systemId: '', timeline: 0, history: [] };
   #stream: ReplicationStream | null = null;
   #onConfirm: () => void = () => {};
   readonly #versions = new TableVersions();
+  /** Key of each captured table by its oid, as they were when the stream began. */
+  #names = new Map<number, string>();
+  #weaving: Weave | null = null;
   #progress = new CopyProgress();
   #watch: SlotWatch | null = null;
   #lastReceivedMs: number | null = null;
@@ -113,7 +116,9 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
     if (signal.aborted) return;
     const due = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
+    this.#names = await this.#catalog!.oids(this.#options.tables);
     const weave = await this.#weave(resume, due);
+    this.#weaving = weave;
     this.#watch = new SlotWatch(side, this.#options, (error) => weave.fail(error));
     this.#watch.start();
     try {
@@ -147,9 +152,32 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     this.#side = null;
   }
 
-  async describe(relation: Relation): Promise<TableSchema | null> {
-    if (!this.#captured.has(tableKey(relation))) return null;
-    return this.#versions.of(await this.#catalog!.describe(relation));
+  async describe(
+    relation: Relation,
+  ): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null> {
+    const key = tableKey(relation);
+    const replaced = this.#isReplaced(relation, key);
+    if (!this.#captured.has(key)) return null;
+    return { table: this.#versions.of(await this.#catalog!.describe(relation)), replaced };
+  }
+
+  /**
+   * Dropped and created again, or another table took the name: nothing of what was copied is in it, so it is copied again.
+   *
+   * @throws RowsealError RS-PG-030
+   */
+  #isReplaced(relation: Relation, key: string): boolean {
+    const before = this.#names.get(relation.oid);
+    if (before !== undefined && before !== key)
+      throw new RowsealError('RS-PG-030', {
+        detail: `${before.replace('\0', '.')} is now ${displayName(relation)}`,
+      });
+    if (before !== undefined || !this.#captured.has(key)) return false;
+    const old = [...this.#names].find(([, name]) => name === key);
+    if (old !== undefined) this.#names.delete(old[0]);
+    this.#names.set(relation.oid, key);
+    if (old !== undefined) this.#weaving?.again(relation);
+    return old !== undefined;
   }
 
   position(lsn: bigint, phase: 'snapshot' | 'stream'): PostgresPosition {
@@ -192,9 +220,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const snapshot =
       keyless.length === 0 ? null : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary');
     const copy =
-      snapshot === null
-        ? null
-        : await KeylessCopy.open(snapshot, keyless, this.#versions, options.receiveBufferBytes);
+      snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options);
     const stream = new ReplicationStream(options, this, resume.lsn);
     this.#stream = stream;
     if (copy !== null) stream.await(copy.seam);
@@ -233,7 +259,13 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       await dropSlot(side, this.#options.slot);
     }
     await ensurePublication(side, this.#options.publication, this.#options.tables);
-    const snapshot = await openSlotSnapshot(this.#options, this.#options.slot, 'permanent');
+    // Generated columns are looked up with it.
+    this.#catalog = new Catalog(side, this.#options.publication);
+    const snapshot = await openSlotSnapshot(
+      this.#options,
+      this.#options.slot,
+      this.#options.failoverSlot ? 'failover' : 'permanent',
+    );
     try {
       const initial = this.#options.snapshot === 'initial';
       const start = this.position(snapshot.consistentPoint, initial ? 'snapshot' : 'stream');
@@ -274,7 +306,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async #sideClient(): Promise<Client> {
     if (this.#side === null) {
       this.#side = await connect(this.#options);
-      this.#catalog = new Catalog(this.#side);
+      this.#catalog = new Catalog(this.#side, this.#options.publication);
     }
     return this.#side;
   }

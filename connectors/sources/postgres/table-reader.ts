@@ -96,7 +96,7 @@ export class TableReader {
     if (this.#client === null) {
       const client = await connect(this.#options);
       this.#client = client;
-      this.#catalog = new Catalog(client);
+      this.#catalog = new Catalog(client, this.#options.publication);
       await client.query(SESSION).catch((thrown: unknown) => {
         throw postgresError(thrown, DOING);
       });

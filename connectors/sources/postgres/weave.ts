@@ -1,6 +1,6 @@
 import type { ChangeBatch, ChangeEvent } from '../../../src/model/change.ts';
 import { type PostgresPosition, withCopying } from '../../../src/model/position.ts';
-import { type TableSchema, tableKey } from '../../../src/model/table.ts';
+import { type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { Chunk, eachKey } from './chunk.ts';
 import type { CopyPlan, TableCopy } from './copy-plan.ts';
 import type { CopyProgress } from './copy-progress.ts';
@@ -78,6 +78,12 @@ export class Weave {
     } finally {
       await this.close();
     }
+  }
+
+  /** Copies a table (again), from here on. */
+  again(name: TableName): void {
+    this.#parts.plan.again(name);
+    this.#setOut();
   }
 
   /** Ends `read` with this error. */
