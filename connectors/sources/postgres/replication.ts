@@ -123,6 +123,14 @@ export class ReplicationStream {
     this.#askTimer ??= setInterval(() => this.#sendStatus('reply'), ASK_INTERVAL_MS);
   }
 
+  /**
+   * Lets go of the connection while nothing is taken from it. A server that gives up the slot tells its sender, which first
+   * tells us, and waits for room to do so; checkpoints of the database wait for the sender.
+   */
+  dropIfStalled(): void {
+    if (this.#socket?.stalled === true) this.#socket.drop();
+  }
+
   /** Makes `read` give its reader a turn though nothing came: an empty batch. */
   poke(): void {
     this.#poked = true;

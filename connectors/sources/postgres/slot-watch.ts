@@ -12,6 +12,13 @@ const INTERVAL_MS = 10_000;
 /** A slot with less than this share of max_slot_wal_keep_size left is about to be lost. */
 const LOW_SHARE = 0.25;
 
+export interface SlotWatchHost {
+  /** The stream must not go on: RS-PG-008, RS-PG-019, RS-PG-021. */
+  fail(error: RowsealError): void;
+  /** The server is about to give the slot up. */
+  inDanger(): void;
+}
+
 /**
  * Looks at the slot and the publication from outside while the stream runs: how much WAL the server keeps, whether it is
  * about to drop some of it, and whether somebody takes tables out of the publication or changes partitions. The stream says
@@ -20,17 +27,16 @@ const LOW_SHARE = 0.25;
 export class SlotWatch {
   readonly #client: Client;
   readonly #options: PostgresSourceOptions;
-  readonly #onFailure: (error: RowsealError) => void;
+  readonly #host: SlotWatchHost;
   #slot: SlotState | null = null;
   #timer: NodeJS.Timeout | null = null;
   #partitions: readonly Partition[] | null = null;
   readonly #repartitioned = new Set<string>();
 
-  /** @param onFailure the stream must not go on: RS-PG-008, RS-PG-019, RS-PG-021 */
-  constructor(client: Client, options: PostgresSourceOptions, onFailure: (error: RowsealError) => void) {
+  constructor(client: Client, options: PostgresSourceOptions, host: SlotWatchHost) {
     this.#client = client;
     this.#options = options;
-    this.#onFailure = onFailure;
+    this.#host = host;
   }
 
   start(): void {
@@ -88,6 +94,7 @@ export class SlotWatch {
       this.#slot = await readSlot(this.#client, slot);
       if (this.#slot === null) throw new RowsealError('RS-PG-008', { detail: `slot ${slot}` });
       if (this.#slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slot}` });
+      if (this.#slot.walStatus === 'unreserved') this.#host.inDanger();
       this.#compare(await readPartitions(this.#client, tables));
       const missing = await publicationProblems(this.#client, publication, tables);
       if (missing === null || missing.length > 0)
@@ -97,7 +104,7 @@ export class SlotWatch {
     } catch (thrown) {
       const error = thrown instanceof RowsealError ? thrown : null;
       // What a lost connection hides here the stream will meet itself.
-      if (error !== null && error.kind !== 'transient') this.#onFailure(error);
+      if (error !== null && error.kind !== 'transient') this.#host.fail(error);
     }
   }
 }

@@ -119,7 +119,10 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     this.#names = await this.#catalog!.oids(this.#options.tables);
     const weave = await this.#weave(resume, due);
     this.#weaving = weave;
-    this.#watch = new SlotWatch(side, this.#options, (error) => weave.fail(error));
+    this.#watch = new SlotWatch(side, this.#options, {
+      fail: (error) => weave.fail(error),
+      inDanger: () => this.#stream?.dropIfStalled(),
+    });
     this.#watch.start();
     try {
       yield* weave.read(signal);
