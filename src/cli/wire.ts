@@ -13,13 +13,15 @@ import {
 import type { SinkConfig } from '../config/sinks.ts';
 import { selectTables } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
+import type { ErrorCode } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
 import { customWorkers } from '../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
 import { PositionCipher } from '../mask/position-cipher.ts';
 import type { Finding } from '../model/finding.ts';
-import { displayName, type TableSchema, tableKey } from '../model/table.ts';
+import { retypedTables } from '../model/schema-diff.ts';
+import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
@@ -252,11 +254,21 @@ function compareWithLog({ policy, log, tables }: Prepared): readonly Finding[] {
       state: 'not started; nothing was changed',
     });
   }
-  return changed.map(({ table }) => ({
+  return [
+    ...changed.map(({ table }) => notice('RS-MASK-018', 'policy', table, 'was copied under other rules')),
+    ...(position.kind === 'postgres' ? retypedTables(tables, log.tables()) : [])
+      .filter((table) => !due.has(tableKey(table)))
+      .map((table) => notice('RS-PG-033', 'source', table, 'has columns of another type than the log')),
+  ];
+}
+
+function notice(code: ErrorCode, subject: string, table: TableName, what: string): Finding {
+  const name = displayName(table);
+  return {
     level: 'warning',
-    code: 'RS-MASK-018',
-    subject: 'policy',
-    detail: `${displayName(table)} was copied under other rules`,
-    fix: `rowseal resnapshot --table ${displayName(table)}`,
-  }));
+    code,
+    subject,
+    detail: `${name} ${what}`,
+    fix: `rowseal resnapshot --table ${name}`,
+  };
 }

@@ -30,9 +30,9 @@ export interface PostgresPosition extends CopiesDue {
   readonly systemId: string;
   readonly timeline: number;
   readonly slot: string;
-  /** End LSN of the last whole transaction (Commit message, "end LSN"). 0: the slot is about to be made. */
+  /** End LSN of the last whole transaction (Commit message, "end LSN"). */
   readonly lsn: bigint;
-  /** `snapshot`: the initial copy was not finished at this position; it goes on there. */
+  /** `snapshot`: the initial copy was not finished at this position; it goes on there. Without `copying`: the slot is about to be made. */
   readonly phase: 'snapshot' | 'stream';
 }
 

@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
+import { type TableName, tableKey } from '../../../src/model/table.ts';
+import { type ColumnTypes, isRetyped, readColumnTypes } from './column-types.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { type Partition, readPartitions } from './partitions.ts';
 import { problem } from './preflight.ts';
@@ -17,6 +19,8 @@ export interface SlotWatchHost {
   fail(error: RowsealError): void;
   /** The server is about to give the slot up. */
   inDanger(): void;
+  /** Columns of the table got another type, and with it every row another value. */
+  retyped(table: TableName): void;
 }
 
 /**
@@ -30,6 +34,7 @@ export class SlotWatch {
   readonly #host: SlotWatchHost;
   #slot: SlotState | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #types: ReadonlyMap<string, ColumnTypes> | null = null;
   #partitions: readonly Partition[] | null = null;
   readonly #repartitioned = new Set<string>();
 
@@ -73,6 +78,15 @@ export class SlotWatch {
     ];
   }
 
+  #compareTypes(now: ReadonlyMap<string, ColumnTypes>): void {
+    const before = this.#types;
+    this.#types = now;
+    for (const table of this.#options.tables) {
+      const [old, types] = [before?.get(tableKey(table)), now.get(tableKey(table))];
+      if (old !== undefined && types !== undefined && isRetyped(old, types)) this.#host.retyped(table);
+    }
+  }
+
   #compare(now: readonly Partition[]): void {
     const before = this.#partitions;
     this.#partitions = now;
@@ -95,6 +109,7 @@ export class SlotWatch {
       if (this.#slot === null) throw new RowsealError('RS-PG-008', { detail: `slot ${slot}` });
       if (this.#slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slot}` });
       if (this.#slot.walStatus === 'unreserved') this.#host.inDanger();
+      this.#compareTypes(await readColumnTypes(this.#client, tables));
       this.#compare(await readPartitions(this.#client, tables));
       const missing = await publicationProblems(this.#client, publication, tables);
       if (missing === null || missing.length > 0)

@@ -108,7 +108,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const side = await this.#sideClient();
     await this.#identify();
     let resume = after;
-    if (resume === null || resume.lsn === 0n) {
+    if (resume === null || isIntention(resume)) {
       resume = yield* this.#begin(side, resume, signal);
       if (resume === null) return;
     } else {
@@ -122,6 +122,9 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     this.#watch = new SlotWatch(side, this.#options, {
       fail: (error) => weave.fail(error),
       inDanger: () => this.#stream?.dropIfStalled(),
+      retyped: (table) => {
+        if (this.#options.snapshot === 'initial') weave.again(table);
+      },
     });
     this.#watch.start();
     try {
@@ -135,7 +138,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   confirm(position: Position): void {
     if (position.kind !== 'postgres') return;
     this.#onConfirm();
-    if (position.lsn > 0n) this.#stream?.confirm(position.lsn);
+    if (!isIntention(position)) this.#stream?.confirm(position.lsn);
   }
 
   stats(): SourceStats {
@@ -313,4 +316,9 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
     return this.#side;
   }
+}
+
+/** Sealed before the slot is made; from then on a position of this phase says which copies are due. */
+function isIntention({ phase, copying }: PostgresPosition): boolean {
+  return phase === 'snapshot' && copying === undefined;
 }

@@ -218,4 +218,11 @@ export const postgresCodes = defineCodes({
     explain: 'source.failover_slot needs PostgreSQL 17, where standbys keep a copy of a slot.',
     fix: 'remove source.failover_slot, or upgrade the server',
   },
+  'RS-PG-033': {
+    kind: 'data',
+    title: 'columns changed their type while nothing was read',
+    explain:
+      'ALTER TABLE … TYPE changes every row, and the server tells nobody of that. While Rowseal runs it copies such a table again; what happened before its start it only sees.',
+    fix: 'rowseal resnapshot --table <table>',
+  },
 });
