@@ -1,15 +1,25 @@
 import { join } from 'node:path';
 import type { MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
-import { tableKey } from '../model/table.ts';
-import type { AuditLog, GroupIndex, GroupWriter, SealedGroup, SealedGroupInfo } from './audit-log.ts';
+import type {
+  AuditLog,
+  GroupIndex,
+  GroupWriter,
+  HeadComparison,
+  SealedGroup,
+  SealedGroupInfo,
+} from './audit-log.ts';
+import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
+import { type DueExpiry, ExpiryScan, type ImageAge } from './expire.ts';
 import { GroupReader } from './group-reader.ts';
 import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
-import type { HeadSigner } from './note.ts';
+import { type HeadSigner, parseSignedHead } from './note.ts';
+import type { IndexSpacing } from './row-index/row-index.ts';
+import { SegmentPacker } from './segment-packer.ts';
 import { tableDirectory } from './table-directory.ts';
 import { emptyTableState, TableLog, type TableState } from './table-log.ts';
 import { tableFromPayloads } from './table-payload.ts';
@@ -31,7 +41,24 @@ export interface FileAuditLogOptions {
   readonly headIntervalMs: number;
   /** Microseconds since 1970-01-01 UTC, for the time of sealing. */
   readonly nowUs: () => bigint;
+  /** @param table its directory */
+  readonly disclosure: (table: string) => Disclosure;
+  readonly indexSpacing: IndexSpacing;
+  readonly storage: StorageOptions;
 }
+
+/** What becomes of segments that nobody writes any more. */
+export interface StorageOptions {
+  /** Full segments are compressed. */
+  readonly pack: boolean;
+  /** Row images older than this go, at the latest a day later; null: none ever does. */
+  readonly imageAge: ImageAge | null;
+  /** Told what hindered either; the log goes on without. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** How often the age of row images is looked at. */
+const EXPIRY_INTERVAL_US = 86_400_000_000n;
 
 export interface RecoveredState {
   readonly journal: JournalState;
@@ -45,6 +72,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
   readonly #options: FileAuditLogOptions;
   readonly #journal: Journal;
   readonly #recovered: ReadonlyMap<string, TableState>;
+  /** By directory. */
   readonly #tables = new Map<string, TableLog>();
   readonly #reader: GroupReader;
   readonly #release: () => Promise<void>;
@@ -55,6 +83,11 @@ export class FileAuditLog implements AuditLog, GroupHost {
   #open: OpenGroup | null = null;
   #headsDue = new Map<string, string>();
   #headsWrittenMs = Number.NEGATIVE_INFINITY;
+  readonly #packer: SegmentPacker;
+  readonly #expiry: ExpiryScan | null;
+  #expiryLookedAtUs = 0n;
+  /** To be recorded with the next group. */
+  #expiriesDue: readonly DueExpiry[] = [];
 
   constructor(options: FileAuditLogOptions, recovered: RecoveredState, release: () => Promise<void>) {
     this.#options = options;
@@ -69,6 +102,10 @@ export class FileAuditLog implements AuditLog, GroupHost {
     this.#reader = new GroupReader(options.disk, options.directory);
     this.#release = release;
     this.#last = recovered.last === null ? null : groupInfo(recovered.last);
+    const { disk, directory, storage } = options;
+    this.#packer = new SegmentPacker(disk, directory, storage.onFailure);
+    this.#expiry = storage.imageAge === null ? null : new ExpiryScan(disk, directory, storage.imageAge);
+    for (const [table, state] of recovered.tables) this.#settled(table, state);
   }
 
   get last(): SealedGroupInfo | null {
@@ -102,6 +139,19 @@ export class FileAuditLog implements AuditLog, GroupHost {
     return this.#open;
   }
 
+  async compareHead(note: string): Promise<HeadComparison> {
+    const signed = parseSignedHead(note);
+    if (signed === null) return { kind: 'malformed' };
+    const { origin, size } = signed.head;
+    if (origin !== this.#options.origin) return { kind: 'foreign', origin };
+    const ownSize = (this.#last?.index ?? -1) + 1;
+    if (size > ownSize) return { kind: 'ahead', size, ownSize };
+    const own = size === 0 ? null : await this.#reader.head(size - 1);
+    return own !== null && parseSignedHead(own)?.body === signed.body
+      ? { kind: 'known' }
+      : { kind: 'forked', size };
+  }
+
   async *read(from: GroupIndex): AsyncGenerator<SealedGroup> {
     let next = from;
     while (this.#last !== null && next <= this.#last.index) {
@@ -112,9 +162,15 @@ export class FileAuditLog implements AuditLog, GroupHost {
     }
   }
 
+  /** Work on old segments that is due by now is done. */
+  settled(): Promise<void> {
+    return this.#packer.settled();
+  }
+
   async close(): Promise<void> {
     await this.#open?.abandon();
     await this.#work;
+    await this.#packer.close();
     try {
       if (this.#failure === null) await this.#writeHeads();
     } finally {
@@ -125,27 +181,37 @@ export class FileAuditLog implements AuditLog, GroupHost {
   }
 
   async tableLog(table: MaskedTable): Promise<TableLog> {
-    const key = tableKey(table);
-    let log = this.#tables.get(key);
+    const directory = tableDirectory(table);
+    const known = this.#tables.get(directory);
+    if (known !== undefined) return known;
+    if (!this.#recovered.has(directory) || this.#recovered.get(directory)!.seq === 0) {
+      const tables = join(this.#options.directory, 'tables');
+      await this.#options.disk.makeDirectory(join(tables, directory));
+      await this.#options.disk.syncDirectory(tables);
+    }
+    return this.#logIn(directory);
+  }
+
+  /** Of a table whose directory is there. */
+  #logIn(directory: string): TableLog {
+    let log = this.#tables.get(directory);
     if (log === undefined) {
-      const directory = tableDirectory(table);
-      const path = join(this.#options.directory, 'tables', directory);
-      const origin = `${this.#options.origin}/tables/${directory}`;
-      const state = this.#recovered.get(directory) ?? emptyTableState(origin);
-      if (state.seq === 0) {
-        await this.#options.disk.makeDirectory(path);
-        await this.#options.disk.syncDirectory(join(this.#options.directory, 'tables'));
-      }
+      const { disk, origin, segmentMaxBytes, publicKey } = this.#options;
+      const own = `${origin}/tables/${directory}`;
       log = new TableLog(
-        this.#options.disk,
-        path,
+        disk,
+        join(this.#options.directory, 'tables', directory),
         directory,
-        origin,
-        this.#options.segmentMaxBytes,
-        this.#options.publicKey,
-        state,
+        own,
+        {
+          segmentMaxBytes,
+          publicKey,
+          disclosure: this.#options.disclosure(directory),
+          indexSpacing: this.#options.indexSpacing,
+        },
+        this.#recovered.get(directory) ?? emptyTableState(own),
       );
-      this.#tables.set(key, log);
+      this.#tables.set(directory, log);
     }
     return log;
   }
@@ -170,8 +236,10 @@ export class FileAuditLog implements AuditLog, GroupHost {
     if (this.#failure !== null) throw this.#failure.error;
     const { signer, origin, nowUs } = this.#options;
     const group = this.#journal.size;
-    const logs = [...content.logs].filter((log) => log.touched);
+    const expiries = this.#recordExpiries();
+    const logs = [...new Set([...content.logs, ...expiries.keys()])].filter((log) => log.touched);
     const touched = logs.map((log) => log.endGroup(group, signer, origin));
+    const ends = logs.map((log) => log.state());
     const writes = logs.map((log) => log.takeWrites());
     const leaf: JournalLeaf = {
       group,
@@ -193,10 +261,16 @@ export class FileAuditLog implements AuditLog, GroupHost {
       for (const table of touched) this.#headsDue.set(join('tables', table.directory, 'head'), table.note);
       this.#headsDue.set(join('journal', 'head'), journal.note);
       if (performance.now() - this.#headsWrittenMs >= this.#options.headIntervalMs) await this.#writeHeads();
+      this.#carryOut([...expiries.values()]);
+      touched.forEach(({ directory }, i) => {
+        this.#settled(directory, ends[i]!);
+      });
+      this.#lookForExpiries(leaf);
     });
     const { events } = content;
     return {
       ...groupInfo(leaf),
+      head: journal.note,
       tables: content.tables,
       resident: events !== null,
       chunks: events === null ? () => this.#reader.chunks(leaf) : () => memoryChunks(events),
@@ -210,6 +284,53 @@ export class FileAuditLog implements AuditLog, GroupHost {
         const state = before.get(key) ?? this.#recovered.get(log.directory) ?? emptyTableState(log.origin);
         await log.rewind(state);
       }
+    });
+  }
+
+  /** All before these ends is sealed. */
+  #settled(table: string, { recordsEnd, rowsEnd }: TableState): void {
+    if (!this.#options.storage.pack) return;
+    this.#packer.reached(table, 'records', recordsEnd.segment);
+    this.#packer.reached(table, 'rows', rowsEnd.segment);
+  }
+
+  /** In the background, once a day: what it finds goes into the next group. */
+  #lookForExpiries({ group, sealedAtUs }: JournalLeaf): void {
+    const scan = this.#expiry;
+    if (scan === null || sealedAtUs - this.#expiryLookedAtUs < EXPIRY_INTERVAL_US) return;
+    this.#expiryLookedAtUs = sealedAtUs;
+    this.#packer.run(async () => {
+      const { record, carryOut } = await scan.due(sealedAtUs, group);
+      for (const due of carryOut) await scan.carryOut(due);
+      this.#expiriesDue = record;
+    });
+  }
+
+  /** Between the events of one group and those of the next: nothing is awaited here. */
+  #recordExpiries(): ReadonlyMap<TableLog, DueExpiry> {
+    const due = this.#expiriesDue;
+    this.#expiriesDue = [];
+    const recorded = new Map<TableLog, DueExpiry>();
+    for (const expiry of due) {
+      const log = this.#logIn(expiry.table);
+      const { schema, policy } = log.state();
+      if (schema === null || policy === null) continue;
+      log.appendExpiry(tableFromPayloads(schema.payload, policy.payload), {
+        before: expiry.before,
+        actor: 'rowseal',
+        reason: 'audit.retention',
+      });
+      recorded.set(log, expiry);
+    }
+    return recorded;
+  }
+
+  #carryOut(expiries: readonly DueExpiry[]): void {
+    const scan = this.#expiry;
+    if (scan === null || expiries.length === 0) return;
+    this.#packer.run(async () => {
+      for (const due of expiries) await scan.recorded(due);
+      for (const due of expiries) await scan.carryOut(due);
     });
   }
 

@@ -1,8 +1,9 @@
 import type { Gap } from '../model/masked.ts';
-import type { Position } from '../model/position.ts';
+import type { DueCopy, Position } from '../model/position.ts';
 import { formatLsn, parseLsn } from '../model/position.ts';
 import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
+import { decodeGap, decodeNames, encodeGap, encodeNames, type GapJson, type NameJson } from './gap-json.ts';
 import type { Digest } from './hashing.ts';
 
 /** Where bytes of a group lie: whole frames of one segment. */
@@ -50,7 +51,7 @@ export function encodeLeaf(leaf: JournalLeaf): Buffer {
       transactions: leaf.transactions,
       rows: leaf.rows,
       bytes: leaf.bytes,
-      gaps: leaf.gaps.map((gap) => ({ reason: gap.reason, from: gap.from, to: gap.to })),
+      gaps: leaf.gaps.map(encodeGap),
       tables: leaf.tables.map((table) => ({
         directory: table.directory,
         size: table.size,
@@ -76,7 +77,7 @@ export function decodeLeaf(bytes: Buffer): JournalLeaf {
       transactions: json.transactions,
       rows: json.rows,
       bytes: json.bytes,
-      gaps: json.gaps,
+      gaps: json.gaps.map(decodeGap),
       tables: json.tables.map((table) => ({
         directory: table.directory,
         size: table.size,
@@ -101,7 +102,7 @@ interface LeafJson {
   readonly transactions: number;
   readonly rows: number;
   readonly bytes: number;
-  readonly gaps: readonly Gap[];
+  readonly gaps: readonly GapJson[];
   readonly tables: readonly {
     readonly directory: string;
     readonly size: number;
@@ -122,7 +123,7 @@ function encodePosition(position: Position): Record<string, unknown> {
         slot: position.slot,
         lsn: formatLsn(position.lsn),
         phase: position.phase,
-        ...encodeCopying(position),
+        ...encodeTables(position),
       };
     case 'mysql':
       return {
@@ -136,29 +137,36 @@ function encodePosition(position: Position): Record<string, unknown> {
         prepared: position.prepared.map((place) => [place.file, place.offset]),
         copied: position.copied,
         phase: position.phase,
-        ...encodeCopying(position),
+        ...encodeTables(position),
       };
   }
 }
 
-function encodeCopying({ copying = [] }: Position): Record<string, unknown> {
-  if (copying.length === 0) return {};
+function encodeTables({ copying = [], outside = [] }: Position): Record<string, unknown> {
   return {
-    copying: copying.map(({ namespace, name, copied }) =>
-      copied === undefined ? [namespace, name] : [namespace, name, copied],
-    ),
+    ...(copying.length === 0 ? {} : { copying: copying.map(encodeDue) }),
+    ...(outside.length === 0 ? {} : { outside: encodeNames(outside) }),
   };
 }
 
-function decodeCopying(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying'> {
+function encodeDue({ namespace, name, copied }: DueCopy): readonly string[] {
+  return copied === undefined ? [namespace, name] : [namespace, name, copied];
+}
+
+function decodeTables(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying' | 'outside'> {
   const copying = json['copying'] as readonly (readonly [string, string, string?])[] | undefined;
-  if (copying === undefined) return {};
+  const outside = json['outside'] as readonly NameJson[] | undefined;
   return {
-    copying: copying.map(([namespace, name, copied]) => ({
-      namespace: String(namespace),
-      name: String(name),
-      ...(copied === undefined ? {} : { copied: String(copied) }),
-    })),
+    ...(copying === undefined ? {} : { copying: copying.map(decodeDue) }),
+    ...(outside === undefined ? {} : { outside: decodeNames(outside) }),
+  };
+}
+
+function decodeDue([namespace, name, copied]: readonly [string, string, string?]): DueCopy {
+  return {
+    namespace: String(namespace),
+    name: String(name),
+    ...(copied === undefined ? {} : { copied: String(copied) }),
   };
 }
 
@@ -174,7 +182,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
       slot: String(json['slot']),
       lsn,
       phase,
-      ...decodeCopying(json),
+      ...decodeTables(json),
     };
   }
   return {
@@ -187,7 +195,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
     prepared: (json['prepared'] as [string, number][]).map(([file, offset]) => ({ file, offset })),
     copied: json['copied'] === null ? null : String(json['copied']),
     phase,
-    ...decodeCopying(json),
+    ...decodeTables(json),
   };
 }
 

@@ -3,12 +3,13 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
-import { FileAuditLog } from './file-audit-log.ts';
+import { FileAuditLog, type FileAuditLogOptions, type StorageOptions } from './file-audit-log.ts';
 import { verifierKeyOf } from './keys.ts';
 import { lockDirectory } from './lock.ts';
 import { NodeDisk } from './node-disk.ts';
 import type { HeadSigner } from './note.ts';
 import { recover } from './recovery.ts';
+import { INDEX_SPACING, type IndexSpacing } from './row-index/row-index.ts';
 
 export interface AuditLogOptions {
   readonly directory: string;
@@ -19,8 +20,13 @@ export interface AuditLogOptions {
   readonly residentGroupBytes?: number;
   readonly spillBytes?: number;
   readonly headIntervalMs?: number;
+  /** By default segments stay as they are written. */
+  readonly storage?: StorageOptions;
   readonly disk?: Disk;
   readonly nowUs?: () => bigint;
+  /** What image hashes of a table commit to; default: whole rows. */
+  readonly disclosure?: FileAuditLogOptions['disclosure'];
+  readonly indexSpacing?: IndexSpacing;
   /** Takes the single-writer lock; a simulated disk brings its own. */
   readonly lock?: (directory: string) => () => Promise<void>;
 }
@@ -29,9 +35,12 @@ export interface OpenedAuditLog {
   readonly log: AuditLog;
   /** Number of this opening, larger than every earlier one: fences older writers at the sinks. */
   readonly epoch: bigint;
+  /** Resolves when packing and expiry, which go on behind the groups, have nothing left to do. */
+  settled(): Promise<void>;
 }
 
 const MIB = 1 << 20;
+const AS_WRITTEN: StorageOptions = { pack: false, imageAge: null, onFailure: () => {} };
 
 /**
  * Takes the lock, recovers and opens a log; makes a new one in an empty directory.
@@ -60,11 +69,14 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
         spillBytes: options.spillBytes ?? 2 * MIB,
         headIntervalMs: options.headIntervalMs ?? 1_000,
         nowUs: options.nowUs ?? (() => BigInt(Date.now()) * 1000n),
+        disclosure: options.disclosure ?? (() => 'row'),
+        indexSpacing: options.indexSpacing ?? INDEX_SPACING,
+        storage: options.storage ?? AS_WRITTEN,
       },
       recovered,
       release,
     );
-    return { log, epoch: await nextEpoch(disk, directory) };
+    return { log, epoch: await nextEpoch(disk, directory), settled: () => log.settled() };
   } catch (error) {
     await release();
     throw error;

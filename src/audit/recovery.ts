@@ -12,7 +12,10 @@ import { decodeLeafFrame } from './journal-reader.ts';
 import { CompactRange } from './merkle.ts';
 import { parseSignedHead } from './note.ts';
 import { decodeRecord, RecordKind } from './record.ts';
+import { replayIndex } from './row-index/replay-index.ts';
+import type { IndexMark } from './row-index/row-index.ts';
 import { listSegments, type SegmentKind, segmentName } from './segment.ts';
+import { segmentBytes } from './segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
 import { emptyTableState, type TableState } from './table-log.ts';
 
@@ -107,7 +110,7 @@ async function recoverTable(
     const scan = await scanSegment(disk, file, 'records', origin);
     const sealed = scan.header === null ? null : replay(scan.header, scan.frames, segment, lastGroup, file);
     if (sealed !== null) {
-      state = sealed;
+      state = { ...sealed, index: await indexAt(disk, directory, join('tables', name), sealed.recordsEnd) };
       await cut(disk, directory, join('tables', name), 'records', segment, sealed.recordsEnd.offset);
       break;
     }
@@ -137,11 +140,11 @@ function replay(
   segment: number,
   lastGroup: number,
   file: string,
-): TableState | null {
+): Omit<TableState, 'index'> | null {
   const tree = new CompactRange(header.next, header.peaks);
   let { chain, schema, policy } = header;
   let seq = header.next;
-  let sealed: TableState | null = null;
+  let sealed: Omit<TableState, 'index'> | null = null;
   for (const frame of frames) {
     if (frame.type === FrameType.records || frame.type === FrameType.meta) {
       const reader = new ByteReader(frame.payload);
@@ -182,6 +185,21 @@ function replay(
   return sealed;
 }
 
+/** The rows met since the last index record, which a writer goes on with. */
+async function indexAt(
+  disk: Disk,
+  directory: string,
+  folder: string,
+  end: TableState['recordsEnd'],
+): Promise<IndexMark> {
+  try {
+    return (await replayIndex(disk, directory, folder, end)).mark();
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw damaged(`${folder}: ${error.message}`);
+  }
+}
+
 interface SegmentScan {
   /** null: not even the header is whole. */
   readonly header: SegmentHeader | null;
@@ -195,8 +213,9 @@ async function scanSegment(
   kind: SegmentKind,
   origin: string,
 ): Promise<SegmentScan> {
-  const size = (await disk.size(file)) ?? 0;
-  const bytes = await disk.read(file, 0, size);
+  // Packed or not: nothing is packed that a crash could have torn.
+  const bytes = await wholeSegment(disk, file);
+  const size = bytes.length;
   const read = async (offset: number, length: number): Promise<Buffer> =>
     bytes.subarray(offset, offset + length);
   const frames: Frame[] = [];
@@ -217,6 +236,16 @@ async function scanSegment(
     offset += frame.length;
   }
   return { header, frames };
+}
+
+async function wholeSegment(disk: Disk, file: string): Promise<Buffer> {
+  const segments = segmentBytes(disk);
+  try {
+    return await segments.read(file, 0, (await segments.size(file)) ?? 0);
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw damaged(`${file}: ${error.message}`);
+  }
 }
 
 async function cut(

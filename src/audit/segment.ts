@@ -82,7 +82,12 @@ export class SegmentAppender {
 
   /** Starts a new segment if the current one is full. Call when the header may speak of all frames placed so far. */
   rollIfFull(): void {
-    if (this.#offset < this.#maxBytes) return;
+    if (this.#offset >= this.#maxBytes) this.roll();
+  }
+
+  /** Starts a new segment, unless the current one is empty. */
+  roll(): void {
+    if (this.#offset === 0) return;
     this.#segment++;
     this.#offset = 0;
     this.#pendingHeader = this.#header(this.#segment);

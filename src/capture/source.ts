@@ -1,3 +1,4 @@
+import type { RowsealError } from '../error/rowseal-error.ts';
 import type { ChangeBatch, RowRun } from '../model/change.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Position } from '../model/position.ts';
@@ -34,6 +35,14 @@ export interface Source {
   open(after: Position | null, signal: AbortSignal): AsyncIterable<ChangeBatch>;
 
   /**
+   * Whether `open(after)` could go on, as the server stands now, and where capture would begin anew if somebody accepted
+   * a gap. Reads only.
+   *
+   * @throws RowsealError when neither is possible
+   */
+  assess(after: Position): Promise<Assessment>;
+
+  /**
    * Everything up to here is sealed and synced: the source may discard it. Cumulative, never lower than before,
    * returns at once. Nothing else makes the source discard (law 3).
    */
@@ -44,6 +53,17 @@ export interface Source {
 
   /** Ends the stream and frees connections; idempotent. Leaves slot and publication in place. */
   close(): Promise<void>;
+}
+
+export interface Assessment {
+  /** Of kind `source-lost`; null: the stream can go on exactly. */
+  readonly hole: RowsealError | null;
+  /** The beginning of a new copy, at the server's present. Everything between is given up. */
+  readonly restart: Position;
+  /** What lies between, as far as the server can tell; null: it cannot. */
+  readonly lost: string | null;
+  /** What capture changes on the server when it begins anew; null: nothing. */
+  readonly effect: string | null;
 }
 
 export interface DiscoveredTable {

@@ -110,6 +110,7 @@ function sourceAt(url: URL, shared: SharedSourceConfig): SourceConfig {
     heartbeatMs: 10_000,
     zeroDates: 'text',
     invalidText: 'hex',
+    maxUnpackedBytes: 1 << 28,
   };
 }
 

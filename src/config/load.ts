@@ -8,6 +8,8 @@ import type { PolicyDocument } from '../mask/policy-document.ts';
 import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
+import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
+import { isOpenToOthers } from './key-file-mode.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -31,9 +33,16 @@ export interface RowsealConfig {
     readonly groupMaxBytes: number;
     readonly groupMaxMs: number;
     readonly segmentMaxBytes: number;
+    readonly compress: boolean;
+    readonly retention: {
+      /** Age at which row images go, in days; null: they are kept. */
+      readonly rowImagesDays: number | null;
+      /** By `namespace.name`. */
+      readonly tables: ReadonlyMap<string, number | null>;
+    };
   };
   readonly sinks: readonly SinkConfig[];
-  readonly http: ConfigDocument['http'];
+  readonly http: HttpConfig;
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
@@ -65,6 +74,7 @@ export interface MysqlSourceConfig extends SharedSourceConfig {
   readonly heartbeatMs: number;
   readonly zeroDates: 'text' | 'null' | 'error';
   readonly invalidText: 'error' | 'hex';
+  readonly maxUnpackedBytes: number;
 }
 
 export type SourceConfig = PostgresSourceConfig | MysqlSourceConfig;
@@ -149,13 +159,25 @@ export function keySource(key: KeyConfig, absolute: (name: string) => string): M
   return { kind: 'file', file: absolute(key.file ?? '') };
 }
 
+/**
+ * Who may look at health, metrics and the status page.
+ *
+ * @throws RowsealError RS-HTTP-001, -002, -003, RS-CFG-004, -005, -006
+ */
+export function loadHttpAccess(
+  config: Pick<RowsealConfig, 'http'>,
+  env: Readonly<Record<string, string | undefined>>,
+): HttpAccess {
+  return accessOf(config.http, env, { secret: readKeyFile, open: (file) => readText(file, 'RS-CFG-006') });
+}
+
 /** Content of a key file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
 export function readKeyFile(file: string): string {
   const text = readText(file, 'RS-CFG-006');
-  const mode = statSync(file).mode & 0o777;
-  if ((mode & 0o077) !== 0) {
+  const { mode, uid } = statSync(file);
+  if (isOpenToOthers(mode & 0o777, uid, process.getuid?.() ?? 0)) {
     throw new RowsealError('RS-CFG-005', {
-      detail: `${file} has mode ${mode.toString(8)}`,
+      detail: `${file} has mode ${(mode & 0o777).toString(8)}`,
       fix: `chmod 600 ${file}`,
     });
   }
@@ -211,15 +233,26 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       groupMaxBytes: audit.group_max_bytes,
       groupMaxMs: audit.group_max_ms,
       segmentMaxBytes: audit.segment_max_bytes,
+      compress: audit.compress === 'zstd',
+      retention: {
+        rowImagesDays: audit.retention.row_images_days ?? null,
+        tables: new Map(
+          Object.entries(audit.retention.tables).map(([table, days]) => [
+            table,
+            days === 'keep' ? null : days,
+          ]),
+        ),
+      },
     },
     sinks: Object.entries(config.sinks).map(([name, sink]) =>
       sinkConfig(name, sink, {
         absolute,
         read: (path) => readText(absolute(path), 'RS-CFG-006'),
+        readModule: (path) => readText(absolute(path), 'RS-CFG-008'),
         readSecret: (path) => readKeyFile(absolute(path)),
       }),
     ),
-    http: config.http,
+    http: httpConfig(config.http, absolute),
     log: config.log,
     queueBytes: config.memory.queue_bytes,
   };
@@ -261,6 +294,7 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
         heartbeatMs: source.heartbeat_ms,
         zeroDates: source.zero_dates,
         invalidText: source.invalid_text,
+        maxUnpackedBytes: source.max_unpacked_bytes,
       };
   }
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { MergeWriter } from '../../connectors/sinks/bigquery/merge-writer.ts';
 import { RowEncoder } from '../../connectors/sinks/bigquery/row-encoder.ts';
+import { SharedBytes } from '../../connectors/sinks/bigquery/shared-bytes.ts';
 import { createBigquerySink } from '../../connectors/sinks/bigquery/sink.ts';
 import type { StagedLines, Staging } from '../../connectors/sinks/bigquery/staging.ts';
 import { Statements } from '../../connectors/sinks/bigquery/statements.ts';
@@ -107,6 +108,7 @@ async function measure(): Promise<void> {
       statements: new Statements('p', 'd'),
       staging,
       pieceBytes: 16_000_000,
+      gathered: new SharedBytes(32_000_000),
       keep: none,
     });
     for (let seq = 0; seq < ROWS; seq += RUN) await writer.add(runs[(seq / RUN) % runs.length]!, place(seq));
@@ -137,6 +139,7 @@ async function measure(): Promise<void> {
     rows: ROWS,
     bytes: ROWS * 200,
     tables: [wide],
+    head: '',
     resident: false,
     chunks: async function* (): AsyncGenerator<readonly SealedEvent[]> {
       yield [begin(0) as SealedEvent];
@@ -145,7 +148,14 @@ async function measure(): Promise<void> {
     },
   };
   await timed('the sink in cdc mode into a server that decodes, acknowledged and committed', async () => {
-    await sink.write({ after: null, to: 0, groups: [group], rows: ROWS, bytes: group.bytes });
+    await sink.write({
+      after: null,
+      to: 0,
+      head: group.head,
+      groups: [group],
+      rows: ROWS,
+      bytes: group.bytes,
+    });
     worker.postMessage('count');
     const [counts] = (await once(worker, 'message')) as [{ rows: number; appends: number }];
     if (counts.rows !== ROWS) throw new Error(`${counts.rows} rows of ${ROWS} arrived`);

@@ -32,6 +32,12 @@ const observer: PipelineObserver = {
   problem(_where, _name, error) {
     finished.reject(error);
   },
+  sinkFailed(_sink, error) {
+    finished.reject(error);
+  },
+  storageFailed(error) {
+    finished.reject(error);
+  },
   undecidedColumns() {},
   unfitValues() {},
   leaks() {},

@@ -110,8 +110,8 @@ describe('what a server can lose', () => {
     },
   );
 
-  it.skipIf(noPostgres(14))('4: an older server says that it has no failover slots', async () => {
-    server = await startPostgres(14);
+  it.skipIf(noPostgres(15))('4: an older server says that it has no failover slots', async () => {
+    server = await startPostgres(15);
     const client = await server.client();
     await client.query('CREATE TABLE t (id int PRIMARY KEY)');
     await client.end();

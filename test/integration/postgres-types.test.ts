@@ -122,7 +122,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   'public.floatrange': ["'[1.5,2.5)'"],
 };
 
-const MAJORS: readonly PostgresMajor[] = [18, 14];
+const MAJORS: readonly PostgresMajor[] = [18, 15, 14];
 
 describe.each(MAJORS.map((major) => [major, noPostgres(major)] as const))(
   'types of PostgreSQL %i',

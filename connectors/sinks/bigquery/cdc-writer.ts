@@ -10,6 +10,7 @@ import { historyRows, unchangedNames } from './history-lines.ts';
 import { KeyedPiece, keyText, type PendingRow } from './keyed-piece.ts';
 import { RowReader, type WrittenCell } from './row-reader.ts';
 import { SetAside } from './set-aside.ts';
+import type { Holder, SharedBytes } from './shared-bytes.ts';
 import type { TableWriter } from './table-writer.ts';
 import { keyColumns, type Relation, type Target } from './target.ts';
 
@@ -19,6 +20,8 @@ export interface CdcServices {
   /** Looks rows up that are in the warehouse already. */
   readonly baseRows: BaseRows;
   readonly pieceBytes: number;
+  /** What all tables of the batch gather together. */
+  readonly gathered: SharedBytes;
   readonly keep: (letter: DeadLetter) => void;
   /** Makes an empty table the mirror's, for rows from `seq` on. */
   readonly nextVersion: (seq: number) => Promise<Target>;
@@ -29,7 +32,7 @@ export interface CdcServices {
  * whole go straight from canonical text to protobuf. From the first one that does not (unchanged cells, an older key),
  * changes are gathered by key, and what they lack is read from the warehouse.
  */
-export class CdcWriter implements TableWriter {
+export class CdcWriter implements TableWriter, Holder {
   readonly mayMissRows = false;
   readonly #services: CdcServices;
   readonly #name: string;
@@ -83,6 +86,16 @@ export class CdcWriter implements TableWriter {
       if (this.#stream.full) await this.#stream.flush();
     }
     if (this.#piece.bytes >= this.#services.pieceBytes) await this.#flushPiece();
+    await this.#stream.changed();
+    await this.#services.gathered.changed(this);
+  }
+
+  get heldBytes(): number {
+    return this.#piece.bytes;
+  }
+
+  letGo(): Promise<void> {
+    return this.#flushPiece();
   }
 
   async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
@@ -110,6 +123,7 @@ export class CdcWriter implements TableWriter {
     await this.#flushPiece();
     await this.#history?.settled();
     await this.#stream.settled();
+    this.#services.gathered.forget(this);
   }
 
   statements(): readonly string[] {
@@ -243,6 +257,7 @@ export class CdcWriter implements TableWriter {
       stream.rowDone(seq, '');
       if (stream.full) await stream.flush();
     }
+    await stream.changed();
   }
 }
 

@@ -8,6 +8,7 @@ import { KeyedPiece } from './keyed-piece.ts';
 import { KeylessPiece } from './keyless-piece.ts';
 import { RowReader } from './row-reader.ts';
 import { SetAside } from './set-aside.ts';
+import type { Holder } from './shared-bytes.ts';
 import { cellMembers, member, stampMembers } from './staged-row.ts';
 import { StagedLines } from './staging.ts';
 import type { TableWriter, WriterServices } from './table-writer.ts';
@@ -22,7 +23,7 @@ const STAMP_COLUMNS: readonly StoredColumn[] = [
 ];
 
 /** Stages a table's changes, coalesced by key, and merges them in the batch's transaction. */
-export class MergeWriter implements TableWriter {
+export class MergeWriter implements TableWriter, Holder {
   readonly #target: Target;
   readonly #services: WriterServices;
   readonly #name: string;
@@ -73,6 +74,16 @@ export class MergeWriter implements TableWriter {
       else this.#upsert(run, run.ops[row]! === Op.update ? before : -1, after, proof);
     }
     if (this.#piece.bytes + this.#bag.bytes >= this.#services.pieceBytes) await this.#flushMirror();
+    await this.#services.gathered.changed(this);
+  }
+
+  get heldBytes(): number {
+    return this.#piece.bytes + this.#bag.bytes + (this.#history?.bytes ?? 0);
+  }
+
+  async letGo(): Promise<void> {
+    await this.#flushHistory();
+    await this.#flushMirror();
   }
 
   async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
@@ -83,8 +94,8 @@ export class MergeWriter implements TableWriter {
   }
 
   async finish(): Promise<void> {
-    await this.#flushHistory();
-    await this.#flushMirror();
+    await this.letGo();
+    this.#services.gathered.forget(this);
   }
 
   statements(): readonly string[] {

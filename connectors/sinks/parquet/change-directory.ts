@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
@@ -12,10 +13,14 @@ export interface Manifest {
   /** Groups in the files. */
   readonly from: GroupIndex;
   readonly to: GroupIndex;
+  /** Of the journal, signed, with group `to` as its newest. */
+  readonly head: string;
   /** Paths from the directory on. */
   readonly files: readonly { readonly path: string; readonly rows: number }[];
   /** File with what is known of each table, by table key. */
   readonly targets: Readonly<Record<string, string>>;
+  /** Folder that the files were put into before. */
+  readonly staging: string;
   /** Dead letters in all files up to here, by table. */
   readonly dead_letters: Readonly<Record<string, number>>;
 }
@@ -24,7 +29,11 @@ export interface Manifest {
 interface CursorFile {
   readonly after_manifest: GroupIndex | null;
   readonly to: GroupIndex;
+  readonly head: string;
 }
+
+/** How far the directory is. */
+export type ReachedGroup = Pick<CursorFile, 'to' | 'head'>;
 
 const STATE = '_rowseal';
 const STAGING = `${STATE}/staging`;
@@ -32,9 +41,16 @@ const STAGING = `${STATE}/staging`;
 /**
  * The files of a Parquet sink. Change files are put into `_rowseal/staging`, a manifest is created that names them, and
  * then they are moved to `tables`: who reads `tables` sees whole groups only, in whatever moment the writer dies.
+ *
+ * A manifest may come later than its writer believes: of a request whose answer was lost, or by a writer that slept between
+ * its look at the epoch and the deed. It holds whole groups, so whoever finds it goes on from it; and its files are
+ * there, because every opening stages in a folder of its own and removes those of others only when it has created a
+ * manifest itself. From then on none before it can be created any more: they all begin at the same group.
  */
 export class ChangeDirectory {
   readonly #store: FileStore;
+  /** Of this opening. */
+  #staging = STAGING;
 
   constructor(store: FileStore) {
     this.#store = store;
@@ -60,12 +76,23 @@ export class ChangeDirectory {
     expectPipeline((await this.#store.read(name)) ?? '{}', pipeline, this.place);
   }
 
+  /** Whose files these are; null: nobody's. */
+  async pipeline(): Promise<string | null> {
+    const text = await this.#store.read(`${STATE}/pipeline.json`);
+    return text === null ? null : ((JSON.parse(text) as { pipeline?: string }).pipeline ?? null);
+  }
+
   /** Fences writers of lower epochs. @throws RowsealError RS-PQT-004 */
   async enter(epoch: bigint, sink: string): Promise<void> {
     await this.#store.create(`${STATE}/epochs/${epochName(epoch)}`, '');
     await this.expectNewest(epoch, sink);
     for (const name of await this.#store.list(`${STATE}/epochs`))
       if (name < epochName(epoch)) await this.#store.remove(`${STATE}/epochs/${name}`);
+    this.#staging = `${STAGING}/${epochName(epoch)}-${randomBytes(6).toString('hex')}`;
+  }
+
+  get staging(): string {
+    return this.#staging;
   }
 
   /** @throws RowsealError RS-PQT-004 */
@@ -82,16 +109,15 @@ export class ChangeDirectory {
   }
 
   /** The last group that counts. */
-  async cursor(newest: Manifest | null): Promise<GroupIndex | null> {
-    const to = newest?.to ?? null;
+  async reached(newest: Manifest | null): Promise<ReachedGroup | null> {
     const text = await this.#store.read(`${STATE}/cursor.json`);
-    if (text === null) return to;
+    if (text === null) return newest;
     const cursor = JSON.parse(text) as CursorFile;
-    return cursor.after_manifest === (newest?.from ?? null) ? cursor.to : to;
+    return cursor.after_manifest === (newest?.from ?? null) ? cursor : newest;
   }
 
-  async moveCursor(newest: Manifest | null, to: GroupIndex): Promise<void> {
-    const cursor: CursorFile = { after_manifest: newest?.from ?? null, to };
+  async moveCursor(newest: Manifest | null, { to, head }: ReachedGroup): Promise<void> {
+    const cursor: CursorFile = { after_manifest: newest?.from ?? null, to, head };
     await this.#store.replace(`${STATE}/cursor.json`, JSON.stringify(cursor));
   }
 
@@ -102,7 +128,7 @@ export class ChangeDirectory {
   }
 
   stage(workFile: string, path: string): Promise<void> {
-    return this.#store.put(workFile, `${STAGING}/${path}`);
+    return this.#store.put(workFile, `${this.#staging}/${path}`);
   }
 
   async saveTarget(name: string, text: string): Promise<void> {
@@ -116,22 +142,28 @@ export class ChangeDirectory {
   /**
    * The moment the files count. The name says where the groups begin, so of two writers at one cursor one fails.
    *
-   * @throws RowsealError RS-PQT-004
+   * @throws RowsealError RS-PQT-004 when a newer writer was first; RS-PQT-009 when it was an older one, or an own attempt
    */
   async commit(manifest: Manifest, sink: string): Promise<void> {
     const name = `${STATE}/manifests/${padded(manifest.from)}.json`;
-    if (!(await this.#store.create(name, `${JSON.stringify(manifest)}\n`)))
-      throw new RowsealError('RS-PQT-004', { detail: `sink ${sink}, group ${manifest.from}` });
+    if (await this.#store.create(name, `${JSON.stringify(manifest)}\n`)) return;
+    await this.expectNewest(BigInt(manifest.epoch), sink);
+    throw new RowsealError('RS-PQT-009', { detail: `sink ${sink}, group ${manifest.from}` });
   }
 
   /** Moves what a manifest names to where it is read. Idempotent. */
   async publish(manifest: Manifest): Promise<void> {
-    for (const { path } of manifest.files) await this.#store.move(`${STAGING}/${path}`, path);
+    for (const { path } of manifest.files) await this.#store.move(`${manifest.staging}/${path}`, path);
   }
 
-  /** What no manifest names was never visible. */
+  /** Files of all openings, after this one created and published a manifest: no other can be created that names them. */
+  removeAllStaged(): Promise<void> {
+    return this.#store.removeAll(STAGING);
+  }
+
+  /** What this opening staged for a batch that was given up was never visible. */
   async removeStaged(): Promise<void> {
-    await this.#store.removeAll(STAGING);
+    await this.#store.removeAll(this.#staging);
     await rm(this.workDirectory, { recursive: true, force: true });
   }
 

@@ -1,5 +1,5 @@
 /** What the client throws, by its stable parts: status and name. */
-interface ServiceFailure {
+export interface ServiceFailure {
   readonly name: string;
   readonly status: number | null;
 }

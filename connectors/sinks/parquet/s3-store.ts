@@ -1,5 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -9,9 +9,15 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { FileStore } from './file-store.ts';
 import type { S3Options } from './options.ts';
 import { isMissing, isPreconditionFailed } from './s3-errors.ts';
+
+/** Of one PutObject (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html). */
+const MAX_OBJECT_BYTES = 5 * 1024 ** 3;
+/** Larger files are streamed: memory does not depend on the size of a batch. */
+const BUFFERED_BYTES = 8 * 1024 * 1024;
 
 /**
  * Files in a bucket of S3, or of what speaks like it. `create` rests on conditional writes (`If-None-Match: *`), which S3
@@ -92,7 +98,21 @@ export class S3Store implements FileStore {
   }
 
   async put(localFile: string, name: string): Promise<void> {
-    await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
+    const { size } = await stat(localFile);
+    if (size > MAX_OBJECT_BYTES)
+      throw new RowsealError('RS-PQT-010', { detail: `${this.place}/${name}, ${size} bytes` });
+    if (size <= BUFFERED_BYTES) {
+      await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
+    } else {
+      const file = await open(localFile);
+      try {
+        // A stream cannot be sent again by the client: then the batch is.
+        const Body = file.createReadStream({ autoClose: false });
+        await this.#once.send(new PutObjectCommand({ ...this.#at(name), Body, ContentLength: size }));
+      } finally {
+        await file.close();
+      }
+    }
     await rm(localFile);
   }
 
@@ -112,6 +132,28 @@ export class S3Store implements FileStore {
   async removeAll(folder: string): Promise<void> {
     for await (const key of this.#keys(`${this.#prefix}${folder}/`))
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
+  }
+
+  /** One file in memory at a time. */
+  async localCopy(folders: readonly string[]): Promise<string> {
+    await this.dropLocalCopy();
+    for (const folder of folders) {
+      for await (const key of this.#keys(`${this.#prefix}${folder}/`)) {
+        const object = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
+        const file = join(this.#copy, key.slice(this.#prefix.length));
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(file, (await object.Body?.transformToByteArray()) ?? '', { mode: 0o600 });
+      }
+    }
+    return this.#copy;
+  }
+
+  dropLocalCopy(): Promise<void> {
+    return rm(this.#copy, { recursive: true, force: true });
+  }
+
+  get #copy(): string {
+    return `${this.workDirectory}-copy`;
   }
 
   close(): void {

@@ -8,7 +8,11 @@ import type {
   SinkPace,
   SinkStats,
 } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import {
+  type DeadLetter,
+  DeadLetterBox,
+  DeadLetterCount,
+} from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
 import { alterTarget, newTarget, type Target } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
@@ -38,6 +42,8 @@ interface OpenDirectory {
   readonly connection: DuckDBConnection;
   readonly runner: PackedRunner;
   readonly epoch: bigint;
+  /** A manifest was created since the opening. */
+  committed: boolean;
 }
 
 interface KnownTable {
@@ -102,7 +108,14 @@ class ParquetSink implements Sink {
       temp_directory: `${directory.workDirectory}-spill`,
     });
     const connection = await instance.connect();
-    this.#open = { directory, instance, connection, runner: new PackedRunner(connection), epoch };
+    this.#open = {
+      directory,
+      instance,
+      connection,
+      runner: new PackedRunner(connection),
+      epoch,
+      committed: false,
+    };
     return this.#guard('opening', async () => {
       await connection.run("SET TimeZone = 'UTC'");
       await directory.enter(epoch, this.name);
@@ -113,7 +126,7 @@ class ParquetSink implements Sink {
         this.#tables.set(key, { target: JSON.parse(await directory.readTarget(saved)) as Target, saved });
       if (this.#tables.size > 0) await this.#writeViews(directory);
       this.#deadLetters.opened(Object.entries(this.#manifest?.dead_letters ?? {}));
-      this.#cursor = await directory.cursor(this.#manifest);
+      this.#cursor = (await directory.reached(this.#manifest))?.to ?? null;
       return this.#cursor;
     });
   }
@@ -153,6 +166,18 @@ class ParquetSink implements Sink {
     });
   }
 
+  async head(): Promise<string | null> {
+    const open = this.#open?.directory ?? null;
+    const directory = open ?? new ChangeDirectory(await openStore(this.#options.place));
+    try {
+      return (await directory.reached(await directory.newestManifest()))?.head ?? null;
+    } catch (thrown) {
+      throw parquetError(thrown, `reading the head in sink ${this.name}`);
+    } finally {
+      if (open === null) directory.close();
+    }
+  }
+
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
@@ -171,8 +196,8 @@ class ParquetSink implements Sink {
   async #apply(open: OpenDirectory, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner, directory } = open;
     const stages = new Map<string, TableStage>();
-    const letters: DeadLetter[] = [];
     this.#deadLetters.rolledBack();
+    const box = new DeadLetterBox(this.#deadLetters, this.name);
     runner.forget();
     await directory.removeStaged();
     try {
@@ -186,18 +211,17 @@ class ParquetSink implements Sink {
               detail: `rows of ${displayName(table)} before its version`,
             });
           const name = `rowseal_stage_${stages.size}`;
-          const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
-          stages.set(key, await TableStage.create(connection, runner, known.target, name, careful, keep));
+          stages.set(key, await TableStage.create(connection, runner, known.target, name, careful, box.keep));
         }
         await feedGroup(group, (table) => stages.get(tableKey(table))!);
       }
       const from = batch.groups[0]!.index;
       const files = await this.#writeFiles(open, from, batch.to, [...stages.values()]);
-      const kept = distinct(letters);
-      if (kept.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, kept));
-      this.#deadLetters.check(this.name);
-      if (files.length === 0) await directory.moveCursor(this.#manifest, batch.to);
-      else await this.#commit(open, from, batch.to, files);
+      const { letters } = box;
+      if (letters.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, letters));
+      // The first time also without files: older writers at this cursor cannot commit any more then.
+      if (files.length === 0 && open.committed) await directory.moveCursor(this.#manifest, batch);
+      else await this.#commit(open, from, batch, files);
       this.#deadLetters.committed();
     } finally {
       runner.forget();
@@ -230,8 +254,6 @@ class ParquetSink implements Sink {
     to: GroupIndex,
     letters: readonly DeadLetter[],
   ): Promise<{ path: string; rows: number }> {
-    for (const { table, column, reason } of letters)
-      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
     const path = `dead_letters/${padded(from)}-${padded(to)}.parquet`;
     const file = await directory.workFile(path);
     await runner.run(
@@ -253,11 +275,12 @@ class ParquetSink implements Sink {
   }
 
   async #commit(
-    { directory, epoch }: OpenDirectory,
+    open: OpenDirectory,
     from: GroupIndex,
-    to: GroupIndex,
+    { to, head }: DeliveryBatch,
     files: readonly { readonly path: string; readonly rows: number }[],
   ): Promise<void> {
+    const { directory, epoch } = open;
     const targets: Record<string, string> = {};
     let fresh = false;
     for (const [key, known] of this.#tables) {
@@ -276,14 +299,18 @@ class ParquetSink implements Sink {
       epoch: String(epoch),
       from,
       to,
+      head,
       files,
       targets,
+      staging: directory.staging,
       dead_letters: this.#deadLetters.totals(),
     };
     await directory.expectNewest(epoch, this.name);
     await directory.commit(manifest, this.name);
     this.#manifest = manifest;
     await directory.publish(manifest);
+    if (!open.committed) await directory.removeAllStaged();
+    open.committed = true;
     if (fresh) await this.#writeViews(directory);
   }
 

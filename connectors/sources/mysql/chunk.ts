@@ -22,14 +22,16 @@ export class Chunk {
   count = 0;
   bytes = 0;
   #removed: Set<number> | null = null;
+  /** Rows that the open transaction named, and at which of its operations. */
+  #named: { readonly row: number; readonly ordinal: number }[] = [];
   #rows: Map<string, number> | null = null;
 
   constructor(table: TableSchema) {
     this.table = table;
   }
 
-  /** A change of this key came by. */
-  touch(key: string): void {
+  /** A change of this key came by, at this operation of the open transaction. */
+  touch(key: string, ordinal: number): void {
     if (this.#rows === null) {
       const width = this.table.columns.length;
       this.#rows = new Map();
@@ -37,9 +39,20 @@ export class Chunk {
         this.#rows.set(rowKey(this.cells, row * width, this.table.key)!, row);
     }
     const row = this.#rows.get(key);
-    if (row === undefined) return;
+    if (row !== undefined) this.#named.push({ row, ordinal });
+  }
+
+  /** The open transaction took back its operations from `ordinal` on: it did not tell of their rows after all. */
+  undo(ordinal: number): void {
+    this.#named = this.#named.filter((named) => named.ordinal < ordinal);
+  }
+
+  /** The open transaction ended: the stream tells what it named. */
+  settle(): void {
+    if (this.#named.length === 0) return;
     this.#removed ??= new Set();
-    this.#removed.add(row);
+    for (const { row } of this.#named) this.#removed.add(row);
+    this.#named = [];
   }
 
   /** The table was emptied after the SELECT, or before it: then the stream names every row. */

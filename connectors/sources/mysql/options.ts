@@ -1,5 +1,6 @@
 import type { PositionSeal } from '../../../src/capture/position-seal.ts';
 import type { TableName } from '../../../src/model/table.ts';
+import type { RolledBack } from './rolled-back.ts';
 
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
@@ -27,5 +28,8 @@ export interface MysqlSourceOptions {
   /** See `DecoderOptions`. */
   readonly zeroDates: 'text' | 'null' | 'error';
   readonly invalidText: 'error' | 'hex';
+  readonly maxUnpackedBytes: number;
   readonly positionSeal: PositionSeal;
+  /** One for all sources of a pipeline. */
+  readonly rolledBack: RolledBack;
 }

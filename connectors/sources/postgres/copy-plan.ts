@@ -23,7 +23,7 @@ export interface TableCopy {
 }
 
 /** What a position says of copies. */
-export type CopyState = Pick<PostgresPosition, 'phase' | 'copying'>;
+export type CopyState = Pick<PostgresPosition, 'phase' | 'copying' | 'outside'>;
 
 /** Which tables are being copied, and which wait for it. */
 export class CopyPlan {
@@ -33,24 +33,29 @@ export class CopyPlan {
   #keyless: readonly TableName[];
   #waiting: DueCopy[];
   readonly #active = new Map<string, TableCopy>();
+  /** See `Position.outside`. */
+  #outside: readonly TableName[];
   #state: CopyState = { phase: 'stream' };
 
   /**
    * @param due in order; their `copied` says how far they have come
    * @param keyless those of them that have no key
    * @param width tables at a time
+   * @param outside see `Position.outside`
    */
   constructor(
     due: readonly DueCopy[],
     keyless: readonly TableName[],
     phase: 'snapshot' | 'stream',
     width: number,
+    outside: readonly TableName[] = [],
   ) {
     const without = new Set(keyless.map(tableKey));
     this.#keyless = keyless;
     this.#waiting = due.filter((table) => !without.has(tableKey(table)));
     this.#phase = phase;
     this.#width = width;
+    this.#outside = outside;
     this.#describe();
   }
 
@@ -120,6 +125,7 @@ export class CopyPlan {
     const key = tableKey(table);
     this.#active.delete(key);
     this.#keyless = this.#keyless.filter((other) => tableKey(other) !== key);
+    this.#outside = this.#outside.filter((other) => tableKey(other) !== key);
     this.#describe();
   }
 
@@ -134,12 +140,20 @@ export class CopyPlan {
   #describe(): void {
     if (this.done) {
       this.#phase = 'stream';
-      this.#state = { phase: 'stream' };
+      this.#state = { phase: 'stream', ...this.#outsideState() };
       return;
     }
     const active = [...this.#active.values()].map(
       ({ name, sealed }): DueCopy => (sealed === null ? name : { ...name, copied: sealed }),
     );
-    this.#state = { phase: this.#phase, copying: [...this.#keyless, ...active, ...this.#waiting] };
+    this.#state = {
+      phase: this.#phase,
+      copying: [...this.#keyless, ...active, ...this.#waiting],
+      ...this.#outsideState(),
+    };
+  }
+
+  #outsideState(): Pick<CopyState, 'outside'> {
+    return this.#outside.length === 0 ? {} : { outside: this.#outside };
   }
 }

@@ -10,6 +10,8 @@ export const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 
 /** Rows of one run at most: what the stages after this hold as a unit. */
 const RUN_ROWS = 8192;
+/** Cells of one run, more or less: an array beyond 16 k elements is a large object to V8, which is moved and freed at a price. */
+const RUN_CELLS = 15_000;
 
 const MESSAGE = {
   begin: 0x42, // B
@@ -234,7 +236,7 @@ export class PgoutputDecoder {
   }
 
   #startRow(table: TableSchema, op: number, images: number, bytes: number): void {
-    if (table !== this.#table || this.#count === RUN_ROWS) {
+    if (table !== this.#table || this.#count === RUN_ROWS || this.#cells.length >= RUN_CELLS) {
       this.#endRun();
       this.#table = table;
       this.#firstOrdinal = this.#ordinal;

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-import { formatLsn, type PostgresPosition, parseLsn } from '../../../src/model/position.ts';
+import { formatLsn, isBeginning, type PostgresPosition, parseLsn } from '../../../src/model/position.ts';
 import { quoteIdentifier } from './connection.ts';
 import { postgresError } from './errors.ts';
 
@@ -91,18 +91,8 @@ export function refuseHole(
   slotName: string,
   slot: SlotState | null,
 ): void {
-  if (after.systemId !== server.systemId || (after.timeline !== server.timeline && slot?.failover !== true)) {
-    throw new RowsealError('RS-PG-010', {
-      detail: `sealed under system ${after.systemId} timeline ${after.timeline}, the server is ${server.systemId} timeline ${server.timeline}`,
-    });
-  }
-  if (after.timeline !== server.timeline) {
-    const left = server.history.find(({ timeline }) => timeline === after.timeline);
-    if (left === undefined || after.lsn > left.until)
-      throw new RowsealError('RS-PG-010', {
-        detail: `sealed up to ${formatLsn(after.lsn)} of timeline ${after.timeline}, of which the server has ${left === undefined ? 'nothing' : `all up to ${formatLsn(left.until)}`}`,
-      });
-  }
+  refuseOtherServer(after, server, slot);
+  if (isBeginning(after) && after.slot === slotName) return;
   if (slot === null || after.slot !== slotName)
     throw new RowsealError('RS-PG-008', { detail: `slot ${after.slot}` });
   if (slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slotName}` });
@@ -113,6 +103,35 @@ export function refuseHole(
       detail: `sealed up to ${formatLsn(after.lsn)}, slot ${slotName} is confirmed up to ${formatLsn(slot.confirmedFlush)}`,
     });
   }
+}
+
+/** @throws RowsealError RS-PG-010 */
+export function refuseOtherServer(
+  after: PostgresPosition,
+  server: ServerIdentity,
+  slot: SlotState | null,
+): void {
+  if (after.systemId !== server.systemId || (after.timeline !== server.timeline && slot?.failover !== true)) {
+    throw new RowsealError('RS-PG-010', {
+      detail: `sealed under system ${after.systemId} timeline ${after.timeline}, the server is ${server.systemId} timeline ${server.timeline}`,
+    });
+  }
+  if (after.timeline === server.timeline) return;
+  const left = server.history.find(({ timeline }) => timeline === after.timeline);
+  if (left !== undefined && after.lsn <= left.until) return;
+  throw new RowsealError('RS-PG-010', {
+    detail: `sealed up to ${formatLsn(after.lsn)} of timeline ${after.timeline}, of which the server has ${left === undefined ? 'nothing' : `all up to ${formatLsn(left.until)}`}`,
+  });
+}
+
+/** A slot that is about to be dropped must be one that this pipeline can have made. @throws RowsealError RS-PG-013 */
+export async function refuseForeignSlot(client: Client, name: string, slot: SlotState): Promise<void> {
+  const { rows } = await client.query<{ database: string }>('SELECT current_database() AS database');
+  const { database } = rows[0]!;
+  if (slot.plugin === 'pgoutput' && slot.database === database) return;
+  throw new RowsealError('RS-PG-013', {
+    detail: `slot ${name} of database ${slot.database ?? 'none'} with plugin ${slot.plugin ?? 'none'}`,
+  });
 }
 
 /** IDENTIFY_SYSTEM and TIMELINE_HISTORY (PostgreSQL manual 53.4), on a replication connection. */

@@ -1,16 +1,19 @@
 import type { Client } from 'pg';
-import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
+import type { Assessment, DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import {
   type DueCopy,
+  isBeginning,
   type Position,
   type PostgresPosition,
   withCopying,
+  withOutside,
 } from '../../../src/model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
+import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
 import { connect, connectForReplication } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
@@ -26,7 +29,9 @@ import {
   dropSlot,
   identifyServer,
   readSlot,
+  refuseForeignSlot,
   refuseHole,
+  refuseOtherServer,
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
@@ -108,7 +113,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const side = await this.#sideClient();
     await this.#identify();
     let resume = after;
-    if (resume === null || isIntention(resume)) {
+    if (resume === null || isBeginning(resume)) {
       resume = yield* this.#begin(side, resume, signal);
       if (resume === null) return;
     } else {
@@ -135,10 +140,17 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
   }
 
+  async assess(after: Position): Promise<Assessment> {
+    if (after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
+    const side = await this.#sideClient();
+    await this.#identify();
+    return assess(this.#options, side, this.#server, after);
+  }
+
   confirm(position: Position): void {
     if (position.kind !== 'postgres') return;
     this.#onConfirm();
-    if (!isIntention(position)) this.#stream?.confirm(position.lsn);
+    if (!isBeginning(position)) this.#stream?.confirm(position.lsn);
   }
 
   stats(): SourceStats {
@@ -221,7 +233,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       const table = await this.#catalog!.table({ namespace, name });
       if (table?.key.length === 0) keyless.push({ namespace, name });
     }
-    const plan = new CopyPlan(due, keyless, resume.phase, this.#options.copyTables);
+    const plan = new CopyPlan(due, keyless, resume.phase, this.#options.copyTables, resume.outside);
     const options = this.#options;
     const snapshot =
       keyless.length === 0 ? null : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary');
@@ -254,13 +266,17 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch, PostgresPosition | null> {
     const existing = await readSlot(side, this.#options.slot);
+    if (after !== null) refuseOtherServer(after, this.#server, existing);
     if (after === null) {
       if (existing !== null) throw new RowsealError('RS-PG-013', { detail: `slot ${this.#options.slot}` });
       const sealed = this.#nextConfirm(signal);
       yield { events: [{ kind: 'idle', position: this.position(0n, 'snapshot') }], bytes: 0 };
       await sealed;
       if (signal.aborted) return null;
+    } else if (after.slot !== this.#options.slot) {
+      throw new RowsealError('RS-PG-008', { detail: `slot ${after.slot}` });
     } else if (existing !== null) {
+      await refuseForeignSlot(side, this.#options.slot, existing);
       await this.#freeSlot(side, signal);
       await dropSlot(side, this.#options.slot);
     }
@@ -275,7 +291,8 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     try {
       const initial = this.#options.snapshot === 'initial';
       const start = this.position(snapshot.consistentPoint, initial ? 'snapshot' : 'stream');
-      const position = withCopying(start, initial ? this.#options.tables : []);
+      const due = withCopying(start, initial ? this.#options.tables : []);
+      const position = withOutside(due, after?.outside ?? []);
       yield { events: [{ kind: 'idle', position }], bytes: 0 };
       return position;
     } finally {
@@ -316,9 +333,4 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
     return this.#side;
   }
-}
-
-/** Sealed before the slot is made; from then on a position of this phase says which copies are due. */
-function isIntention({ phase, copying }: PostgresPosition): boolean {
-  return phase === 'snapshot' && copying === undefined;
 }

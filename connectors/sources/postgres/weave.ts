@@ -1,5 +1,5 @@
 import type { ChangeBatch, ChangeEvent } from '../../../src/model/change.ts';
-import { type PostgresPosition, withCopying } from '../../../src/model/position.ts';
+import { type PostgresPosition, withCopying, withOutside } from '../../../src/model/position.ts';
 import { type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { Chunk, eachKey } from './chunk.ts';
 import type { CopyPlan, TableCopy } from './copy-plan.ts';
@@ -7,6 +7,7 @@ import type { CopyProgress } from './copy-progress.ts';
 import { type CopyCursor, keyText, sealCursor } from './key-cursor.ts';
 import type { KeylessCopy } from './keyless-copy.ts';
 import type { PostgresSourceOptions } from './options.ts';
+import { OutsideFilter } from './outside-filter.ts';
 import { Pace } from './pace.ts';
 import type { ReplicationStream } from './replication.ts';
 import { TableReader } from './table-reader.ts';
@@ -45,6 +46,7 @@ export class Weave {
   readonly #parts: WeaveParts;
   readonly #readers = new Map<string, TableReader>();
   readonly #stop = new AbortController();
+  readonly #outside: OutsideFilter;
   readonly #pace: Pace;
   #at: PostgresPosition;
   #xid = 0;
@@ -55,6 +57,11 @@ export class Weave {
   constructor(parts: WeaveParts) {
     this.#parts = parts;
     this.#at = parts.at;
+    // A copy that is on its way was begun inside.
+    const begun = new Set(
+      (parts.at.copying ?? []).filter(({ copied }) => copied !== undefined).map(tableKey),
+    );
+    this.#outside = new OutsideFilter((parts.at.outside ?? []).filter((name) => !begun.has(tableKey(name))));
     this.#pace = new Pace({
       rowsPerSecond: parts.options.copyRowsPerSecond,
       bytesPerSecond: parts.options.copyBytesPerSecond,
@@ -67,7 +74,7 @@ export class Weave {
       this.#setOut();
       for await (const batch of stream.read(signal)) {
         if (this.#failure !== null) throw this.#failure.error;
-        if (plan.done) {
+        if (plan.done && plan.state.outside === undefined) {
           if (batch.events.length > 0) yield batch;
           continue;
         }
@@ -104,7 +111,11 @@ export class Weave {
     let from = 0;
     let left = bytes;
     const upTo = (end: number): ChangeBatch | null => {
-      const slice = events.slice(from, end).map((event) => this.#stamped(event));
+      const slice: ChangeEvent[] = [];
+      for (let i = from; i < end; i++) {
+        const event = this.#outside.inside(events[i]!);
+        if (event !== null) slice.push(this.#stamped(event));
+      }
       from = end;
       if (slice.length === 0) return null;
       const batch = { events: slice, bytes: left };
@@ -221,6 +232,7 @@ export class Weave {
     const events: ChangeEvent[] = [];
     if (chunk.kind === 'begin') {
       plan.begin(copy, chunk.order.identity);
+      this.#outside.admit(copy.name);
       this.#parts.progress.begin(copy.name, 0, await host.estimate(table));
       events.push({ kind: 'snapshot', table, phase: 'begin' });
     } else if (!chunk.overwhelmed) {
@@ -255,6 +267,7 @@ export class Weave {
 
   async *#handOnKeyless(keyless: KeylessCopy, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     const { plan } = this.#parts;
+    for (const name of plan.keyless) this.#outside.admit(name);
     yield* keyless.handOn(
       this.#parts.progress,
       () => this.#here(),
@@ -288,7 +301,7 @@ export class Weave {
   }
 
   #withState(position: PostgresPosition): PostgresPosition {
-    const { phase, copying = [] } = this.#parts.plan.state;
-    return { ...withCopying(position, copying), phase };
+    const { phase, copying = [], outside = [] } = this.#parts.plan.state;
+    return { ...withOutside(withCopying(position, copying), outside), phase };
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { readAccessLines } from '../../audit/access-log.ts';
+import type { SealedEvent } from '../../audit/audit-log.ts';
 import { GroupReader } from '../../audit/group-reader.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
 import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
@@ -9,11 +10,15 @@ import { type ErrorCode, errorCodes } from '../../error/codes.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
 import { Image, type Op, opLetter } from '../../model/change.ts';
-import type { MaskedEvent, MaskedRun } from '../../model/masked.ts';
+import type { Gap, MaskedRun } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { visible } from '../visible.ts';
 import { eraseCommand } from './audit-erase.ts';
+import { expireCommand } from './audit-expire.ts';
+import { reconcileCommand } from './audit-reconcile.ts';
+import { replayCommand } from './audit-replay.ts';
 
 interface VerifyArguments {
   readonly dir: string;
@@ -34,13 +39,17 @@ interface ShowArguments {
 
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
-  describe: 'Verify or read an audit log, or erase a row from it',
+  describe:
+    'Verify or read an audit log, compare a warehouse with it or fill one from it, take rows out of it',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
       .command(showCommand)
       .command(eraseCommand)
-      .demandCommand(1, 'audit needs a command: verify, show or erase'),
+      .command(expireCommand)
+      .command(replayCommand)
+      .command(reconcileCommand)
+      .demandCommand(1, 'audit needs a command: verify, show, erase, expire, replay or reconcile'),
   handler: () => {},
 };
 
@@ -68,7 +77,7 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         'the strongest check',
       )
       .epilogue(
-        'Exit codes: 0 good, 1 a recorded erasure is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
+        'Exit codes: 0 good, 1 a recorded erasure or expiry is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);
@@ -94,10 +103,15 @@ function readHeadFile(file: string): string {
 /** Also used by the demo. */
 export function printReport(t: Terminal, report: VerifyReport): void {
   t.out(
-    `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB`,
+    `log ${report.origin}: ${report.groups} groups, ${report.tables} tables, ${report.records} records, ${report.signatures} signatures, ${(report.bytes / 1e6).toFixed(1)} MB${report.storedBytes < report.bytes ? ` (${(report.storedBytes / 1e6).toFixed(1)} MB on disk)` : ''}`,
   );
   if (report.erasures > 0)
     t.out(`erased: ${report.erased} row images, by ${report.erasures} signed erasure records`);
+  for (const gap of report.gaps) t.out(`${t.paint('yellow', '!')} ${describeGap(gap)}`);
+  if (report.expiries > 0)
+    t.out(
+      `expired: ${report.expired} row images, by ${report.expiries} signed expiry records; the records stand`,
+    );
   if (report.accesses > 0) t.out(`access log: ${report.accesses} requests to turn tokens back`);
   for (const problem of report.problems.slice(0, 20))
     t.out(`${t.paint('red', '✘')} ${describeProblem(problem)}`);
@@ -109,6 +123,15 @@ export function printReport(t: Terminal, report: VerifyReport): void {
       : `${t.paint('red', '✘')} ${report.problems.length} problem${report.problems.length === 1 ? '' : 's'}; do not rely on this log after the first`,
   );
   t.result({ ...report, exit: exitOf(report) });
+}
+
+/** `cause` may be of a version that knows more codes than this one. */
+function describeGap(gap: Gap & { readonly group: number }): string {
+  const known = Object.hasOwn(errorCodes, gap.cause) ? ` ${errorCodes[gap.cause as ErrorCode].title}` : '';
+  const tables = gap.tables.map(displayName).join(', ');
+  return visible(
+    `gap at group ${gap.group}: what the source did from ${gap.from} to ${gap.to} is not in the log (${gap.cause}${known}); accepted by ${JSON.stringify(gap.actor)}: ${JSON.stringify(gap.reason)}; ${gap.copied ? 'copied again' : 'not copied again'}: ${tables}`,
+  );
 }
 
 export function describeProblem(problem: Problem): string {
@@ -171,6 +194,11 @@ async function showChanges(argv: ShowArguments): Promise<void> {
           transaction = `${event.transaction.id} ${isoOfUs(event.transaction.commitTimeUs)} ${describePosition(event.transaction.position)}`;
           continue;
         }
+        if (event.kind === 'gap') {
+          t.out(describeGap({ ...event.gap, group: group.index }));
+          t.result({ group: group.index, gap: event.gap });
+          continue;
+        }
         if (event.kind === 'rows') rows += event.run.count;
         for (const change of changesOf(event, argv.table)) {
           if (left-- <= 0) return;
@@ -200,9 +228,8 @@ interface ShownChange {
   readonly after?: Record<string, unknown>;
 }
 
-function* changesOf(event: MaskedEvent, only: string | undefined): Generator<ShownChange> {
-  if (event.kind === 'begin' || event.kind === 'gap' || event.kind === 'finding' || event.kind === 'erasure')
-    return;
+function* changesOf(event: SealedEvent, only: string | undefined): Generator<ShownChange> {
+  if (event.kind !== 'rows' && event.kind !== 'truncate' && event.kind !== 'snapshot') return;
   const table = displayName(event.kind === 'rows' ? event.run.table : event.table);
   if (only !== undefined && only !== table) return;
   if (event.kind !== 'rows') {

@@ -11,9 +11,12 @@ import {
 } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
 import { toRowsealError } from '../../error/unexpected.ts';
+import type { CompiledPolicy } from '../../mask/policy.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { TableSchema } from '../../model/table.ts';
 import { terminal } from '../context.ts';
 import { printFinding, summarize } from '../findings.ts';
+import { checkedViews, sinkMask, viewFindings } from '../sink-masks.ts';
 import { makePolicy, makeSink, makeSource } from '../wire.ts';
 
 interface CheckArguments {
@@ -41,7 +44,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       await checkKeys(config),
       ...(await checkAuditDirectory(config)),
     );
-    for (const sink of config.sinks) findings.push(...(await (await makeSink(sink)).preflight()));
+    for (const sink of config.sinks) findings.push(...(await (await makeSink(sink, config)).preflight()));
     for (const finding of findings) printFinding(t, finding);
     t.out(summarize(findings));
     t.result({ findings });
@@ -77,12 +80,30 @@ async function checkSourceAndPolicy(config: RowsealConfig): Promise<readonly Fin
       detail: `${decided}/${columns} columns decided`,
       fix: null,
     });
+    findings.push(...checkSinkMasks(config, policy, tables));
   } catch (thrown) {
     findings.push(asFinding('policy', thrown));
   } finally {
     await source.close();
   }
   return findings;
+}
+
+/** What sinks get otherwise than the policy says, and whether they may. */
+function checkSinkMasks(
+  config: RowsealConfig,
+  policy: CompiledPolicy,
+  tables: readonly TableSchema[],
+): readonly Finding[] {
+  return config.sinks.flatMap((sink) => {
+    const mask = sinkMask(config, sink);
+    if (mask === null) return [];
+    try {
+      return viewFindings(sink.name, checkedViews(mask, policy, tables));
+    } catch (thrown) {
+      return [asFinding(`sink ${sink.name}`, thrown)];
+    }
+  });
 }
 
 async function checkKeys(config: RowsealConfig): Promise<Finding> {

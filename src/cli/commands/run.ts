@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import type { CommandModule } from 'yargs';
-import { loadConfig, refuseDangerousEnvironment } from '../../config/load.ts';
+import { loadConfig, loadHttpAccess, refuseDangerousEnvironment } from '../../config/load.ts';
 import { Exit, exitCodeOf } from '../../error/exit.ts';
-import { startOpsServer } from '../../ops/http.ts';
 import { createLogger } from '../../ops/log.ts';
 import { Metrics } from '../../ops/metrics.ts';
+import { OpsMemory } from '../../ops/ops-memory.ts';
 import { packageVersion } from '../context.ts';
-import { observe, statusOf } from '../running.ts';
+import { observe } from '../running.ts';
+import { serveOps } from '../serve-ops.ts';
+import { serveQueries } from '../serve-queries.ts';
 import { wirePipeline } from '../wire.ts';
 
 export interface RunArguments {
@@ -35,6 +37,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
 async function run(argv: RunArguments): Promise<number> {
   refuseDangerousEnvironment(process.env);
   const config = loadConfig(argv.config, process.env);
+  const access = loadHttpAccess(config, process.env);
   const interactive = process.stderr.isTTY === true;
   const logger = createLogger({
     pipeline: config.pipeline,
@@ -43,29 +46,28 @@ async function run(argv: RunArguments): Promise<number> {
     colour: interactive && process.env['NO_COLOR'] === undefined,
     write: (text) => process.stderr.write(text),
   });
-  const version = packageVersion();
   const metrics = new Metrics(
     config.pipeline,
-    version,
+    packageVersion(),
     config.sinks.map((sink) => sink.name),
   );
-  const { pipeline, notices, close } = await wirePipeline(config, observe(logger, metrics));
-  for (const { code, detail, fix } of notices) {
-    logger.log('warn', {
-      message: detail,
+  const memory = new OpsMemory(config.http.recentChanges);
+  const { pipeline, notices, tables, close } = await wirePipeline(
+    config,
+    observe(logger, metrics, memory),
+    undefined,
+    metrics.latency,
+  );
+  for (const { level, subject, code, detail, fix } of notices) {
+    logger.log(level === 'ok' ? 'info' : 'warn', {
+      message: level === 'ok' ? `${subject} ${detail}` : detail,
       ...(code === null ? {} : { code }),
       ...(fix === null ? {} : { fix }),
     });
   }
-  const server = config.http.enabled
-    ? await startOpsServer(
-        config.http.host,
-        config.http.port,
-        () => statusOf(config, version, pipeline),
-        metrics,
-      )
-    : null;
-  if (server !== null) logger.log('info', { message: 'status page', address: server.address });
+  const server = await serveOps({ config, pipeline, metrics, memory, tables }, access, logger);
+  const sinks = pipeline.deliveries.map(({ sink }) => sink);
+  const stopAnswering = await serveQueries(config, sinks, logger);
   let stops = 0;
   const stopped = new AbortController();
   const onSignal = (): void => {
@@ -90,6 +92,7 @@ async function run(argv: RunArguments): Promise<number> {
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
     await server?.close();
+    await stopAnswering();
     await close();
   }
 }

@@ -202,6 +202,14 @@ class Watch implements PipelineObserver {
   problem(_where: string, _name: string, error: RowsealError): void {
     this.#problem = error;
   }
+
+  sinkFailed(_sink: string, error: RowsealError): void {
+    this.#problem = error;
+  }
+
+  storageFailed(error: RowsealError): void {
+    this.#problem = error;
+  }
 }
 
 /** Every row of the shop against the warehouse: ids and every column that the policy keeps. */

@@ -14,11 +14,6 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
-/** A value that both mirror and history met is one dead letter. */
-export function distinct(letters: readonly DeadLetter[]): readonly DeadLetter[] {
-  return [...new Map(letters.map((letter) => [JSON.stringify(Object.values(letter)), letter])).values()];
-}
-
 /** Counts dead letters per table: what the warehouse holds, and what the open transaction adds. */
 export class DeadLetterCount {
   readonly #max: number;
@@ -87,6 +82,36 @@ export class DeadLetterCount {
   rolledBack(): void {
     this.#pending.clear();
   }
+}
+
+/** Dead letters of one batch: each once, and never more in memory than a table may have. */
+export class DeadLetterBox {
+  readonly #count: DeadLetterCount;
+  readonly #sink: string;
+  readonly #letters = new Map<string, DeadLetter>();
+
+  /** @param count of the sink; what it has pending is this batch's */
+  constructor(count: DeadLetterCount, sink: string) {
+    this.#count = count;
+    this.#sink = sink;
+  }
+
+  /** A value that both mirror and history met is one dead letter. */
+  get letters(): readonly DeadLetter[] {
+    return [...this.#letters.values()];
+  }
+
+  /** @throws RowsealError RS-SINK-001 as soon as there are too many */
+  readonly keep = (letters: readonly DeadLetter[]): void => {
+    for (const letter of letters) {
+      const identity = JSON.stringify(Object.values(letter));
+      if (this.#letters.has(identity)) continue;
+      this.#letters.set(identity, letter);
+      const { table, column, reason } = letter;
+      this.#count.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
+    }
+    this.#count.check(this.#sink);
+  };
 }
 
 function sum(counts: ReadonlyMap<string, number>): number {

@@ -63,4 +63,11 @@ export const auditVerifyCodes = defineCodes({
       'The signed erasure record comes first, then the images go. Between the two the process ended, or images were put back from a copy.',
     fix: 'run the same `rowseal audit erase` again',
   },
+  'RS-AUD-029': {
+    kind: 'integrity',
+    title: 'an expiry was recorded and not carried out',
+    explain:
+      'The signed expiry record comes first, then the old row images go. Between the two the process ended, or images were put back from a copy.',
+    fix: 'start `rowseal run`, or run `rowseal audit expire` again: both carry out what is recorded',
+  },
 });

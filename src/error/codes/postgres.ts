@@ -54,21 +54,21 @@ export const postgresCodes = defineCodes({
     title: 'the replication slot is gone',
     explain:
       'The slot this pipeline reads does not exist (dropped, or lost in a failover). Changes since the last sealed position cannot be read from it.',
-    fix: 'find out who dropped it; going on needs a new copy, which leaves a gap on record',
+    fix: 'find out who dropped it; to go on with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-PG-009': {
     kind: 'source-lost',
     title: 'the replication slot is ahead of the audit log',
     explain:
       'The slot was confirmed beyond the last sealed position: it was created again, read by somebody else, or the audit directory is an old copy. What lies between would be missing.',
-    fix: 'restore the newest audit directory if it is an old copy; otherwise a new copy is needed',
+    fix: 'restore the newest audit directory if it is an old copy; otherwise, with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-PG-010': {
     kind: 'source-lost',
     title: 'the server is another one',
     explain:
       'The system identifier or the timeline is not that of the last sealed position: another cluster, a restore or a promoted standby. After a failover the stream goes on only with source.failover_slot, and only if the new primary has everything that was sealed (synchronized_standby_slots sees to that).',
-    fix: 'point source.url at the server this log was begun with; otherwise a new copy is needed',
+    fix: 'point source.url at the server this log was begun with; otherwise, with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-PG-011': {
     kind: 'config',
@@ -129,7 +129,7 @@ export const postgresCodes = defineCodes({
     title: 'the server has removed WAL that the slot needed',
     explain:
       'The slot fell further behind than max_slot_wal_keep_size and was invalidated. The changes are gone from the server.',
-    fix: 'raise max_slot_wal_keep_size; a new copy is needed',
+    fix: 'raise max_slot_wal_keep_size; to go on with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-PG-020': {
     kind: 'config',
