@@ -225,4 +225,11 @@ export const postgresCodes = defineCodes({
       'ALTER TABLE … TYPE changes every row, and the server tells nobody of that. While Rowseal runs it copies such a table again; what happened before its start it only sees.',
     fix: 'rowseal resnapshot --table <table>',
   },
+  'RS-PG-034': {
+    kind: 'config',
+    title: 'the server does not offer TLS',
+    explain:
+      'source.tls.mode asks for an encrypted connection (the default for every host but the loopback interface), and the server has `ssl` off.',
+    fix: 'switch `ssl` on at the server; or, where the network is trusted, set source.tls.mode: disable',
+  },
 });
