@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   expectMirrorEqualsSource,
@@ -231,6 +234,44 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
     await throughTheGap(second, { code: 'RS-PG-010', lost: /cannot tell how much/ });
   });
 });
+
+/** Gives a command a terminal of its own. */
+const SCRIPT = '/usr/bin/script';
+
+it.skipIf(noPostgres(18) || !existsSync(SCRIPT))(
+  'asks on a terminal, and takes nothing but the name of the pipeline for a yes',
+  { timeout: 300_000 },
+  async () => {
+    const shop = await postgresShop();
+    await begun(shop);
+    const made = project!;
+    await until(
+      'the slot is free',
+      async () => (await shop.rows('SELECT 1 FROM pg_replication_slots WHERE NOT active')).length === 1,
+    );
+    await shop.run("SELECT pg_drop_replication_slot('rowseal_test')");
+    const answer = async (keys: string): Promise<string> => {
+      const command = `${process.execPath} src/cli/main.ts accept-gap --config ${made.configFile} --actor me --reason why`;
+      const child = spawn(SCRIPT, ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
+      let out = '';
+      let asked = false;
+      child.stdout.on('data', (bytes: Buffer) => {
+        out += bytes.toString('utf8');
+        if (asked || !out.includes('type test to accept the gap')) return;
+        asked = true;
+        // The terminal is in raw mode a moment after the question is there.
+        setTimeout(() => child.stdin.write(keys), 500);
+      });
+      const [code] = (await once(child, 'close')) as [number];
+      return `${code} ${out}`;
+    };
+    for (const no of ['yes\n', '\u0003', '\u0004'])
+      expect(await answer(no)).toMatch(/^2 .*nothing was changed/s);
+    expect((await verify(made)).gaps).toEqual([]);
+    expect(await answer('test\n')).toMatch(/^0 .*the gap is on record/s);
+    expect((await verify(made)).gaps).toMatchObject([{ actor: 'me', reason: 'why' }]);
+  },
+);
 
 it('needs a history', { timeout: 60_000 }, async () => {
   const shop = await postgresShop();
