@@ -41,13 +41,20 @@ export interface PackedBlock {
   readonly columns: readonly PackedColumn[];
   /** All of them as JSON, because one has to be. */
   readonly asJson: boolean;
+  /** Lists that all rows share: parameters behind the columns, each joined by the same separator (chr(31)). */
+  readonly shared: readonly string[];
 }
 
-export function packBlock(columns: readonly (readonly PackedCell[])[]): PackedBlock {
+/** @param lists that all rows share; their items are numbers and words, never a separator */
+export function packBlock(
+  columns: readonly (readonly PackedCell[])[],
+  lists: readonly (readonly string[])[] = [],
+): PackedBlock {
   const packed = columns.map(packColumn);
-  if (packed.every(({ json }) => json === null)) return { columns: packed, asJson: false };
+  const shared = lists.map((list) => list.join(SEPARATOR));
+  if (packed.every(({ json }) => json === null)) return { columns: packed, asJson: false, shared };
   const json = columns.map((cells, i) => ({ text: '', json: packed[i]!.json ?? JSON.stringify(cells) }));
-  return { columns: json, asJson: true };
+  return { columns: json, asJson: true, shared };
 }
 
 /** `SELECT unnest(…) AS c0, unnest(…) AS c1`: the packed columns as rows. */
@@ -94,7 +101,7 @@ export class PackedRunner {
   }
 
   async #bound(
-    { columns, asJson }: PackedBlock,
+    { columns, asJson, shared }: PackedBlock,
     statement: (rows: string) => string,
   ): Promise<DuckDBPreparedStatement> {
     const sql = statement(unpackQuery(columns.length, asJson));
@@ -104,6 +111,7 @@ export class PackedRunner {
       this.#prepared.set(sql, prepared);
     }
     columns.forEach(({ text, json }, i) => void prepared.bindVarchar(i + 1, json ?? text));
+    shared.forEach((text, i) => void prepared.bindVarchar(columns.length + i + 1, text));
     return prepared;
   }
 

@@ -17,7 +17,6 @@ import { deliver, GroupMaker } from '../support/sink/groups.ts';
 const options = await yargs(hideBin(process.argv))
   .option('rows', { type: 'number', default: 300_000 })
   .option('sink', { type: 'array', default: ['duckdb', 'parquet', 'postgres'] })
-  .option('fillfactor', { type: 'number', default: 85, describe: 'of Postgres mirrors' })
   .strict()
   .parseAsync();
 
@@ -127,20 +126,27 @@ for (const sink of options.sink) {
   if (sink === 'postgres') {
     const server = await startPostgres(18, { fsync: 'on', max_wal_size: '8GB', shared_buffers: '512MB' });
     try {
-      for (const proof of [false, true]) {
+      for (const [proof, fillfactor] of [
+        [false, 85],
+        [true, 85],
+        [true, 60],
+      ] as const) {
         const sinkOptions = {
           ...any,
           url: server.url(),
           password: null,
           tlsMode: null,
           tlsCa: null,
-          stateSchema: `state_${proof}`,
-          schemaPrefix: `bench_${proof}_`,
-          fillfactor: options.fillfactor,
+          stateSchema: `state_${proof}_${fillfactor}`,
+          schemaPrefix: `bench_${proof}_${fillfactor}_`,
+          fillfactor,
           history: 'none' as const,
           proof,
         };
-        await measure(`postgres${proof ? ' + proof' : ''}`, createPostgresSink(sinkOptions));
+        await measure(
+          `postgres${proof ? ' + proof' : ''}, ${fillfactor}% filled`,
+          createPostgresSink(sinkOptions),
+        );
       }
     } finally {
       await server.stop();

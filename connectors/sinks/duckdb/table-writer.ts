@@ -27,6 +27,7 @@ import {
 import { needsSifting, unfitCells } from '../../duckdb-engine/sift.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
 import { historyName, mirrorName, proofCasts } from './dialect.ts';
+import { packProofs, proofExpressions } from './packed-proofs.ts';
 
 const PARTIAL = '_rowseal_partial';
 
@@ -53,7 +54,13 @@ interface ReadyRows {
   readonly block: ProvenBlock;
   readonly careful: boolean;
   /** null: not yet, because something may be taken out of them, or there are none. */
-  readonly packed: PackedBlock | null;
+  readonly packed: PackedRows | null;
+}
+
+interface PackedRows {
+  readonly block: PackedBlock;
+  /** SQL of the mirror's own columns. */
+  readonly proofs: readonly string[];
 }
 
 /** Applies one table's changes inside the sink's open transaction. */
@@ -77,7 +84,7 @@ export class TableWriter implements PieceApplier {
     const { key } = piece;
     const replaced = piece.replacedKeys();
     const partial = [...piece.partialRows()];
-    const whole = blockOf(piece.wholeRows(), this.#target.columns.length, this.#target.proof);
+    const whole = blockOf(piece.wholeRows(), this.#target.columns.length, false);
     if (key.includes(-1)) {
       this.#context.keep(unfindable(this.#target, replaced, whole, partial));
       return;
@@ -102,9 +109,20 @@ export class TableWriter implements PieceApplier {
     return { columns, packed: packBlock(keys), careful: this.#careful(columns, keys) };
   }
 
+  /** @param block without proof columns */
   #readyRows(block: ProvenBlock): ReadyRows {
     const careful = this.#careful(this.#target.columns, block.columns);
-    return { block, careful, packed: careful || block.count === 0 ? null : packBlock(block.columns) };
+    return { block, careful, packed: careful || block.count === 0 ? null : this.#pack(block) };
+  }
+
+  #pack({ columns, proofs }: ProvenBlock): PackedRows {
+    if (!this.#target.proof) return { block: packBlock(columns), proofs: [] };
+    const packed = packProofs(proofs);
+    const own = packed.places === null ? [packed.seq] : [packed.seq, packed.places];
+    return {
+      block: packBlock([...columns, ...own], packed.shared),
+      proofs: proofExpressions(packed, columns.length, columns.length + own.length + 1),
+    };
   }
 
   async #deleteKeys(keys: ReadyKeys | null): Promise<void> {
@@ -122,17 +140,18 @@ export class TableWriter implements PieceApplier {
 
   async #insert(rows: ReadyRows, key: readonly number[]): Promise<void> {
     const { columns, proof } = this.#target;
-    const { careful, packed } = rows;
+    const { careful } = rows;
     const block = careful ? (await this.#sift(rows.block, columns, key, 'aside')).block : rows.block;
     if (block.count === 0) return;
-    if (block.columns.length === 0) {
+    if (block.columns.length === 0 && !proof) {
       const name = mirrorName(this.#target.table);
       await this.#context.connection.run(`INSERT INTO ${name} SELECT NULL FROM range(${block.count})`);
       return;
     }
-    const casts = [...this.#casts(columns, 0, careful), ...(proof ? proofCasts(columns.length) : [])];
+    const packed = rows.packed ?? this.#pack(block);
+    const casts = [...this.#casts(columns, 0, careful), ...packed.proofs];
     await this.#context.runner.run(
-      packed ?? block.columns,
+      packed.block,
       (packedRows) => `INSERT INTO ${this.#into()} SELECT ${casts.join(', ')} FROM (${packedRows})`,
     );
   }
@@ -198,7 +217,7 @@ export class TableWriter implements PieceApplier {
 
   async applyKeyless(piece: KeylessPiece): Promise<void> {
     const removed = [...piece.removed()];
-    const added = this.#readyRows(blockOf(piece.added(), this.#target.columns.length, this.#target.proof));
+    const added = this.#readyRows(blockOf(piece.added(), this.#target.columns.length, false));
     await this.#context.overlap.start(async () => {
       await this.#removeCopies(removed);
       await this.#insert(added, []);
