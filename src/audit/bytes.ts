@@ -51,6 +51,18 @@ export class ByteBuilder {
     this.#length += value.length;
   }
 
+  /** A record that stands in `leaf` behind one byte, with the u16 of its length in front: in one copy. */
+  record(leaf: Uint8Array): void {
+    const at = this.#length;
+    const length = leaf.length - 1;
+    this.#reserve(leaf.length + 1);
+    this.#buffer.set(leaf, at + 1);
+    // The byte before the record has its place in the length.
+    this.#buffer[at] = length >>> 8;
+    this.#buffer[at + 1] = length;
+    this.#length = at + 1 + leaf.length;
+  }
+
   /** Part of `source`; short ones are copied by a loop, which is faster than a call. */
   part(source: Uint8Array, from: number, length: number): void {
     this.#reserve(length);

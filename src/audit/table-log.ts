@@ -429,13 +429,13 @@ export class TableLog {
     const length = record.length - 1;
     if (length > MAX_RECORD_BYTES)
       throw new RowsealError('RS-AUD-009', { detail: `${length} bytes in the log ${this.origin}` });
-    const leaf = sha256(record.view());
+    const message = record.view();
+    const leaf = sha256(message);
     this.#chain = chainNext(this.#chain, this.#seq, leaf);
     this.#leaf = leaf;
     this.#tree.append(leaf);
     const frame = this.#recordFrame;
-    frame.u16(length);
-    frame.bytes(record.view(1));
+    frame.record(message);
     frame.binary(this.#chain);
     this.#seq++;
   }

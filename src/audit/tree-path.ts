@@ -1,5 +1,5 @@
-import type { Digest } from './hashing.ts';
-import { nodeHash } from './hashing.ts';
+import { type Digest, nodeHash } from './hashing.ts';
+import { largestPowerBelow, treeRoot } from './inclusion-proof.ts';
 
 /** Leaves under one kept node of {@link KeptTree}: 2^8. */
 export const BLOCK_LEAVES = 256;
@@ -63,7 +63,7 @@ export class KeptTree {
     if (width <= BLOCK_LEAVES) {
       const block = Math.floor(from / BLOCK_LEAVES);
       const leaves = await this.#leaves(block);
-      return rootOf(leaves, from - block * BLOCK_LEAVES, to - block * BLOCK_LEAVES);
+      return treeRoot(leaves, from - block * BLOCK_LEAVES, to - block * BLOCK_LEAVES);
     }
     const split = from + largestPowerBelow(width);
     return nodeHash(await this.#node(from, split), await this.#node(split, to));
@@ -93,29 +93,26 @@ export function pathIn(
     const split = from + largestPowerBelow(width);
     return nodeHash(over(from, split), over(split, to));
   };
+  return pathOver(count, index, over);
+}
+
+/** The audit path of a leaf. @param node root of the subtree over leaves `from` to `to` */
+export function pathOver(
+  size: number,
+  index: number,
+  node: (from: number, to: number) => Digest,
+): readonly Digest[] {
   const path: Digest[] = [];
-  let [from, to] = [0, count];
+  let [from, to] = [0, size];
   while (to - from > 1) {
     const split = from + largestPowerBelow(to - from);
-    path.push(index < split ? over(split, to) : over(from, split));
+    path.push(index < split ? node(split, to) : node(from, split));
     if (index < split) to = split;
     else from = split;
   }
   return path.reverse();
 }
 
-function rootOf(leaves: readonly Digest[], from: number, to: number): Digest {
-  if (to - from === 1) return leaves[from]!;
-  const split = from + largestPowerBelow(to - from);
-  return nodeHash(rootOf(leaves, from, split), rootOf(leaves, split, to));
-}
-
 function isPower(width: number): boolean {
   return 2 ** Math.round(Math.log2(width)) === width;
-}
-
-function largestPowerBelow(size: number): number {
-  let power = 1;
-  while (power * 2 < size) power *= 2;
-  return power;
 }

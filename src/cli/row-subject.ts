@@ -77,11 +77,13 @@ export async function rowSubject(argv: RowArguments): Promise<RowSubject> {
       throw new RowsealError('RS-CLI-001', {
         detail: 'name the row with --key, --masked-key, --tag or --seq',
       });
-    return { directory, table, subject: { kind: 'record', seq: sequence(argv.seq) }, atUs };
+    return { directory, table, subject: { kind: 'record', seq: sequence(argv.seq), tags: null }, atUs };
   }
   const tags = await damageIsSaid(() => rowTags(argv, directory, table, config));
   if (tags.length === 0) throw new RowsealError('RS-AUD-011', { detail: `table ${argv.table}` });
-  return { directory, table, subject: { kind: 'row', tags }, atUs };
+  const subject: ProofRequest['subject'] =
+    argv.seq === undefined ? { kind: 'row', tags } : { kind: 'record', seq: sequence(argv.seq), tags };
+  return { directory, table, subject, atUs };
 }
 
 async function rowTags(

@@ -3,10 +3,11 @@ import { MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { FrameType } from '../frame.ts';
 import { type Digest, leafHash, nodeHash } from '../hashing.ts';
+import { largestPowerBelow, treeRoot } from '../inclusion-proof.ts';
 import { decodeLeafFrame, readSegmentHeader } from '../journal-reader.ts';
-import { CompactRange } from '../merkle.ts';
 import { parseSignedHead } from '../note.ts';
 import { listSegments, segmentName } from '../segment.ts';
+import { pathOver } from '../tree-path.ts';
 import { FrameCursor } from './frame-cursor.ts';
 
 /** A leaf of the journal with what proves that it is one. */
@@ -94,31 +95,11 @@ function pathFrom(
   const node = (from: number, to: number): Digest => {
     const peak = known.get(`${from}-${to}`);
     if (peak !== undefined) return peak;
-    if (from >= next) return rootOf(leaves.slice(from - next, to - next));
+    if (from >= next) return treeRoot(leaves, from - next, to - next);
     const split = from + largestPowerBelow(to - from);
     return nodeHash(node(from, split), node(split, to));
   };
-  const path: Digest[] = [];
-  let [from, to] = [0, next + leaves.length];
-  while (to - from > 1) {
-    const split = from + largestPowerBelow(to - from);
-    path.push(index < split ? node(split, to) : node(from, split));
-    if (index < split) to = split;
-    else from = split;
-  }
-  return path.reverse();
-}
-
-function rootOf(leaves: readonly Digest[]): Digest {
-  const tree = new CompactRange();
-  for (const leaf of leaves) tree.append(leaf);
-  return tree.root();
-}
-
-function largestPowerBelow(size: number): number {
-  let power = 1;
-  while (power * 2 < size) power *= 2;
-  return power;
+  return pathOver(next + leaves.length, index, node);
 }
 
 export async function readText(disk: Disk, path: string): Promise<string | null> {

@@ -4,6 +4,7 @@ import { type Frame, FrameType } from '../frame.ts';
 import { DIGEST_BYTES, SALT_BYTES } from '../hashing.ts';
 import { decodeRecord } from '../record.ts';
 import { RecordScan } from '../record-scan.ts';
+import type { StoredImage } from '../verify/row-images.ts';
 import { FrameCursor } from './frame-cursor.ts';
 import type { Place } from './place.ts';
 
@@ -46,7 +47,7 @@ export class LogWalk {
   /** The next record; null at the end of the log. @throws MalformedBytes */
   async next(): Promise<WalkedRecord | null> {
     for (; this.#images > 0; this.#images--) await this.#passImage();
-    while (this.#frame === null || this.#at >= this.#frame.payload.length) {
+    while (!this.#inFrame) {
       const first = this.#frame === null;
       this.#frame = await this.#records.next();
       if (this.#frame === null) return null;
@@ -54,19 +55,39 @@ export class LogWalk {
       const { type } = this.#frame;
       if (type !== FrameType.records && type !== FrameType.meta) this.#at = this.#frame.payload.length;
     }
-    const { payload } = this.#frame;
+    return this.#read();
+  }
+
+  /** The next record where nothing needs to be read for it; null: ask `next`. Hot: most records are such. */
+  nextInMemory(): WalkedRecord | null {
+    while (this.#images > 0) {
+      const { frame, at } = this.#image;
+      if (frame === null || at >= frame.payload.length) return null;
+      this.#imageIn(frame.payload);
+      this.#images--;
+    }
+    return this.#inFrame ? this.#read() : null;
+  }
+
+  get #inFrame(): boolean {
+    return this.#frame !== null && this.#at < this.#frame.payload.length;
+  }
+
+  #read(): WalkedRecord {
+    const { payload } = this.#frame!;
     const from = this.#at + 2;
     const to = from > payload.length ? from : from + payload.readUInt16BE(this.#at);
     if (to + DIGEST_BYTES > payload.length) throw new MalformedBytes('the bytes end too early');
     const isChange = this.scan.change(payload, from, to);
-    this.#images = !this.#withImages
-      ? 0
-      : isChange
-        ? (this.scan.beforeAt < 0 ? 0 : 1) + (this.scan.afterAt < 0 ? 0 : 1)
-        : imagesOf(payload.subarray(from, to));
+    this.#images = this.#withImages ? this.#imageCount(isChange, payload, from, to) : 0;
     this.#recordAt = this.#at;
     this.#at = to + DIGEST_BYTES;
     return { payload, from, to, isChange };
+  }
+
+  #imageCount(isChange: boolean, payload: Buffer, from: number, to: number): number {
+    if (!isChange) return imagesOf(payload.subarray(from, to));
+    return (this.scan.beforeAt < 0 ? 0 : 1) + (this.scan.afterAt < 0 ? 0 : 1);
   }
 
   /** Payload of the trailer that ends the group of the record in hand, which must be its last. @throws MalformedBytes */
@@ -94,11 +115,17 @@ export class LogWalk {
   /** The images of the record in hand, salt and body, in order. Call before `next`. @throws MalformedBytes */
   async images(): Promise<readonly { readonly salt: Buffer; readonly body: Buffer }[]> {
     const images = [];
-    for (; this.#images > 0; this.#images--) images.push(await this.#passImage());
+    for (; this.#images > 0; this.#images--) {
+      const { payload, saltAt, bodyAt, end } = await this.#passImage();
+      images.push({
+        salt: payload.subarray(saltAt, saltAt + SALT_BYTES),
+        body: payload.subarray(bodyAt, end),
+      });
+    }
     return images;
   }
 
-  async #passImage(): Promise<{ readonly salt: Buffer; readonly body: Buffer }> {
+  async #passImage(): Promise<StoredImage> {
     const image = this.#image;
     while (image.frame === null || image.at >= image.frame.payload.length) {
       const first = image.frame === null;
@@ -108,14 +135,18 @@ export class LogWalk {
       this.#image.segment = this.#rows.segment;
       this.#image.at = first ? this.#from.rowAt : 0;
     }
-    const { payload } = image.frame;
+    return this.#imageIn(image.frame.payload);
+  }
+
+  #imageIn(payload: Buffer): StoredImage {
+    const image = this.#image;
     const bodyAt = image.at + SALT_BYTES + 4;
     if (bodyAt > payload.length) throw new MalformedBytes('a row image is cut short');
     const end = bodyAt + payload.readUInt32BE(bodyAt - 4);
     if (end > payload.length) throw new MalformedBytes('a row image is cut short');
-    const salt = payload.subarray(image.at, image.at + SALT_BYTES);
+    const saltAt = image.at;
     image.at = end;
-    return { salt, body: payload.subarray(bodyAt, end) };
+    return { payload, saltAt, bodyAt, end };
   }
 }
 

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { ByteBuilder, ByteReader, MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { DIGEST_BYTES, type Digest } from '../hashing.ts';
-import { ENTRY_BYTES } from '../row-index/index-root.ts';
+import { ENTRY_BYTES, PAGE_ENTRIES } from '../row-index/index-root.ts';
 import { PLACE_BYTES, type Place, readPlace, writePlace } from './place.ts';
-import { nodesOf, type SortedEntries } from './sorted-entries.ts';
+import { nodeCount, nodesOf, type SortedEntries } from './sorted-entries.ts';
 
 /**
  * What a look-up keeps of the records from one index record of level 1 to the next, so that it need not read them again.
@@ -107,32 +107,56 @@ export async function readRange(
   { first, next }: { readonly first: number; readonly next: number },
 ): Promise<LookupRange> {
   const path = rangePath(folder, first, next);
-  const size = (await disk.size(path)) ?? 0;
-  let head = await disk.read(path, 0, Math.min(size, HEAD_BYTES));
+  let head = await disk.read(path, 0, HEAD_BYTES);
   let parsed = parseHead(head);
-  if (parsed === null && size > head.length) {
-    head = await disk.read(path, 0, size);
+  if (parsed === null && head.length === HEAD_BYTES) {
+    head = await disk.read(path, 0, (await disk.size(path)) ?? 0);
     parsed = parseHead(head);
   }
   if (parsed === null || parsed.first !== first || parsed.next !== next)
     throw new MalformedBytes('a look-up file is damaged');
   const { count, entriesAt, ...rest } = parsed;
-  const nodesAt = entriesAt + count * ENTRY_BYTES;
-  let nodes: Promise<Buffer> | null = null;
-  return {
-    ...rest,
-    entries: {
-      count,
-      read: async (from, to) =>
-        head.length >= nodesAt
-          ? head.subarray(entriesAt + from * ENTRY_BYTES, entriesAt + to * ENTRY_BYTES)
-          : disk.read(path, entriesAt + from * ENTRY_BYTES, (to - from) * ENTRY_BYTES),
-      nodes: () => {
-        nodes ??= disk.read(path, nodesAt, Math.max(0, size - nodesAt));
-        return nodes;
-      },
-    },
-  };
+  return { ...rest, entries: new FileEntries(disk, path, entriesAt, count) };
+}
+
+/** Entries in a look-up file. Each read is dear, so what was read last is kept: what is looked for next lies in it. */
+class FileEntries implements SortedEntries {
+  readonly count: number;
+  readonly #disk: Disk;
+  readonly #path: string;
+  readonly #at: number;
+  #kept: { readonly from: number; readonly to: number; readonly bytes: Buffer } | null = null;
+  #nodes: Promise<Buffer> | null = null;
+
+  constructor(disk: Disk, path: string, at: number, count: number) {
+    this.#disk = disk;
+    this.#path = path;
+    this.#at = at;
+    this.count = count;
+  }
+
+  async read(from: number, to: number): Promise<Buffer> {
+    let kept = this.#kept;
+    if (kept === null || from < kept.from || to > kept.to) {
+      const bytes = await this.#disk.read(
+        this.#path,
+        this.#at + from * ENTRY_BYTES,
+        (to - from) * ENTRY_BYTES,
+      );
+      kept = { from, to, bytes };
+      this.#kept = kept;
+    }
+    return kept.bytes.subarray((from - kept.from) * ENTRY_BYTES, (to - kept.from) * ENTRY_BYTES);
+  }
+
+  nodes(): Promise<Buffer> {
+    this.#nodes ??= this.#disk.read(
+      this.#path,
+      this.#at + this.count * ENTRY_BYTES,
+      nodeCount(Math.ceil(this.count / PAGE_ENTRIES)) * DIGEST_BYTES,
+    );
+    return this.#nodes;
+  }
 }
 
 function rangePath(folder: string, first: number, next: number): string {

@@ -31,7 +31,8 @@ export async function rangeOf(
 /** The first entry whose tag is not below (`above` 0) or is above (1). */
 async function bound(entries: SortedEntries, tag: Buffer, above: 0 | 1): Promise<number> {
   const { count } = entries;
-  const guess = Math.floor((tag.readUInt32BE(0) / 0x1_0000_0000) * count);
+  // Whole pages, so that those that a proof shows are read with it.
+  const guess = Math.floor(((tag.readUInt32BE(0) / 0x1_0000_0000) * count) / PAGE_ENTRIES) * PAGE_ENTRIES;
   let [low, high] = [Math.max(0, guess - WINDOW), Math.min(count, guess + WINDOW)];
   let window = await entries.read(low, high);
   const before = (at: number): boolean => {
@@ -89,6 +90,13 @@ function levelStarts(leaves: number): readonly number[] {
   const starts: number[] = [];
   for (let [at, width] = [0, leaves]; width > 0; at += width, width = width >> 1) starts.push(at);
   return starts;
+}
+
+/** Of all levels over so many leaves. */
+export function nodeCount(leaves: number): number {
+  let count = 0;
+  for (let width = leaves; width > 0; width >>= 1) count += width;
+  return count;
 }
 
 export function entriesInMemory(sorted: Buffer): SortedEntries {

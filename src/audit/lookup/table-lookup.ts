@@ -8,7 +8,7 @@ import { indexChange, indexRecord } from '../row-index/index-entries.ts';
 import { parseIndexPayload } from '../row-index/index-payload.ts';
 import { RowIndex } from '../row-index/row-index.ts';
 import { BLOCK_LEAVES, KeptTree } from '../tree-path.ts';
-import { LogWalk, type WalkedRecord } from './log-walk.ts';
+import { LogWalk } from './log-walk.ts';
 import {
   type LookupRange,
   listRanges,
@@ -218,23 +218,24 @@ class TailReading {
 
   async run(size: number): Promise<TableEnd> {
     for (let seq = this.#start - (this.#start % BLOCK_LEAVES); seq < size; seq++) {
-      const walked = await this.#walk.next();
+      const walked = this.#walk.nextInMemory() ?? (await this.#walk.next());
       if (walked === null) throw new MalformedBytes(`record ${seq} is not there`);
-      await this.#take(seq, walked);
+      if (seq % BLOCK_LEAVES === 0 && seq >= this.#start) this.places.push(this.#walk.place());
+      const { payload, from, to, isChange } = walked;
+      const leaf = leafInPlace(payload, from, to);
+      if (seq >= this.#start) {
+        const bytes = payload.subarray(from, to);
+        if (isChange) indexChange(this.#index, this.#walk.scan, payload);
+        else await this.#takeOther(seq, bytes, leaf);
+        this.tail.push(bytes);
+      }
+      this.#appendToBlock(leaf);
     }
     return parseTrailer(await this.#walk.trailer());
   }
 
-  async #take(seq: number, { payload, from, to, isChange }: WalkedRecord): Promise<void> {
-    if (seq % BLOCK_LEAVES === 0 && seq >= this.#start) this.places.push(this.#walk.place());
-    const leaf = leafInPlace(payload, from, to);
+  #appendToBlock(leaf: Digest): void {
     this.#block.append(leaf);
-    if (seq >= this.#start) {
-      const bytes = Buffer.from(payload.subarray(from, to));
-      if (isChange) indexChange(this.#index, this.#walk.scan, payload);
-      else await this.#takeOther(seq, bytes, leaf);
-      this.tail.push(bytes);
-    }
     if (this.#block.size < BLOCK_LEAVES) return;
     this.blocks.push(this.#block.root());
     this.#block = new CompactRange();
@@ -295,10 +296,10 @@ interface Beginning {
 
 type KeepRange = (range: Omit<LookupRange, 'entries'>, sorted: Buffer) => Promise<void>;
 
-/** Four at a time: the files are read by a pool of threads. */
+/** Some at a time: the files are read by a pool of threads. */
 async function inTurns<T, R>(items: readonly T[], read: (item: T) => Promise<R>): Promise<readonly R[]> {
   const results: R[] = [];
-  for (let at = 0; at < items.length; at += 4)
-    results.push(...(await Promise.all(items.slice(at, at + 4).map(read))));
+  for (let at = 0; at < items.length; at += 16)
+    results.push(...(await Promise.all(items.slice(at, at + 16).map(read))));
   return results;
 }

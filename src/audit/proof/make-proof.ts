@@ -22,7 +22,12 @@ export interface ProofRequest {
   /** What is to be proven: all records of the row with these tags (32 hex digits), or one record alone. */
   readonly subject:
     | { readonly kind: 'row'; readonly tags: readonly string[] }
-    | { readonly kind: 'record'; readonly seq: number };
+    | {
+        readonly kind: 'record';
+        readonly seq: number;
+        /** Of the row that it must be about; null: whichever. */
+        readonly tags: readonly string[] | null;
+      };
   /** The moment asked about: the image in force then is shown, no other. null: all images. */
   readonly atUs: bigint | null;
   /** Names of the columns that are shown; null: whole images. */
@@ -66,7 +71,7 @@ class ProofMaker {
   async make(journal: Proof['journal']): Promise<Proof> {
     const { subject, table, atUs } = this.#request;
     const row = subject.kind === 'row' ? await this.#row(subject.tags) : null;
-    if (subject.kind === 'record') await this.#alone(subject.seq);
+    if (subject.kind === 'record') await this.#alone(subject.seq, subject.tags);
     const found = [...this.#records.values()].sort((a, b) => a.record.seq - b.record.seq);
     const versions = new Map<number, ProvenRecord>();
     const payloads = new Map<number, string>();
@@ -106,9 +111,11 @@ class ProofMaker {
     return { bytes, path: await this.#lookup.tree.path(record.seq) };
   }
 
-  async #alone(seq: number): Promise<void> {
+  async #alone(seq: number, asked: readonly string[] | null): Promise<void> {
     if (seq >= this.#lookup.end.size) throw new NothingToProve(`no sealed record ${seq}`);
     const found = await this.#lookup.record(seq);
+    if (asked !== null && !tagsOf(found.record).some((tag) => asked.includes(tag)))
+      throw new NothingToProve(`record ${seq} is not one of the row`);
     this.#records.set(seq, found);
     if (!found.images.some(({ salt }) => isErased(salt))) return;
     // What took the image away belongs to it.

@@ -77,7 +77,7 @@ export const matchCommand: CommandModule<object, MatchArguments> = {
     const subject =
       argv.seq === undefined
         ? ({ kind: 'row', tags: tables.map((version) => tagOf(config, version, raw)) } as const)
-        : ({ kind: 'record', seq: argv.seq } as const);
+        : ({ kind: 'record', seq: argv.seq, tags: null } as const);
     const { report } = await provenRow({ directory, table, subject, atUs: null }, null);
     if (exitOf(report) !== Exit.ok)
       throw new RowsealError('RS-AUD-004', {

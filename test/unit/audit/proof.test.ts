@@ -130,7 +130,7 @@ describe('a proof of a row', () => {
       await writeProofLog(directory, { seed: 10, groups: 30 });
       const proven = await prove(directory, {
         table: orders,
-        subject: { kind: 'record', seq: 5 },
+        subject: { kind: 'record', seq: 5, tags: null },
         atUs: null,
         columns: null,
       });
