@@ -197,10 +197,11 @@ export class Metrics {
       'Groups in the newest head that the quorum has cosigned.',
     );
     this.#anchored = gauge('anchor_kept_timestamp_seconds', 'When the anchor last took a head.', ['anchor']);
-    this.#anchorFailures = counter('anchor_failures_total', 'Heads that the anchor did not take, by error code.', [
-      'anchor',
-      'code',
-    ]);
+    this.#anchorFailures = counter(
+      'anchor_failures_total',
+      'Heads that the anchor did not take, by error code.',
+      ['anchor', 'code'],
+    );
     for (const state of PIPELINE_STATES) this.#state.labels({ state }).set(0);
     for (const op of Object.values(opLetter)) this.#changes.labels({ op }).inc(0);
     for (const sink of sinks) {
