@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
+import { strictUtf8 } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { quarantineTail, replaceFile } from './durable.ts';
 import { nodeEd25519 } from './ed25519/node-ed25519.ts';
@@ -137,9 +138,8 @@ function replay(bytes: Buffer, published: number): Replayed {
   const tree = new CompactRange();
   let end = 0;
   let note: SignedHead | null = null;
-  for (const text of linesOf(bytes)) {
+  for (const { text, end: next } of linesOf(bytes)) {
     const line = parseAccessLine(text);
-    const next = end + Buffer.byteLength(text) + 1;
     if (line === null && next === bytes.length && tree.size >= published) break;
     if (line === null) throw damaged(`line ${tree.size + 1} cannot be read`);
     tree.append(leafHash(entryBytes(line.entry)));
@@ -151,13 +151,15 @@ function replay(bytes: Buffer, published: number): Replayed {
   return { tree, end, note };
 }
 
-/** Whole lines. Bytes that are no UTF-8 make a line that cannot be read. */
-function linesOf(bytes: Buffer): readonly string[] {
-  return bytes
-    .subarray(0, bytes.lastIndexOf(0x0a) + 1)
-    .toString('utf8')
-    .split('\n')
-    .slice(0, -1);
+/** Whole lines. One that is no UTF-8 is empty, which no line of the log is. */
+export function linesOf(bytes: Buffer): readonly { readonly text: string; readonly end: number }[] {
+  const lines: { text: string; end: number }[] = [];
+  for (let at = 0; ; ) {
+    const end = bytes.indexOf(0x0a, at);
+    if (end < 0) return lines;
+    lines.push({ text: strictUtf8(bytes.subarray(at, end)) ?? '', end: end + 1 });
+    at = end + 1;
+  }
 }
 
 /** Requests and heads as they stand there; whether they are genuine says `audit verify`. */
@@ -166,7 +168,7 @@ export async function readAccessLines(disk: Disk, directory: string): Promise<re
   const size = await disk.size(path);
   const bytes = size === null ? Buffer.alloc(0) : await disk.read(path, 0, size);
   return linesOf(bytes)
-    .map(parseAccessLine)
+    .map(({ text }) => parseAccessLine(text))
     .filter((line) => line !== null);
 }
 

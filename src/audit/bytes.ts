@@ -139,6 +139,17 @@ export class ByteBuilder {
   }
 }
 
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** null: the bytes are no UTF-8. Node's own decoding puts U+FFFD for what is none, and so makes different bytes one text. */
+export function strictUtf8(bytes: Uint8Array): string | null {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
 /** Reads what {@link ByteBuilder} wrote; every breach is a `MalformedBytes`, never another exception. */
 export class ByteReader {
   readonly #bytes: Buffer;

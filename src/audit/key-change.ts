@@ -2,7 +2,7 @@ import { parseVerifierKey } from './note.ts';
 
 /**
  * A change of the keys that sign a log; part of a journal leaf, so chained and signed like everything (docs/audit-format.md
- * §10). Keys are C2SP vkeys under the log's origin.
+ * §14). Keys are C2SP vkeys under the log's origin.
  */
 export type KeyChange =
   /** `key` signs from this leaf on. The leaf's head is signed by both. */

@@ -3,6 +3,7 @@ import type { Delivery } from '../deliver/delivery.ts';
 import { errorCodes } from '../error/codes.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import { describePosition } from '../model/position.ts';
+import type { GroupTraces } from '../ops/group-traces.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { OpsMemory } from '../ops/ops-memory.ts';
@@ -13,7 +14,12 @@ import type { QuorumState } from '../witness/submitter.ts';
 import type { Outside } from './outside.ts';
 
 /** Passes what a pipeline tells on to log and metrics. */
-export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): PipelineObserver {
+export function observe(
+  logger: Logger,
+  metrics: Metrics,
+  memory: OpsMemory,
+  traces: GroupTraces | null = null,
+): PipelineObserver {
   const told = new Told();
   return {
     stateChanged(state, reason) {
@@ -32,6 +38,7 @@ export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): Pi
     groupSealed(group, durationMs) {
       metrics.sealed(group, durationMs);
       memory.sealed(group.index, group.sealedAtUs);
+      traces?.sealed(group, durationMs);
       logger.log('debug', {
         message: 'sealed',
         group: group.index,
@@ -41,6 +48,7 @@ export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): Pi
     },
     batchDelivered(sink, batch, durationMs) {
       metrics.delivered(sink, batch, durationMs);
+      traces?.delivered(sink, batch.groups, durationMs);
       logger.log('debug', {
         message: 'delivered',
         sink,

@@ -30,6 +30,7 @@ export interface RowsealConfig {
   readonly audit: AuditConfig;
   readonly sinks: readonly SinkConfig[];
   readonly http: HttpConfig;
+  readonly telemetry: ConfigDocument['telemetry'];
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
@@ -227,6 +228,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       }),
     ),
     http: httpConfig(config.http, absolute),
+    telemetry: config.telemetry,
     log: config.log,
     queueBytes: config.memory.queue_bytes,
   };

@@ -4,6 +4,7 @@ import { httpSchema } from './http-schema.ts';
 import { columnRule, method } from './rule-schema.ts';
 import { identifier, positive, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
+import { telemetrySchema } from './telemetry-schema.ts';
 
 /**
  * The configuration file. Objects are strict: an unknown option is an error. Names carry their unit (`_ms`, `_bytes`).
@@ -124,6 +125,7 @@ export const configSchema = z.strictObject({
   audit: auditSchema,
   sinks: z.record(identifier, sinkSchema).default({}),
   http: httpSchema,
+  telemetry: telemetrySchema,
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

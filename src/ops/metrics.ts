@@ -12,6 +12,7 @@ import {
 import type { TableStatus } from './activity.ts';
 import { LatencyMetrics } from './latency-metrics.ts';
 import { MaskMetrics } from './mask-metrics.ts';
+import type { Family } from './otlp-metrics.ts';
 
 /** What is read when somebody scrapes, besides the status. */
 export interface Surroundings {
@@ -287,18 +288,24 @@ export class Metrics {
   }
 
   /** The text of a scrape; gauges that mirror the status are brought up to date first. */
-  async text(status: PipelineStatus, { tables, volume }: Surroundings): Promise<string> {
-    this.#mirror(status, volume);
+  text(status: PipelineStatus, surroundings: Surroundings): Promise<string> {
+    this.#mirror(status, surroundings);
+    return this.#registry.metrics();
+  }
+
+  /** The same series for whoever sends them elsewhere. */
+  families(status: PipelineStatus, surroundings: Surroundings): Promise<readonly Family[]> {
+    this.#mirror(status, surroundings);
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  #mirror(status: PipelineStatus, { tables, volume }: Surroundings): void {
     for (const table of tables) {
       const label = this.#table(table.name);
       if (label !== table.name) continue;
       for (const decision of ['masked', 'left_out', 'kept', 'undecided'] as const)
         this.#columns.labels({ table: label, decision }).set(table[decision]);
     }
-    return this.#registry.metrics();
-  }
-
-  #mirror(status: PipelineStatus, volume: Surroundings['volume']): void {
     if (volume !== null) {
       this.#volumeFree.set(volume.freeBytes);
       this.#volumeSize.set(volume.sizeBytes);

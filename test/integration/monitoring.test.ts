@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
@@ -66,6 +69,58 @@ function metricsIn(expr: string): readonly string[] {
   return [...expr.matchAll(/\b(?:rowseal|nodejs|process)_\w+/g)].map((match) => match[0]);
 }
 
+interface Span {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly attributes: readonly {
+    readonly key: string;
+    readonly value: { readonly intValue?: number | string };
+  }[];
+}
+
+/** A collector that keeps what it is sent. */
+class Collector {
+  readonly bodies: { readonly path: string; readonly body: string; readonly token: string | undefined }[] =
+    [];
+  readonly #server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (text: string) => {
+      body += text;
+    });
+    request.on('end', () => {
+      this.bodies.push({ path: request.url ?? '', body, token: request.headers['x-token'] as string });
+      response.setHeader('content-type', 'application/json').end('{}');
+    });
+  });
+
+  async start(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  at(path: string): readonly string[] {
+    return this.bodies.filter((sent) => sent.path === path).map(({ body }) => body);
+  }
+
+  spans(): readonly Span[] {
+    type Sent = { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] };
+    return this.at('/v1/traces').flatMap((body) =>
+      (JSON.parse(body) as Sent).resourceSpans.flatMap(({ scopeSpans }) =>
+        scopeSpans.flatMap(({ spans }) => spans),
+      ),
+    );
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
+
+const collector = new Collector();
 let server: TestPostgres;
 let client: Client;
 let project: TestProject;
@@ -99,7 +154,17 @@ describe.skipIf(noPostgres(18))('dashboard and alert rules', () => {
         },
       },
     });
-    run = new RowsealProcess(['run', '--config', project.configFile]);
+    await project.configure({
+      http: { port: project.httpPort },
+      telemetry: {
+        otlp: {
+          endpoint: await collector.start(),
+          interval_ms: 1_000,
+          headers: { 'x-token': '${env:COLLECTOR_TOKEN}' },
+        },
+      },
+    });
+    run = new RowsealProcess(['run', '--config', project.configFile], { COLLECTOR_TOKEN: 'a-secret' });
     await until('streaming', async () => {
       if (!run.running) throw new Error(run.output);
       return (await readStatus(project))?.['state'] === 'streaming';
@@ -130,6 +195,7 @@ describe.skipIf(noPostgres(18))('dashboard and alert rules', () => {
 
   afterAll(async () => {
     if (run?.running) await run.terminate();
+    collector.close();
     await client?.end();
     await server?.stop();
     await project?.remove();
@@ -173,6 +239,48 @@ describe.skipIf(noPostgres(18))('dashboard and alert rules', () => {
     expect(scrape).toMatch(/rowseal_masked_cells_total\{method="token",[^}]*\} 1\n/);
     expect(scrape).toMatch(
       /rowseal_policy_columns\{table="public.customers",decision="undecided",[^}]*\} 1\n/,
+    );
+  });
+
+  it('go to a collector as well: the same series, and a trace of every group', async () => {
+    const sinkSpans = () => collector.spans().filter(({ name }) => name === 'deliver');
+    await until('metrics and spans', () => collector.at('/v1/metrics').length > 1 && sinkSpans().length > 0);
+    type Sent = {
+      resourceMetrics: {
+        scopeMetrics: {
+          metrics: {
+            name: string;
+            sum?: object;
+            histogram?: { dataPoints: { count: number; bucketCounts: number[] }[] };
+          }[];
+        }[];
+      }[];
+    };
+    const sent = (JSON.parse(collector.at('/v1/metrics').at(-1)!) as Sent).resourceMetrics.flatMap(
+      ({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics),
+    );
+    const names = sent.map(({ name }) => name);
+    for (const name of ['rowseal_changes_total', 'rowseal_pipeline_state', 'rowseal_delivery_lag_seconds'])
+      expect(names).toContain(name);
+    const [point] = sent.find(({ name }) => name === 'rowseal_seal_duration_seconds')!.histogram!.dataPoints;
+    expect(point!.bucketCounts.reduce((sum, count) => sum + Number(count), 0)).toBe(Number(point!.count));
+    expect(collector.bodies.every(({ token }) => token === 'a-secret')).toBe(true);
+
+    const [deliver] = sinkSpans();
+    const root = collector
+      .spans()
+      .find(({ name, spanId }) => name === 'group' && spanId === deliver!.parentSpanId)!;
+    expect(root.traceId).toBe(deliver!.traceId);
+    const seal = collector
+      .spans()
+      .find(({ parentSpanId, name }) => name === 'seal' && parentSpanId === root.spanId)!;
+    expect(seal.traceId).toBe(root.traceId);
+    const group = (span: Span) =>
+      Number(span.attributes.find(({ key }) => key === 'rowseal.group')!.value.intValue);
+    expect([group(seal), group(deliver!)]).toEqual([group(root), group(root)]);
+    // Nothing of a row, nor the secret.
+    expect(collector.bodies.map(({ body }) => body).join()).not.toMatch(
+      /@example\.com|unknown to us|a-secret/,
     );
   });
 

@@ -7,6 +7,7 @@ import {
   type DeadLetter,
   DeadLetterBox,
   DeadLetterCount,
+  letterColumns,
 } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
 import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
@@ -363,16 +364,8 @@ class DuckdbSink implements Sink {
 /** Dead letters and what they belong to commit together. */
 async function keepLetters(runner: PackedRunner, letters: readonly DeadLetter[]): Promise<void> {
   if (letters.length === 0) return;
-  const columns = [
-    letters.map(({ group }) => String(group)),
-    letters.map(({ table }) => table),
-    letters.map(({ key }) => key),
-    letters.map(({ column }) => column),
-    letters.map(({ value }) => value),
-    letters.map(({ reason }) => reason),
-  ];
   await runner.run(
-    columns,
+    letterColumns(letters),
     (rows) =>
       `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
   );

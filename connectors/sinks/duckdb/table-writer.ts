@@ -214,7 +214,8 @@ export class TableWriter implements PieceApplier {
     }[],
   ): Promise<void> {
     if (rows.length === 0) return;
-    const { columns, table } = this.#target;
+    // Of equal rows the newest go first, so that it does not matter what came in one batch with what.
+    const { columns, table, proof } = this.#target;
     const name = mirrorName(table);
     const width = columns.length;
     const block = blockOf(rows, width, false);
@@ -227,7 +228,7 @@ export class TableWriter implements PieceApplier {
       [...block.columns, rows.map(({ copies }) => String(copies))],
       (packedRows) => `DELETE FROM ${name} WHERE rowid IN (
         SELECT r FROM (
-          SELECT t.rowid AS r, s.copies AS copies, row_number() OVER (PARTITION BY s.n ORDER BY t.rowid) AS copy
+          SELECT t.rowid AS r, s.copies AS copies, row_number() OVER (PARTITION BY s.n ORDER BY ${proof ? 't._rowseal_seq' : 't.rowid'} DESC) AS copy
           FROM ${name} AS t JOIN (
             SELECT ${[...casts, `CAST(c${width} AS BIGINT) AS copies`, 'row_number() OVER () AS n'].join(', ')} FROM (${packedRows})
           ) AS s ON ${match.join(' AND ') || 'true'}

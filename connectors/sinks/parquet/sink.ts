@@ -12,6 +12,7 @@ import {
   type DeadLetter,
   DeadLetterBox,
   DeadLetterCount,
+  letterColumns,
 } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
 import { alterTarget, newTarget, type Target } from '../../../src/deliver/warehouse/target.ts';
@@ -287,14 +288,7 @@ class ParquetSink implements Sink {
     const path = `dead_letters/${padded(from)}-${padded(to)}.parquet`;
     const file = await directory.workFile(path);
     await runner.run(
-      [
-        letters.map(({ group }) => String(group)),
-        letters.map(({ table }) => table),
-        letters.map(({ key }) => key),
-        letters.map(({ column }) => column),
-        letters.map(({ value }) => value),
-        letters.map(({ reason }) => reason),
-      ],
+      letterColumns(letters),
       (rows) =>
         `CREATE OR REPLACE TEMP TABLE rowseal_letters AS SELECT CAST(c0 AS BIGINT) AS group_index, c1 AS table_name,
            c2 AS row_key, c3 AS column_name, c4 AS value, c5 AS reason FROM (${rows})`,

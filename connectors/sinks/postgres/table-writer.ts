@@ -210,7 +210,7 @@ export class TableWriter implements PieceApplier {
     await this.#client.query(
       `DELETE FROM ${this.#mirror} WHERE ctid = ANY (ARRAY(
          SELECT place FROM (
-           SELECT t.ctid AS place, s.copies, row_number() OVER (PARTITION BY s.text ORDER BY t.ctid DESC) AS copy
+           SELECT t.ctid AS place, s.copies, row_number() OVER (PARTITION BY s.text ORDER BY ${this.#target.proof ? 't._rowseal_seq' : 't.ctid'} DESC) AS copy
            FROM ${this.#mirror} AS t
            JOIN (SELECT ${text} AS text, sum(s.copies) AS copies FROM ${STAGE} AS s GROUP BY 1) AS s ON ${match}
          ) AS found WHERE copy <= copies))`,

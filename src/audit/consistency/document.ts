@@ -14,7 +14,7 @@ const FORMAT = 'rowseal/consistency/v1';
 /** Two notes and 63 hashes, with much to spare. */
 export const MAX_DOCUMENT_LENGTH = 262_144;
 
-/** One line of JSON, members in this order (docs/audit-format.md §12). */
+/** One line of JSON, members in this order (docs/audit-format.md §16). */
 export function formatConsistency(oldNote: string, newNote: string, proof: readonly Digest[]): string {
   return `${JSON.stringify({ format: FORMAT, old: oldNote, new: newNote, proof: proof.map((hash) => toBase64(digestBytes(hash))) })}\n`;
 }

@@ -13,7 +13,7 @@ import type { RowClaim } from './proof-file.ts';
 const EVERY_ROW = Buffer.alloc(8);
 
 /**
- * Which records a row must have, by the tail that is shown whole and the indexes before it (docs/audit-format.md §12.3).
+ * Which records a row must have, by the tail that is shown whole and the indexes before it (docs/audit-format.md §13.3).
  *
  * @returns seqs of the records that are the row's, or may be: the first half of their tag is
  * @throws MalformedBytes where the claim does not hold

@@ -1,7 +1,7 @@
 import { ByteReader, MalformedBytes } from '../bytes.ts';
 import { DIGEST_BYTES, type Digest, SALT_BYTES } from '../hashing.ts';
 
-/** docs/audit-format.md §12. What a proof claims and what it shows; nothing in it is believed before it is checked. */
+/** docs/audit-format.md §13. What a proof claims and what it shows; nothing in it is believed before it is checked. */
 export interface Proof {
   readonly table: { readonly namespace: string; readonly name: string };
   readonly journal: {

@@ -29,7 +29,7 @@ export interface IndexMark {
 }
 
 /**
- * The rows that a table's records are about, since the last index record of level 1 (docs/audit-format.md §10). Twelve bytes
+ * The rows that a table's records are about, since the last index record of level 1 (docs/audit-format.md §11). Twelve bytes
  * an entry in memory; sorting and hashing happen when an index record is due.
  */
 export class RowIndex {

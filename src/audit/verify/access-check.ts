@@ -1,5 +1,13 @@
 import { join } from 'node:path';
-import { ACCESS_FILE, ACCESS_FOLDER, accessOrigin, entryBytes, parseAccessLine } from '../access-log.ts';
+import {
+  ACCESS_FILE,
+  ACCESS_FOLDER,
+  accessOrigin,
+  entryBytes,
+  linesOf,
+  parseAccessLine,
+} from '../access-log.ts';
+import { strictUtf8 } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { leafHash } from '../hashing.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
@@ -30,18 +38,19 @@ export async function checkAccessLog(
   const tree = new CompactRange();
   const roots = new Map<number, string>([[0, tree.root()]]);
   let group = 0;
-  const text = (await readText(disk, join(directory, file))) ?? '';
-  const lines = text.split('\n');
-  const kept = await keptHead(disk, directory, origin, text !== '', findings);
+  const size = (await disk.size(join(directory, file))) ?? 0;
+  const bytes = size === 0 ? Buffer.alloc(0) : await disk.read(join(directory, file), 0, size);
+  const lines = linesOf(bytes);
+  const kept = await keptHead(disk, directory, origin, bytes.length > 0, findings);
   const found = (): FoundLog => ({ origin, size: tree.size, rootAt: roots, kept });
   const done = (): CheckedAccessLog => {
     if (kept !== null && !verifier.signedByKey(kept, group))
       findings.add('RS-AUD-024', 'the head is not signed by the key', { file: join(ACCESS_FOLDER, 'head') });
     return { log: found() };
   };
-  if (lines.pop() !== '') findings.notes.push(UNFINISHED);
-  for (const [i, raw] of lines.entries()) {
-    const line = parseAccessLine(raw);
+  if ((lines.at(-1)?.end ?? 0) < bytes.length) findings.notes.push(UNFINISHED);
+  for (const [i, { text }] of lines.entries()) {
+    const line = parseAccessLine(text);
     if (line === null && i === lines.length - 1 && i >= (kept?.head.size ?? 0)) {
       // The head follows the line, and the answer the head: a crash can tear only a line that no head covers.
       findings.notes.push(UNFINISHED);
@@ -104,5 +113,5 @@ async function keptHead(
 
 async function readText(disk: Disk, path: string): Promise<string | null> {
   const size = await disk.size(path);
-  return size === null ? null : (await disk.read(path, 0, size)).toString('utf8');
+  return size === null ? null : (strictUtf8(await disk.read(path, 0, size)) ?? '');
 }

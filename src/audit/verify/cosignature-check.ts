@@ -12,7 +12,7 @@ export interface CosignedHead {
 }
 
 /**
- * docs/audit-format.md §11: whether enough witnesses have seen this history.
+ * docs/audit-format.md §15: whether enough witnesses have seen this history.
  *
  * @param heads signed heads of the journal that fit it
  * @param size of the journal

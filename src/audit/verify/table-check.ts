@@ -81,6 +81,8 @@ export class TableCheck {
   #schema: { seq: number; payload: string; width: number; disclosure: Disclosure } | null = null;
   #policy: { seq: number; payload: string } | null = null;
   #next = 0;
+  /** Segment of rows and offset where the group before ended. */
+  #rowsEnd: readonly [number, number] = [0, 0];
   #place = { file: '', offset: 0 };
 
   constructor(
@@ -231,7 +233,7 @@ export class TableCheck {
         const whole = (): AuditRecord => decodeRecord(payload.subarray(from, to));
         for (const hashAt of [scan.beforeAt, scan.afterAt]) {
           if (hashAt < 0) continue;
-          if (!this.#rows.ready) await this.#rows.load();
+          if (!this.#rows.ready) await this.#rows.load(this.#seq);
           this.#checkImage(payload.latin1Slice(hashAt, hashAt + DIGEST_BYTES), whole);
         }
         indexChange(this.#index, scan, payload);
@@ -301,7 +303,7 @@ export class TableCheck {
     this.#checkVersion(record.schema, record.policy);
     for (const hash of [record.before, record.after]) {
       if (hash === null) continue;
-      if (!this.#rows.ready) await this.#rows.load();
+      if (!this.#rows.ready) await this.#rows.load(this.#seq);
       this.#checkImage(hash, () => record);
     }
   }
@@ -313,7 +315,7 @@ export class TableCheck {
 
   /** The next image must be the one that a record commits to, or be gone for a reason. */
   #checkImage(hash: Digest, record: () => AuditRecord): void {
-    const image = this.#rows.next();
+    const image = this.#rows.next(this.#seq);
     const { payload, saltAt, bodyAt, end } = image;
     const place = (): ImagePlace => ({ ...this.#place, table: this.#directory, seq: this.#seq });
     if (isErased(payload, saltAt)) {
@@ -385,7 +387,7 @@ export class TableCheck {
       rows: trailer.rows,
       note: trailer.note,
     });
-    if (canonical !== frame.payload.toString('utf8'))
+    if (!Buffer.from(canonical, 'utf8').equals(frame.payload))
       this.#stop('RS-AUD-020', 'a trailer is not in canonical form');
     if (trailer.group !== group)
       this.#stop(
@@ -393,12 +395,7 @@ export class TableCheck {
         `the trailer of group ${String(trailer.group)} stands where that of group ${group} is due`,
       );
     const root = this.#tree.root();
-    const rowsEnd = touched.rows.at(-1);
-    const rows = Array.isArray(trailer.rows) ? trailer.rows : [];
-    const rowsFit =
-      rowsEnd === undefined ||
-      (rows[0] === rowsEnd.segment && rows[1] === rowsEnd.end) ||
-      rows[0] > rowsEnd.segment;
+    const rowsFit = this.#rowsGoTo(touched, trailer.rows);
     const fits =
       touched.size === this.#seq &&
       touched.root === root &&
@@ -417,6 +414,17 @@ export class TableCheck {
     else if (verdict !== 'ok')
       this.#stop('RS-AUD-020', `the head of group ${group} does not fit its records`);
     this.#next++;
+  }
+
+  /** Images end where the journal says; of a group without any, where they ended before; or a new segment was begun there. */
+  #rowsGoTo(touched: TouchedTable, told: unknown): boolean {
+    const last = touched.rows.at(-1);
+    const [segment, offset] = last === undefined ? this.#rowsEnd : ([last.segment, last.end] as const);
+    if (!Array.isArray(told) || told.length !== 2) return false;
+    this.#rowsEnd = [told[0], told[1]];
+    return (
+      (told[0] === segment && told[1] === offset) || (offset > 0 && told[0] === segment + 1 && told[1] === 0)
+    );
   }
 
   #missing(what: string): never {

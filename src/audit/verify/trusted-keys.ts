@@ -27,7 +27,7 @@ interface SignedRun {
 }
 
 /**
- * The keys of a log as a verifier comes to trust them: the pinned ones, and those that they add (docs/audit-format.md §10).
+ * The keys of a log as a verifier comes to trust them: the pinned ones, and those that they add (docs/audit-format.md §14).
  * Fed with the leaves of the journal in order; what has been fed decides about heads of tables and heads from outside.
  */
 export class TrustedKeys {

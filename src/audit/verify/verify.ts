@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RowsealError } from '../../error/rowseal-error.ts';
+import { strictUtf8 } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
 import { COSIGNED_FILE } from '../journal-reader.ts';
@@ -266,6 +267,7 @@ const OPERATIONAL = new Set([
   'journal',
   'lock',
   'lock.holder',
+  'lookup',
   'log.vkey',
   'quarantine',
   'tables',
@@ -291,5 +293,5 @@ async function noteStrangers(
 
 async function readText(disk: Disk, path: string): Promise<string | null> {
   const size = await disk.size(path);
-  return size === null ? null : (await disk.read(path, 0, size)).toString('utf8');
+  return size === null ? null : (strictUtf8(await disk.read(path, 0, size)) ?? '');
 }

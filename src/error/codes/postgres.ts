@@ -156,4 +156,11 @@ export const postgresCodes = defineCodes({
     explain: 'source.url must look like postgres://user@host:5432/database.',
     fix: 'correct source.url',
   },
+  'RS-PG-040': {
+    kind: 'auth',
+    title: 'the role may not create the publication',
+    explain:
+      'A publication is created by a role that has CREATE on the database and owns every table in it. A role that only reads needs neither: let the owner of the tables, or a superuser, create it once, and Rowseal uses what is there.',
+    fix: 'as their owner: CREATE PUBLICATION <name> FOR TABLE <tables>;',
+  },
 });
