@@ -57,11 +57,11 @@ export class Weave {
   constructor(parts: WeaveParts) {
     this.#parts = parts;
     this.#at = parts.at;
-    // A copy that is on its way was begun inside.
-    const begun = new Set(
-      (parts.at.copying ?? []).filter(({ copied }) => copied !== undefined).map(tableKey),
-    );
-    this.#outside = new OutsideFilter((parts.at.outside ?? []).filter((name) => !begun.has(tableKey(name))));
+    const { phase, copying = [], outside = [] } = parts.at;
+    // Before its first copy there is nothing that a change could be made to; one that is on its way has begun.
+    const due = phase === 'snapshot' ? copying : outside;
+    const begun = new Set(copying.filter(({ copied }) => copied !== undefined).map(tableKey));
+    this.#outside = new OutsideFilter([...outside, ...due].filter((name) => !begun.has(tableKey(name))));
     this.#pace = new Pace({
       rowsPerSecond: parts.options.copyRowsPerSecond,
       bytesPerSecond: parts.options.copyBytesPerSecond,
