@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Merge } from './compaction-plan.ts';
@@ -211,8 +211,17 @@ export class ChangeDirectory {
   /** Goes on with what a writer before committed, and forgets what it did not. */
   async resumeMerge(): Promise<void> {
     const text = await this.#store.read(MERGE);
-    if (text !== null) await this.finishMerge(JSON.parse(text) as Merge);
+    if (text !== null) {
+      const merge = JSON.parse(text) as Merge;
+      // A writer that slept after it looked at the fence notes a file that its heir has removed: nothing was replaced.
+      const there = (await this.#has(`${MERGING}/${merge.into}`)) || (await this.#has(merge.into));
+      await (there ? this.finishMerge(merge) : this.#store.remove(MERGE));
+    }
     await this.#store.removeAll(MERGING);
+  }
+
+  async #has(path: string): Promise<boolean> {
+    return (await this.#store.list(dirname(path))).includes(basename(path));
   }
 
   /** What this opening staged for a batch that was given up was never visible. */
