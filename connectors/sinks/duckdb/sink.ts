@@ -228,7 +228,7 @@ class DuckdbSink implements Sink {
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
-      const box = new DeadLetterBox(this.#deadLetters, this.name);
+      const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);
         const writer = new TableWriter({ connection, runner, target, careful, keep: box.keep });
