@@ -1,5 +1,7 @@
 import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
+import type { KeyChange } from './key-change.ts';
+import type { Signer } from './signers/signer.ts';
 
 /** Number of a sealed group: the index of its leaf in the journal, from 0, without holes. */
 export type GroupIndex = number;
@@ -18,6 +20,16 @@ export interface AuditLog {
    */
   begin(): GroupWriter;
 
+  /** Keys that may sign, oldest first, as C2SP vkeys. */
+  readonly keys: readonly string[];
+
+  /**
+   * Seals a group that changes the keys of the log and nothing else; only between groups.
+   *
+   * @param joint signs beside the key of this log: the one that is added
+   * @throws RowsealError RS-AUD-015 when the change makes no sense
+   */
+  changeKeys(changes: readonly KeyChange[], joint: Signer | null): Promise<SealedGroupInfo>;
   /** Whether a signed journal head that somebody else kept is one of this log. */
   compareHead(note: string): Promise<HeadComparison>;
 

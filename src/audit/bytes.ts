@@ -51,6 +51,18 @@ export class ByteBuilder {
     this.#length += value.length;
   }
 
+  /** A record that stands in `leaf` behind one byte, with the u16 of its length in front: in one copy. */
+  record(leaf: Uint8Array): void {
+    const at = this.#length;
+    const length = leaf.length - 1;
+    this.#reserve(leaf.length + 1);
+    this.#buffer.set(leaf, at + 1);
+    // The byte before the record has its place in the length.
+    this.#buffer[at] = length >>> 8;
+    this.#buffer[at + 1] = length;
+    this.#length = at + 1 + leaf.length;
+  }
+
   /** Part of `source`; short ones are copied by a loop, which is faster than a call. */
   part(source: Uint8Array, from: number, length: number): void {
     this.#reserve(length);
@@ -136,6 +148,17 @@ export class ByteBuilder {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
+  }
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** null: the bytes are no UTF-8. Node's own decoding puts U+FFFD for what is none, and so makes different bytes one text. */
+export function strictUtf8(bytes: Uint8Array): string | null {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return null;
   }
 }
 

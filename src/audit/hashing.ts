@@ -78,3 +78,11 @@ export function imageHashOf(stored: Uint8Array, from: number, to: number): Diges
   image.set(stored.subarray(from, to), IMAGE_LABEL.length);
   return sha256(image.subarray(0, length));
 }
+
+/** The same, of an image in parts. */
+export function imageHash(salt: Uint8Array, body: Uint8Array): Digest {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  const stored = Buffer.concat([salt, length, body]);
+  return imageHashOf(stored, 0, stored.length);
+}

@@ -5,6 +5,7 @@ import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import { decodeGap, decodeNames, encodeGap, encodeNames, type GapJson, type NameJson } from './gap-json.ts';
 import type { Digest } from './hashing.ts';
+import { canonicalKeyChange, type KeyChange } from './key-change.ts';
 
 /** Where bytes of a group lie: whole frames of one segment. */
 export interface Extent {
@@ -35,6 +36,7 @@ export interface JournalLeaf {
   readonly bytes: number;
   readonly gaps: readonly Gap[];
   readonly tables: readonly TouchedTable[];
+  readonly keys: readonly KeyChange[];
 }
 
 const hex = (digest: Digest): string => Buffer.from(digest, 'latin1').toString('hex');
@@ -60,6 +62,7 @@ export function encodeLeaf(leaf: JournalLeaf): Buffer {
         records: table.records.map((extent) => [extent.segment, extent.start, extent.end]),
         rows: table.rows.map((extent) => [extent.segment, extent.start, extent.end]),
       })),
+      ...(leaf.keys.length === 0 ? {} : { keys: leaf.keys.map(canonicalKeyChange) }),
     }),
     'utf8',
   );
@@ -86,6 +89,7 @@ export function decodeLeaf(bytes: Buffer): JournalLeaf {
         records: table.records.map(([segment, start, end]) => ({ segment, start, end })),
         rows: table.rows.map(([segment, start, end]) => ({ segment, start, end })),
       })),
+      keys: json.keys ?? [],
     };
     if (encodeLeaf(leaf).equals(bytes)) return leaf;
   } catch {
@@ -111,6 +115,7 @@ interface LeafJson {
     readonly records: readonly (readonly [number, number, number])[];
     readonly rows: readonly (readonly [number, number, number])[];
   }[];
+  readonly keys?: readonly KeyChange[];
 }
 
 function encodePosition(position: Position): Record<string, unknown> {

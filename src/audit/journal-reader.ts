@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ByteReader, MalformedBytes } from './bytes.ts';
+import { ByteReader, MalformedBytes, strictUtf8 } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { type Frame, FrameType, readFrame } from './frame.ts';
 import { DIGEST_BYTES, type Digest } from './hashing.ts';
@@ -7,6 +7,9 @@ import { decodeLeaf, type JournalLeaf } from './journal-leaf.ts';
 import { listSegments, segmentName } from './segment.ts';
 import { segmentBytes } from './segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
+
+/** Newest head of the journal with cosignatures of witnesses, inside the audit directory. */
+export const COSIGNED_FILE = join('journal', 'cosigned');
 
 export interface LeafFrame {
   readonly leaf: JournalLeaf;
@@ -20,7 +23,8 @@ export function decodeLeafFrame(payload: Buffer): LeafFrame {
   const reader = new ByteReader(payload);
   const bytes = reader.bytes(reader.u32());
   const chain = reader.binary(DIGEST_BYTES);
-  const note = reader.utf8(payload.length - reader.offset);
+  const note = strictUtf8(reader.bytes(payload.length - reader.offset));
+  if (note === null) throw new MalformedBytes('a signed head is no text');
   return { leaf: decodeLeaf(bytes), bytes, chain, note };
 }
 

@@ -4,15 +4,23 @@ import type { Delivery } from '../deliver/delivery.ts';
 import { errorCodes } from '../error/codes.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import { describePosition } from '../model/position.ts';
+import type { GroupTraces } from '../ops/group-traces.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { OpsMemory } from '../ops/ops-memory.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
-import type { PipelineStatus, ShownError, SinkStatus } from '../pipeline/status.ts';
+import type { PipelineStatus, ShownError, SinkStatus, WitnessStatus } from '../pipeline/status.ts';
+import type { QuorumState } from '../witness/submitter.ts';
+import type { Outside } from './outside.ts';
 
 /** Passes what a pipeline tells on to log and metrics. */
-export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): PipelineObserver {
+export function observe(
+  logger: Logger,
+  metrics: Metrics,
+  memory: OpsMemory,
+  traces: GroupTraces | null = null,
+): PipelineObserver {
   const told = new Told();
   return {
     stateChanged(state, reason) {
@@ -31,6 +39,7 @@ export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): Pi
     groupSealed(group, durationMs) {
       metrics.sealed(group, durationMs);
       memory.sealed(group.index, group.sealedAtUs);
+      traces?.sealed(group, durationMs);
       logger.log('debug', {
         message: 'sealed',
         group: group.index,
@@ -40,7 +49,14 @@ export function observe(logger: Logger, metrics: Metrics, memory: OpsMemory): Pi
     },
     batchDelivered(sink, batch, durationMs) {
       metrics.delivered(sink, batch, durationMs);
-      logger.log('debug', { message: 'delivered', sink, group: batch.to, rows: batch.rows });
+      traces?.delivered(sink, batch.groups, durationMs);
+      logger.log('debug', {
+        message: 'delivered',
+        sink,
+        first_group: (batch.after ?? -1) + 1,
+        group: batch.to,
+        rows: batch.rows,
+      });
     },
     problem(where, name, error, retryInMs) {
       metrics.failed(error.kind);
@@ -134,7 +150,12 @@ class Told {
 }
 
 /** A picture of the pipeline at this moment, from memory. */
-export function statusOf(config: RowsealConfig, version: string, pipeline: Pipeline): PipelineStatus {
+export function statusOf(
+  config: RowsealConfig,
+  version: string,
+  pipeline: Pipeline,
+  outside: Outside,
+): PipelineStatus {
   const { sealed } = pipeline.progress;
   const stats: SourceStats = pipeline.source?.stats() ?? {
     lastReceivedMs: null,
@@ -175,7 +196,39 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
     queues: { bytes: pipeline.memory.bytes, max_bytes: pipeline.memory.maxBytes },
     sinks: pipeline.deliveries.map(sinkStatus),
     undecided_columns: Object.fromEntries(pipeline.undecidedColumns()),
+    witnesses: witnessStatus(outside.witnesses()),
+    anchors: outside.anchors().map((anchor) => ({
+      name: anchor.name,
+      place: anchor.place,
+      groups: anchor.groups,
+      kept_at: isoOfMs(anchor.atMs),
+      failures: anchor.failures,
+      error: anchor.error === null ? null : shownError(anchor.error),
+    })),
   };
+}
+
+function witnessStatus(state: QuorumState | null): WitnessStatus | null {
+  if (state === null) return null;
+  return {
+    quorum: state.quorum,
+    met: state.met,
+    groups: state.groups,
+    cosigned_at: isoOfMs(state.atMs),
+    members: state.witnesses.map(({ name, groups, timeS, failures, error }) => ({
+      name,
+      groups,
+      cosigned_at: isoOfMs(timeS === null ? null : timeS * 1000),
+      failures,
+      error: error === null ? null : shownError(error),
+    })),
+  };
+}
+
+/** null also for what is no time: a witness may say anything. */
+function isoOfMs(ms: number | null): string | null {
+  const date = new Date(ms ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 function sinkStatus(delivery: Delivery): SinkStatus {

@@ -6,14 +6,16 @@ import type { RowsealConfig } from '../config/load.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import { type OpsServer, startOpsServer } from '../ops/http.ts';
 import type { Logger } from '../ops/log.ts';
-import type { Metrics } from '../ops/metrics.ts';
+import type { Metrics, Surroundings } from '../ops/metrics.ts';
 import type { OpsMemory } from '../ops/ops-memory.ts';
 import type { LogIdentity } from '../ops/ops-room.ts';
+import type { Family } from '../ops/otlp-metrics.ts';
 import { Throughput } from '../ops/throughput.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineStatus } from '../pipeline/status.ts';
 import { packageVersion } from './context.ts';
 import { LogVerification } from './log-verification.ts';
+import type { Outside } from './outside.ts';
 import { statusOf } from './running.ts';
 
 /** What the page tells of. */
@@ -24,18 +26,20 @@ export interface Running {
   readonly memory: OpsMemory;
   /** Table versions in the log. */
   readonly tables: () => readonly MaskedTable[];
+  readonly outside: Outside;
 }
 
 /** Starts health, metrics and the status page, unless the configuration has none. */
 export async function serveOps(
-  { config, pipeline, metrics, memory, tables }: Running,
+  running: Running,
   access: HttpAccess,
   logger: Logger,
 ): Promise<OpsServer | null> {
+  const { config, pipeline, metrics, memory, tables, outside } = running;
   const { http } = config;
   if (!http.enabled) return null;
   const version = packageVersion();
-  const status = (): PipelineStatus => statusOf(config, version, pipeline);
+  const status = (): PipelineStatus => statusOf(config, version, pipeline, outside);
   const log = logIdentity(config);
   const throughput = new Throughput(() => readingOf(status(), memory.activity.rows));
   const verification = new LogVerification(config.audit.directory);
@@ -43,11 +47,7 @@ export async function serveOps(
     status,
     metrics: async () => {
       const now = status();
-      memory.know(tables());
-      return metrics.text(now, {
-        tables: memory.activity.tables(now.undecided_columns),
-        volume: await volumeOf(config.audit.directory),
-      });
+      return metrics.text(now, await surroundingsOf(running, now));
     },
     picture: () => {
       const now = status();
@@ -89,6 +89,23 @@ function readingOf(status: PipelineStatus, sealedRows: number) {
     deliveredRows: status.sinks.reduce((sum, sink) => sum + sink.rows, 0),
     lagMs:
       waiting.some((ms) => ms === null) || waiting.length === 0 ? null : Math.max(...waiting.map(Number)),
+  };
+}
+
+/** The series of this moment, for an exporter. */
+export async function familiesOf(running: Running): Promise<readonly Family[]> {
+  const now = statusOf(running.config, packageVersion(), running.pipeline, running.outside);
+  return running.metrics.families(now, await surroundingsOf(running, now));
+}
+
+async function surroundingsOf(
+  { config, memory, tables }: Running,
+  now: PipelineStatus,
+): Promise<Surroundings> {
+  memory.know(tables());
+  return {
+    tables: memory.activity.tables(now.undecided_columns),
+    volume: await volumeOf(config.audit.directory),
   };
 }
 

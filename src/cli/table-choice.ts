@@ -17,7 +17,7 @@ export function chooseTables(
   });
 }
 
-/** @param text `--table` @throws RowsealError RS-CLI-001 */
+/** `schema.table` as an option names it. @throws RowsealError RS-CLI-001 */
 export function tableNamed(text: string): TableName {
   const [namespace, name, ...rest] = text.split('.');
   if (!namespace || !name || rest.length > 0)

@@ -1,9 +1,9 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { ImageAge } from '../audit/expire.ts';
 import type { StorageOptions } from '../audit/file-audit-log.ts';
-import { parseSigningKey } from '../audit/keys.ts';
 import { NodeDisk } from '../audit/node-disk.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
+import type { Signer } from '../audit/signers/signer.ts';
 import { tableDirectory } from '../audit/table-directory.ts';
 import { compareCapturedSet } from '../capture/captured-set.ts';
 import type { Source } from '../capture/source.ts';
@@ -12,7 +12,6 @@ import {
   type MysqlSourceConfig,
   type PostgresSourceConfig,
   type RowsealConfig,
-  readKeyFile,
   type SourceConfig,
 } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
@@ -34,7 +33,9 @@ import { displayName, type TableName, type TableSchema, tableKey } from '../mode
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { loadSigner } from './signer.ts';
 import { checkedViews, sinkMask } from './sink-masks.ts';
+import { tableNamed } from './table-choice.ts';
 import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
@@ -200,7 +201,7 @@ async function makeBareSink(config: SinkConfig, report: SinkWatch['trouble']): P
     }
     case 'parquet': {
       const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
-      return createParquetSink(config);
+      return createParquetSink(config, (error) => report(config.name, error, config.intervalMs));
     }
   }
 }
@@ -241,14 +242,15 @@ export interface OpenLogOptions {
   /** What becomes of old segments while it is open; by default nothing does. */
   readonly storage?: StorageOptions;
   readonly timings?: LogTimings;
+  /** By default the configured one. */
+  readonly signer?: Signer;
 }
 
 export function openLog(
   config: RowsealConfig,
-  { storage, timings }: OpenLogOptions = {},
+  { storage, timings, signer = loadSigner(config) }: OpenLogOptions = {},
 ): Promise<OpenedAuditLog> {
   const { audit } = config;
-  const signer = parseSigningKey(readKeyFile(audit.keyFile));
   return openAuditLog({
     directory: audit.directory,
     origin: audit.origin,
@@ -257,8 +259,17 @@ export function openLog(
       ? {}
       : { disk: timedDisk(new NodeDisk(), (seconds) => timings.fsynced(seconds)) }),
     segmentMaxBytes: audit.segmentMaxBytes,
+    disclosure: disclosureBy(audit.columnDisclosure),
     ...(storage === undefined ? {} : { storage }),
   });
+}
+
+function disclosureBy(
+  columnar: RowsealConfig['audit']['columnDisclosure'],
+): (table: string) => 'row' | 'column' {
+  if (columnar === 'all') return () => 'column';
+  const directories = new Set([...columnar].map((name) => tableDirectory(tableNamed(name))));
+  return (table) => (directories.has(table) ? 'column' : 'row');
 }
 
 const DAY_US = 86_400_000_000n;

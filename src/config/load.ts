@@ -7,6 +7,7 @@ import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
 import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
+import { type AuditConfig, auditConfig } from './audit.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
 import { isOpenToOthers } from './key-file-mode.ts';
@@ -26,23 +27,10 @@ export interface RowsealConfig {
     readonly previousKeys: ReadonlyMap<number, MaskKeySource>;
     readonly policy: PolicyDocument;
   };
-  readonly audit: {
-    readonly directory: string;
-    readonly keyFile: string;
-    readonly origin: string;
-    readonly groupMaxBytes: number;
-    readonly groupMaxMs: number;
-    readonly segmentMaxBytes: number;
-    readonly compress: boolean;
-    readonly retention: {
-      /** Age at which row images go, in days; null: they are kept. */
-      readonly rowImagesDays: number | null;
-      /** By `namespace.name`. */
-      readonly tables: ReadonlyMap<string, number | null>;
-    };
-  };
+  readonly audit: AuditConfig;
   readonly sinks: readonly SinkConfig[];
   readonly http: HttpConfig;
+  readonly telemetry: ConfigDocument['telemetry'];
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
@@ -173,7 +161,12 @@ export function loadHttpAccess(
 
 /** Content of a key file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
 export function readKeyFile(file: string): string {
-  const text = readText(file, 'RS-CFG-006');
+  return readKeyBytes(file).toString('utf8');
+}
+
+/** As {@link readKeyFile}, for keys that may be raw bytes. */
+export function readKeyBytes(file: string): Buffer {
+  const bytes = readBytes(file, 'RS-CFG-006');
   const { mode, uid } = statSync(file);
   if (isOpenToOthers(mode & 0o777, uid, process.getuid?.() ?? 0)) {
     throw new RowsealError('RS-CFG-005', {
@@ -181,12 +174,16 @@ export function readKeyFile(file: string): string {
       fix: `chmod 600 ${file}`,
     });
   }
-  return text;
+  return bytes;
 }
 
 export function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {
+  return readBytes(file, code).toString('utf8');
+}
+
+function readBytes(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): Buffer {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     const errno = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     throw new RowsealError(code, { detail: `${file} (${errno})`, origin: errno });
@@ -216,7 +213,6 @@ export function refuseDangerousEnvironment(env: Readonly<Record<string, string |
 }
 
 function normalize(config: ConfigDocument, file: string, absolute: (name: string) => string): RowsealConfig {
-  const { audit } = config;
   return {
     file,
     pipeline: config.pipeline,
@@ -226,24 +222,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       previousKeys: new Map(config.mask.key.previous.map((key) => [key.epoch, keySource(key, absolute)])),
       policy: policyDocument(config.mask, (path) => readText(absolute(path), 'RS-CFG-008')),
     },
-    audit: {
-      directory: absolute(audit.dir),
-      keyFile: absolute(audit.key.file),
-      origin: audit.origin ?? `rowseal/${config.pipeline}`,
-      groupMaxBytes: audit.group_max_bytes,
-      groupMaxMs: audit.group_max_ms,
-      segmentMaxBytes: audit.segment_max_bytes,
-      compress: audit.compress === 'zstd',
-      retention: {
-        rowImagesDays: audit.retention.row_images_days ?? null,
-        tables: new Map(
-          Object.entries(audit.retention.tables).map(([table, days]) => [
-            table,
-            days === 'keep' ? null : days,
-          ]),
-        ),
-      },
-    },
+    audit: auditConfig(config.audit, config.pipeline, absolute),
     sinks: Object.entries(config.sinks).map(([name, sink]) =>
       sinkConfig(name, sink, {
         absolute,
@@ -253,6 +232,7 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       }),
     ),
     http: httpConfig(config.http, absolute),
+    telemetry: config.telemetry,
     log: config.log,
     queueBytes: config.memory.queue_bytes,
   };

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { auditSchema } from './audit-schema.ts';
 import { httpSchema } from './http-schema.ts';
 import { columnRule, method } from './rule-schema.ts';
 import { identifier, positive, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
+import { telemetrySchema } from './telemetry-schema.ts';
 
 /**
  * The configuration file. Objects are strict: an unknown option is an error. Names carry their unit (`_ms`, `_bytes`).
@@ -129,35 +131,10 @@ export const configSchema = z.strictObject({
     domains: z.record(z.string(), method).default({}),
     tables: z.record(tableName, z.record(z.string(), columnRule)),
   }),
-  audit: z.strictObject({
-    dir: z.string(),
-    key: z.strictObject({ file: z.string() }),
-    origin: z
-      .string()
-      .regex(/^[^\s+]+$/, 'must have no spaces and no +')
-      .optional()
-      .describe('default: rowseal/<pipeline>'),
-    group_max_bytes: positive.default(1_048_576),
-    group_max_ms: positive.default(50),
-    segment_max_bytes: positive.min(65_536).default(67_108_864),
-    compress: z
-      .enum(['zstd', 'none'])
-      .default('zstd')
-      .describe('segments that are full; offsets and hashes stay what they were'),
-    retention: z
-      .strictObject({
-        row_images_days: positive
-          .optional()
-          .describe('row images go when their group was sealed so long ago; records stay; default: kept'),
-        tables: z
-          .record(tableName, z.union([positive, z.literal('keep')]))
-          .default({})
-          .describe('days for single tables, or keep'),
-      })
-      .prefault({}),
-  }),
+  audit: auditSchema,
   sinks: z.record(identifier, sinkSchema).default({}),
   http: httpSchema,
+  telemetry: telemetrySchema,
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

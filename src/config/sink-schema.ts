@@ -104,6 +104,14 @@ const postgres = z.strictObject({
     .default('_rowseal')
     .describe('schema of cursor and dead letters; one for each pipeline in a database'),
   schema_prefix: z.string().max(40).default('').describe('put before the schema of the source'),
+  fillfactor: z
+    .int()
+    .min(10)
+    .max(100)
+    .default(85)
+    .describe(
+      'percent of a page that inserts fill, of mirrors that are made from now on: updates use the rest',
+    ),
 });
 
 const parquet = z.strictObject({
@@ -136,6 +144,21 @@ const parquet = z.strictObject({
   batch_interval_ms: z.int().min(0).default(60_000).describe('files are written at most this often'),
   batch_bytes: positive.default(67_108_864).describe('files are written earlier when this much waits'),
   memory_limit_bytes: positive.min(32_000_000).default(64_000_000),
+  compaction: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('small files of a table and day become larger ones'),
+      files: z
+        .int()
+        .min(2)
+        .default(64)
+        .describe('so many of the day that is being written; of a past day, two'),
+      max_bytes: positive
+        .min(1_048_576)
+        .max(1_073_741_824)
+        .default(134_217_728)
+        .describe('of a merged file; one with more than half of that is left alone'),
+    })
+    .prefault({}),
 });
 
 const bigqueryMode = z

@@ -37,6 +37,7 @@ export type SinkConfig = {
       readonly tlsCa: string | null;
       readonly stateSchema: string;
       readonly schemaPrefix: string;
+      readonly fillfactor: number;
     } & Warehouse)
   | {
       readonly type: 'parquet';
@@ -45,6 +46,7 @@ export type SinkConfig = {
       readonly batchBytes: number;
       readonly memoryLimitBytes: number;
       readonly maxDeadLetters: number;
+      readonly compaction: { readonly files: number; readonly maxBytes: number } | null;
     }
   | (BigqueryConfig & Mirrors)
 );
@@ -108,6 +110,7 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         tlsCa: sink.tls.ca_file === undefined ? null : paths.read(sink.tls.ca_file),
         stateSchema: sink.state_schema,
         schemaPrefix: sink.schema_prefix,
+        fillfactor: sink.fillfactor,
       };
     case 'bigquery':
       return { ...any, ...mirrors(sink), ...bigqueryConfig(sink, paths) };
@@ -120,6 +123,9 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         batchBytes: sink.batch_bytes,
         memoryLimitBytes: sink.memory_limit_bytes,
         maxDeadLetters: sink.dead_letters.max_rows,
+        compaction: sink.compaction.enabled
+          ? { files: sink.compaction.files, maxBytes: sink.compaction.max_bytes }
+          : null,
       };
   }
 }

@@ -29,15 +29,15 @@ export async function replay({ sink, groups, batchBytes, progress }: ReplayOptio
   let rows = 0;
   let pending: SealedGroup[] = [];
   const size = (list: readonly SealedGroup[]): number => list.reduce((sum, { bytes }) => sum + bytes, 0);
+  const alter = async (table: MaskedTable, at: GroupIndex): Promise<void> => {
+    await sink.alter(table, at);
+    known.set(tableKey(table), table);
+  };
   const write = async (): Promise<void> => {
     if (pending.length === 0) return;
-    for (const group of pending) {
-      for (const table of group.tables) {
-        if (known.get(tableKey(table)) === table) continue;
-        await sink.alter(table, group.index);
-        known.set(tableKey(table), table);
-      }
-    }
+    for (const group of pending)
+      for (const table of group.tables)
+        if (known.get(tableKey(table)) !== table) await alter(table, group.index);
     const batch: DeliveryBatch = {
       after: cursor,
       to: pending.at(-1)!.index,
@@ -53,7 +53,12 @@ export async function replay({ sink, groups, batchBytes, progress }: ReplayOptio
     progress(cursor, rows);
   };
   for await (const group of groups) {
-    if (pending.length > 0 && size(pending) + group.bytes > batchBytes) await write();
+    // Rows go in under the version that they were sealed with: what does not fit another one is kept aside as it was then.
+    const isNew = group.tables.some(
+      (table) => known.has(tableKey(table)) && known.get(tableKey(table)) !== table,
+    );
+    if (isNew || size(pending) + group.bytes > batchBytes) await write();
+    for (const table of group.tables) if (!known.has(tableKey(table))) await alter(table, group.index);
     pending.push(group);
   }
   await write();

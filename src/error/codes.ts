@@ -15,6 +15,7 @@ import { queryCodes } from './codes/query.ts';
 import { reconcileCodes } from './codes/reconcile.ts';
 import { scanCodes } from './codes/scan.ts';
 import { sinkCodes } from './codes/sink.ts';
+import { witnessCodes } from './codes/witness.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
@@ -26,6 +27,7 @@ const all = {
   ...scanCodes,
   ...auditCodes,
   ...auditVerifyCodes,
+  ...witnessCodes,
   ...duckdbCodes,
   ...bigqueryCodes,
   ...postgresSinkCodes,

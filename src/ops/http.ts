@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { type Door, Gatekeeper } from './gatekeeper.ts';
 import type { OpsRoom } from './ops-room.ts';
@@ -8,6 +9,13 @@ import { CONTENT_SECURITY_POLICY, statusPage } from './page/page.ts';
 const MAX_CONNECTIONS = 64;
 const WATCHDOG_MS = 30_000;
 const TICK_MS = 1_000;
+
+const MISSING_QUORUM = {
+  code: 'RS-WIT-006',
+  title: errorCodes['RS-WIT-006'].title,
+  detail: null,
+  fix: errorCodes['RS-WIT-006'].fix,
+};
 
 export interface OpsServer {
   /** `http://127.0.0.1:8484` */
@@ -97,7 +105,7 @@ class Desk {
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const reply = new Reply(request, response);
-    const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? '/';
+    const [path = '/'] = (request.url ?? '/').split('?', 1);
     const starts = request.method === 'POST' && path === '/verify';
     if (request.method !== 'GET' && request.method !== 'HEAD' && !starts)
       return reply.text(405, 'only GET\n');
@@ -116,10 +124,11 @@ class Desk {
 
   /** A probe learns the state; why, and which sinks, is for those who are let in. */
   #ready(reply: Reply, admitted: boolean): void {
-    const { state, reason, sinks } = this.#room.status();
-    const ready = state === 'streaming' || state === 'snapshot';
+    const { state, reason, sinks, witnesses } = this.#room.status();
+    const witnessed = witnesses?.met !== false;
+    const ready = witnessed && (state === 'streaming' || state === 'snapshot');
     const details = {
-      reason,
+      reason: reason ?? (witnessed ? null : MISSING_QUORUM),
       degraded: sinks.filter((sink) => sink.error !== null).map((sink) => sink.name),
       halted: sinks.filter((sink) => sink.breaker !== 'closed').map((sink) => sink.name),
     };
@@ -167,7 +176,7 @@ class Reply {
       'content-type': type,
       'content-security-policy': CONTENT_SECURITY_POLICY,
       'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
+      'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
       ...headers,
     });

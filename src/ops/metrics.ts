@@ -12,6 +12,7 @@ import {
 import type { TableStatus } from './activity.ts';
 import { LatencyMetrics } from './latency-metrics.ts';
 import { MaskMetrics } from './mask-metrics.ts';
+import type { Family } from './otlp-metrics.ts';
 
 /** What is read when somebody scrapes, besides the status. */
 export interface Surroundings {
@@ -74,6 +75,12 @@ export class Metrics {
   readonly #volumeSize: Gauge<string>;
   readonly #headSigned: Gauge<string>;
   readonly #memory: Gauge<string>;
+  readonly #cosigned: Gauge<string>;
+  readonly #witnessFailures: Counter<string>;
+  readonly #quorumMet: Gauge<string>;
+  readonly #cosignedGroups: Gauge<string>;
+  readonly #anchored: Gauge<string>;
+  readonly #anchorFailures: Counter<string>;
 
   constructor(pipeline: string, version: string, sinks: readonly string[]) {
     const registers = [this.#registry];
@@ -180,6 +187,29 @@ export class Metrics {
     );
     this.#headSigned = gauge('head_signed_timestamp_seconds', 'When the newest group was sealed and signed.');
     this.#memory = gauge('memory_used_bytes', 'Resident memory of the process.');
+    this.#cosigned = gauge('witness_cosigned_timestamp_seconds', 'When the witness last cosigned a head.', [
+      'witness',
+    ]);
+    this.#witnessFailures = counter(
+      'witness_failures_total',
+      'Submissions that the witness did not cosign, by error code; sealing does not wait for it.',
+      ['witness', 'code'],
+    );
+    this.#quorumMet = gauge(
+      'witness_quorum_met',
+      '1 while enough witnesses have cosigned a head of late, or none are asked for; 0 when not.',
+    );
+    this.#quorumMet.set(1);
+    this.#cosignedGroups = gauge(
+      'witness_quorum_groups',
+      'Groups in the newest head that the quorum has cosigned.',
+    );
+    this.#anchored = gauge('anchor_kept_timestamp_seconds', 'When the anchor last took a head.', ['anchor']);
+    this.#anchorFailures = counter(
+      'anchor_failures_total',
+      'Heads that the anchor did not take, by error code.',
+      ['anchor', 'code'],
+    );
     for (const state of PIPELINE_STATES) this.#state.labels({ state }).set(0);
     for (const op of Object.values(opLetter)) this.#changes.labels({ op }).inc(0);
     for (const sink of sinks) {
@@ -248,23 +278,41 @@ export class Metrics {
     this.#leaks.labels({ table: this.#table(table), column, kind }).inc(count);
   }
 
-  undecided(table: string, columns: number): void {
-    this.#undecided.labels({ table: this.#table(table) }).set(columns);
+  cosigned(witness: string, timeS: number): void {
+    this.#cosigned.labels({ witness }).set(timeS);
+  }
+
+  witnessFailed(witness: string, code: string): void {
+    this.#witnessFailures.labels({ witness, code }).inc();
+  }
+
+  anchored(anchor: string, atMs: number): void {
+    this.#anchored.labels({ anchor }).set(atMs / 1000);
+  }
+
+  anchorFailed(anchor: string, code: string): void {
+    this.#anchorFailures.labels({ anchor, code }).inc();
   }
 
   /** The text of a scrape; gauges that mirror the status are brought up to date first. */
-  async text(status: PipelineStatus, { tables, volume }: Surroundings): Promise<string> {
-    this.#mirror(status, volume);
+  text(status: PipelineStatus, surroundings: Surroundings): Promise<string> {
+    this.#mirror(status, surroundings);
+    return this.#registry.metrics();
+  }
+
+  /** The same series for whoever sends them elsewhere. */
+  families(status: PipelineStatus, surroundings: Surroundings): Promise<readonly Family[]> {
+    this.#mirror(status, surroundings);
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  #mirror(status: PipelineStatus, { tables, volume }: Surroundings): void {
     for (const table of tables) {
       const label = this.#table(table.name);
       if (label !== table.name) continue;
       for (const decision of ['masked', 'left_out', 'kept', 'undecided'] as const)
         this.#columns.labels({ table: label, decision }).set(table[decision]);
     }
-    return this.#registry.metrics();
-  }
-
-  #mirror(status: PipelineStatus, volume: Surroundings['volume']): void {
     if (volume !== null) {
       this.#volumeFree.set(volume.freeBytes);
       this.#volumeSize.set(volume.sizeBytes);
@@ -279,6 +327,12 @@ export class Metrics {
     for (const sink of status.sinks) {
       this.#sink(sink);
     }
+    if (status.witnesses !== null) {
+      this.#quorumMet.set(status.witnesses.met ? 1 : 0);
+      this.#cosignedGroups.set(status.witnesses.groups ?? 0);
+    }
+    for (const [table, columns] of Object.entries(status.undecided_columns))
+      this.#undecided.labels({ table: this.#table(table) }).set(columns);
     this.#queues.set(status.queues.bytes);
     this.#queuesMax.set(status.queues.max_bytes);
     this.#memory.set(process.memoryUsage.rss());

@@ -14,6 +14,31 @@ export const PIPELINE_STATES: readonly PipelineState[] = [
   'stopped',
 ];
 
+export interface WitnessStatus {
+  readonly quorum: number;
+  /** False: too few have cosigned for too long; the pipeline is not ready. */
+  readonly met: boolean;
+  /** Groups in the newest head that the quorum has cosigned since the start, and when that was. */
+  readonly groups: number | null;
+  readonly cosigned_at: string | null;
+  readonly members: readonly {
+    readonly name: string;
+    readonly groups: number | null;
+    readonly cosigned_at: string | null;
+    readonly failures: number;
+    readonly error: ShownError | null;
+  }[];
+}
+
+export interface AnchorStatus {
+  readonly name: string;
+  readonly place: string;
+  readonly groups: number | null;
+  readonly kept_at: string | null;
+  readonly failures: number;
+  readonly error: ShownError | null;
+}
+
 export interface ShownError {
   readonly code: string;
   readonly title: string;
@@ -78,4 +103,7 @@ export interface PipelineStatus {
   readonly queues: { readonly bytes: number; readonly max_bytes: number };
   readonly sinks: readonly SinkStatus[];
   readonly undecided_columns: Readonly<Record<string, number>>;
+  /** Who outside has seen the log; null: no witnesses are configured. */
+  readonly witnesses: WitnessStatus | null;
+  readonly anchors: readonly AnchorStatus[];
 }

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   expectMirrorEqualsSource,
@@ -114,7 +117,7 @@ async function begun(shop: GapShop): Promise<void> {
 describe.each(['mysql-9', 'mariadb-10', 'mariadb-11'] as const)('%s', (release: MysqlRelease) => {
   const isMysql = release === 'mysql-9';
 
-  it.skipIf(noMysql(release))('goes on over purged binlog', { timeout: 120_000 }, async () => {
+  it.skipIf(noMysql(release))('goes on over purged binlog', { timeout: 300_000 }, async () => {
     const shop = await mysqlShop(release);
     await begun(shop);
     await shop.run(...UNSEEN);
@@ -125,17 +128,17 @@ describe.each(['mysql-9', 'mariadb-10', 'mariadb-11'] as const)('%s', (release: 
     });
   });
 
-  it.skipIf(noMysql(release))('goes on after a reset', { timeout: 120_000 }, async () => {
+  it.skipIf(noMysql(release))('goes on after a reset', { timeout: 300_000 }, async () => {
     const shop = await mysqlShop(release);
     await begun(shop);
-    await shop.run(...UNSEEN, isMysql ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER');
+    await shop.run(...UNSEEN, (await shop.server.statements()).resetBinlog);
     await throughTheGap(shop, {
       code: 'RS-MY-012',
       lost: isMysql ? /which the server does not have/ : /what ran up to/,
     });
   });
 
-  it.skipIf(noMysql(release))('goes on at another server', { timeout: 120_000 }, async () => {
+  it.skipIf(noMysql(release))('goes on at another server', { timeout: 300_000 }, async () => {
     const first = await mysqlShop(release);
     await begun(first);
     const second = await mysqlShop(release, ['--server-id=2']);
@@ -150,7 +153,7 @@ describe.each(['mysql-9', 'mariadb-10', 'mariadb-11'] as const)('%s', (release: 
 
 it.skipIf(noMysql('mysql-9'))(
   'MySQL without GTIDs goes on over purged binlog',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const shop = await mysqlShop('mysql-9', ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF'], false);
     await begun(shop);
@@ -162,7 +165,7 @@ it.skipIf(noMysql('mysql-9'))(
 
 it.skipIf(noMysql('mysql-9'))(
   'a stream that halts at what it cannot take is passed over with --force only',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const shop = await mysqlShop('mysql-9');
     await begun(shop);
@@ -195,7 +198,7 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
     await shop.run("SELECT pg_drop_replication_slot('rowseal_test')");
   };
 
-  it('goes on after the slot was dropped', { timeout: 120_000 }, async () => {
+  it('goes on after the slot was dropped', { timeout: 300_000 }, async () => {
     const shop = await postgresShop();
     await begun(shop);
     await dropped(shop);
@@ -203,7 +206,7 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
     await throughTheGap(shop, { code: 'RS-PG-008', lost: /\d+ bytes of WAL/ });
   });
 
-  it('goes on after the slot was made again', { timeout: 120_000 }, async () => {
+  it('goes on after the slot was made again', { timeout: 300_000 }, async () => {
     const shop = await postgresShop();
     await begun(shop);
     await dropped(shop);
@@ -215,7 +218,7 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
   });
 
   it('goes on at another server, but never takes the slot of another plugin', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const first = await postgresShop();
     await begun(first);
@@ -231,6 +234,44 @@ describe.skipIf(noPostgres(18))('Postgres', () => {
     await throughTheGap(second, { code: 'RS-PG-010', lost: /cannot tell how much/ });
   });
 });
+
+/** Gives a command a terminal of its own. */
+const SCRIPT = '/usr/bin/script';
+
+it.skipIf(noPostgres(18) || !existsSync(SCRIPT))(
+  'asks on a terminal, and takes nothing but the name of the pipeline for a yes',
+  { timeout: 300_000 },
+  async () => {
+    const shop = await postgresShop();
+    await begun(shop);
+    const made = project!;
+    await until(
+      'the slot is free',
+      async () => (await shop.rows('SELECT 1 FROM pg_replication_slots WHERE NOT active')).length === 1,
+    );
+    await shop.run("SELECT pg_drop_replication_slot('rowseal_test')");
+    const answer = async (keys: string): Promise<string> => {
+      const command = `${process.execPath} src/cli/main.ts accept-gap --config ${made.configFile} --actor me --reason why`;
+      const child = spawn(SCRIPT, ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
+      let out = '';
+      let asked = false;
+      child.stdout.on('data', (bytes: Buffer) => {
+        out += bytes.toString('utf8');
+        if (asked || !out.includes('type test to accept the gap')) return;
+        asked = true;
+        // The terminal is in raw mode a moment after the question is there.
+        setTimeout(() => child.stdin.write(keys), 500);
+      });
+      const [code] = (await once(child, 'close')) as [number];
+      return `${code} ${out}`;
+    };
+    for (const no of ['yes\n', '\u0003', '\u0004'])
+      expect(await answer(no)).toMatch(/^2 .*nothing was changed/s);
+    expect((await verify(made)).gaps).toEqual([]);
+    expect(await answer('test\n')).toMatch(/^0 .*the gap is on record/s);
+    expect((await verify(made)).gaps).toMatchObject([{ actor: 'me', reason: 'why' }]);
+  },
+);
 
 it('needs a history', { timeout: 60_000 }, async () => {
   const shop = await postgresShop();

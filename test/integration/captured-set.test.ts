@@ -85,7 +85,7 @@ function copies(table: string): Promise<readonly (readonly (string | null)[])[]>
 for (const release of ['mysql-9', 'mariadb-11'] as const)
   it.skipIf(noMysql(release))(
     `${release}: a table that is captured later, or again, is copied first`,
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async () => {
       await throughTheSets(await mysqlShop(release), async () => {});
     },
@@ -93,7 +93,7 @@ for (const release of ['mysql-9', 'mariadb-11'] as const)
 
 it.skipIf(noPostgres(18))(
   'Postgres: a table that is captured later, or again, is copied first',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async () => {
     const made = await postgresShop();
     await throughTheSets(made, (tables) =>

@@ -30,7 +30,7 @@ const bulk = (from: number, v: string): string =>
 describe.each(['mariadb-10', 'mariadb-11'] as const)('%s', (release) => {
   it.skipIf(noMysql(release))(
     'large transactions that take rows back arrive without them',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async () => {
       shop = await mysqlShop(release);
       project = await shopProject(shop);

@@ -43,9 +43,7 @@ export async function mysqlShop(
     },
     rows,
     end: async () => {
-      const [[file, offset]] = (await rows(
-        release === 'mysql-9' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS',
-      )) as [[string, string]];
+      const [[file, offset]] = (await rows((await server.statements()).binlogEnd)) as [[string, string]];
       return `${file}:${offset}`;
     },
     stop: () => server.stop(),

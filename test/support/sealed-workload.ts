@@ -58,6 +58,13 @@ export function workloadRun(transaction: number, from: number, count: number): r
   return [begin(transaction), { kind: 'rows', run }];
 }
 
+/** The same rows under other keys. */
+export function retagged(events: readonly MaskedEvent[], keyTags: Uint8Array): readonly MaskedEvent[] {
+  return events.map((event) =>
+    event.kind === 'rows' ? { ...event, run: new MaskedRun(MASK_WARRANT, { ...event.run, keyTags }) } : event,
+  );
+}
+
 /** The real file system without fsync. */
 export class UnsyncedDisk extends NodeDisk implements Disk {
   override async open(path: string): Promise<DiskFile> {

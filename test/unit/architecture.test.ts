@@ -23,6 +23,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/sha256': [],
   'src/mask': ['src/model', 'src/error', 'src/sha256'],
   'src/audit': ['src/model', 'src/error'],
+  // A witness is a program of its own, and what the log tells the world outside.
+  'src/witness': ['src/model', 'src/error', 'src/audit'],
   'src/capture': ['src/model', 'src/error'],
   'src/deliver': ['src/model', 'src/error', 'src/audit/audit-log.ts'],
   'src/reconcile': [
@@ -49,7 +51,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // No connector, but what both users of the embedded DuckDB need.
   'connectors/duckdb-engine': ['src/model', 'src/deliver/warehouse'],
   'connectors/sinks/duckdb': [...sinkMayImport, 'connectors/duckdb-engine'],
-  'connectors/sinks/parquet': [...sinkMayImport, 'connectors/duckdb-engine'],
+  // No connector either: the client of S3, for those who keep something in a bucket.
+  'connectors/object-store': [],
+  'connectors/anchors': ['src/witness/anchor.ts', 'connectors/object-store'],
+  'connectors/sinks/parquet': [...sinkMayImport, 'connectors/duckdb-engine', 'connectors/object-store'],
   'connectors/sinks/postgres': sinkMayImport,
 };
 
@@ -70,6 +75,21 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'src/deliver': [],
   'src/pipeline': [],
   'src/reconcile': ['node:fs/promises', 'node:path', 'node:sqlite'],
+  'src/ops': [
+    'node:crypto',
+    'node:http',
+    'node:https',
+    'node:tls',
+    'node:util',
+    '@opentelemetry/api',
+    '@opentelemetry/exporter-metrics-otlp-http',
+    '@opentelemetry/exporter-trace-otlp-http',
+    '@opentelemetry/resources',
+    '@opentelemetry/sdk-metrics',
+    '@opentelemetry/sdk-trace',
+    '@prometheus-io/client',
+    'pino',
+  ],
   'src/audit': [
     'node:crypto',
     'node:fs',
@@ -91,6 +111,9 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'node:timers/promises',
   ],
   'connectors/duckdb-engine': ['@duckdb/node-api'],
+  'connectors/object-store': ['@aws-sdk/client-s3'],
+  'connectors/anchors': ['@aws-sdk/client-s3', 'node:crypto', 'node:fs/promises', 'node:path'],
+  'src/witness': ['node:crypto', 'node:http', 'node:path'],
   'connectors/sinks/parquet': [
     '@aws-sdk/client-s3',
     '@duckdb/node-api',

@@ -7,8 +7,10 @@ import {
   type DeadLetter,
   DeadLetterBox,
   DeadLetterCount,
+  letterColumns,
 } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
   type Alteration,
@@ -229,13 +231,20 @@ class DuckdbSink implements Sink {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
       const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
+      const overlap = new Overlap();
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);
-        const writer = new TableWriter({ connection, runner, target, careful, keep: box.keep });
+        const writer = new TableWriter({ connection, runner, overlap, target, careful, keep: box.keep });
         return new PieceCollector(target, history, writer);
       });
-      for (const group of batch.groups) await feedGroup(group, takers.of);
-      for (const taker of takers.all()) await taker.flush();
+      try {
+        for (const group of batch.groups) await feedGroup(group, takers.of);
+        for (const taker of takers.all()) await taker.flush();
+        await overlap.settled();
+      } finally {
+        // The rollback must not meet a statement that runs.
+        await overlap.ended();
+      }
       await keepLetters(runner, box.letters);
       await this.#moveCursor(database, batch);
     });
@@ -355,16 +364,8 @@ class DuckdbSink implements Sink {
 /** Dead letters and what they belong to commit together. */
 async function keepLetters(runner: PackedRunner, letters: readonly DeadLetter[]): Promise<void> {
   if (letters.length === 0) return;
-  const columns = [
-    letters.map(({ group }) => String(group)),
-    letters.map(({ table }) => table),
-    letters.map(({ key }) => key),
-    letters.map(({ column }) => column),
-    letters.map(({ value }) => value),
-    letters.map(({ reason }) => reason),
-  ];
   await runner.run(
-    columns,
+    letterColumns(letters),
     (rows) =>
       `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
   );

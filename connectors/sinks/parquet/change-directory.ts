@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { Merge } from './compaction-plan.ts';
 import type { FileStore } from './file-store.ts';
 import { padded } from './layout.ts';
 
@@ -16,13 +17,19 @@ export interface Manifest {
   /** Of the journal, signed, with group `to` as its newest. */
   readonly head: string;
   /** Paths from the directory on. */
-  readonly files: readonly { readonly path: string; readonly rows: number }[];
+  readonly files: readonly WrittenFile[];
   /** File with what is known of each table, by table key. */
   readonly targets: Readonly<Record<string, string>>;
   /** Folder that the files were put into before. */
   readonly staging: string;
   /** Dead letters in all files up to here, by table. */
   readonly dead_letters: Readonly<Record<string, number>>;
+}
+
+export interface WrittenFile {
+  readonly path: string;
+  readonly rows: number;
+  readonly bytes: number;
 }
 
 /** Progress without rows: groups up to `to` follow the manifest and concern no table. */
@@ -37,6 +44,10 @@ export type ReachedGroup = Pick<CursorFile, 'to' | 'head'>;
 
 const STATE = '_rowseal';
 const STAGING = `${STATE}/staging`;
+/** Merged files that do not count yet. */
+const MERGING = `${STATE}/merging`;
+/** What is being merged; it is there from the moment that the merged file counts until nothing is left to do. */
+const MERGE = `${STATE}/merge.json`;
 
 /**
  * The files of a Parquet sink. Change files are put into `_rowseal/staging`, a manifest is created that names them, and
@@ -127,8 +138,11 @@ export class ChangeDirectory {
     return join(this.workDirectory, path.replaceAll('/', ','));
   }
 
-  stage(workFile: string, path: string): Promise<void> {
-    return this.#store.put(workFile, `${this.#staging}/${path}`);
+  /** @returns bytes */
+  async stage(workFile: string, path: string): Promise<number> {
+    const { size } = await stat(workFile);
+    await this.#store.put(workFile, `${this.#staging}/${path}`);
+    return size;
   }
 
   async saveTarget(name: string, text: string): Promise<void> {
@@ -159,6 +173,46 @@ export class ChangeDirectory {
   /** Files of all openings, after this one created and published a manifest: no other can be created that names them. */
   removeAllStaged(): Promise<void> {
     return this.#store.removeAll(STAGING);
+  }
+
+  /** Files that readers see. */
+  async *changeFiles(): AsyncGenerator<{ readonly path: string; readonly bytes: number }> {
+    for await (const { name, bytes } of this.#store.walk('tables')) yield { path: name, bytes };
+  }
+
+  /** A local file with the content of one that readers see. */
+  fetch(path: string): Promise<string> {
+    return this.#store.fetch(path);
+  }
+
+  async dropFetched(files: readonly string[]): Promise<void> {
+    for (const file of files) if (dirname(file) === this.workDirectory) await rm(file, { force: true });
+  }
+
+  /** @returns bytes */
+  async stageMerge(workFile: string, path: string): Promise<number> {
+    const { size } = await stat(workFile);
+    await this.#store.put(workFile, `${MERGING}/${path}`);
+    return size;
+  }
+
+  /** The moment a merged file counts, and those that it replaces do not. */
+  commitMerge(merge: Merge): Promise<void> {
+    return this.#store.replace(MERGE, `${JSON.stringify(merge)}\n`);
+  }
+
+  /** Puts a merged file where it is read, and takes those away that are in it. Idempotent. */
+  async finishMerge({ into, from }: Merge): Promise<void> {
+    await this.#store.move(`${MERGING}/${into}`, into);
+    for (const path of from) await this.#store.remove(path);
+    await this.#store.remove(MERGE);
+  }
+
+  /** Goes on with what a writer before committed, and forgets what it did not. */
+  async resumeMerge(): Promise<void> {
+    const text = await this.#store.read(MERGE);
+    if (text !== null) await this.finishMerge(JSON.parse(text) as Merge);
+    await this.#store.removeAll(MERGING);
   }
 
   /** What this opening staged for a batch that was given up was never visible. */

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../../src/error/codes.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
-import { type ServiceFailure, serviceFailure } from './s3-errors.ts';
+import { type ServiceFailure, serviceFailure } from '../../object-store/s3-errors.ts';
 
 export function parquetError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;

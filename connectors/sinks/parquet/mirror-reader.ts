@@ -1,9 +1,11 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type {
-  MirroredRow,
-  MirroredTable,
-  MirrorReader,
-  MirrorView,
+import {
+  deadLetterRow,
+  type MirroredRow,
+  type MirroredTable,
+  type MirrorReader,
+  type MirrorView,
+  mirroredRow,
 } from '../../../src/deliver/mirror-reader.ts';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { Target } from '../../../src/deliver/warehouse/target.ts';
@@ -95,7 +97,7 @@ class ParquetView implements MirrorView {
     try {
       const columns = [keyed ? 'CAST(_rowseal_seq AS VARCHAR)' : 'NULL', ...texts];
       for await (const rows of markedRows(this.#database!.connection, columns, `(${query})`))
-        yield rows.map(([seq, ...cells]) => ({ cells, seq: seq == null ? null : Number(seq) }));
+        yield rows.map(mirroredRow);
     } catch (thrown) {
       if (failureOf(thrown) === 'name') throw new RowsealError('RS-REC-003', { detail: displayName(table) });
       throw parquetError(thrown, `reading ${displayName(table)}`);
@@ -114,14 +116,7 @@ class ParquetView implements MirrorView {
     ];
     const files = quoteLiteral(`${this.#files}/dead_letters/*.parquet`);
     for await (const rows of markedRows(this.#database!.connection, columns, `read_parquet(${files})`))
-      yield rows.map(([group, table, key, column, value, reason]) => ({
-        group: Number(group),
-        table: table!,
-        key: key!,
-        column: column ?? '',
-        value: value!,
-        reason: reason!,
-      }));
+      yield rows.map(deadLetterRow);
   }
 
   /** Files are never changed, but new ones come. */

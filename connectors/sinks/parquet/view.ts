@@ -29,10 +29,19 @@ function viewColumns({ columns, historyColumns }: Target): readonly ViewColumn[]
   });
 }
 
+/** For a moment a merged file and those in it are there together: a file whose groups are all in another one's is left out. */
 function changes(files: string): string {
-  return `changes AS (
-    SELECT *, _rowseal_seq * 2 + _rowseal_sub AS _rowseal_n
-    FROM read_parquet(${quoteLiteral(files)}, union_by_name = true, hive_partitioning = false)
+  return `ranges AS (
+    SELECT file, part.day AS day, CAST(part.lowest AS BIGINT) AS lowest, CAST(part.highest AS BIGINT) AS highest
+    FROM (SELECT file, regexp_extract(file, '^(.*)/(\\d+)-(\\d+)\\.parquet$', ['day', 'lowest', 'highest']) AS part
+          FROM glob(${quoteLiteral(files)}))
+  ), merged AS (
+    SELECT file FROM ranges QUALIFY highest <= max(highest) OVER (
+      PARTITION BY day ORDER BY lowest, highest DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+  ), changes AS (
+    SELECT * EXCLUDE (filename), _rowseal_seq * 2 + _rowseal_sub AS _rowseal_n
+    FROM read_parquet(${quoteLiteral(files)}, union_by_name = true, hive_partitioning = false, filename = true)
+    WHERE filename NOT IN (FROM merged)
   ), live AS (
     SELECT * FROM changes
     WHERE _rowseal_op NOT IN ('t', 's')

@@ -5,6 +5,7 @@ import { displayName, type TableName } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { filteredTables, publicationProblems, publishesGenerated } from './publication.ts';
+import { createPublication, whyNoPublication } from './publication-right.ts';
 import { readSlot } from './slot.ts';
 
 const OLDEST_VERSION = 140_000;
@@ -37,7 +38,7 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
   for (const table of options.tables)
     findings.push(...(await tableFindings(client, table, options.publication, version)));
   const missing = await publicationProblems(client, options.publication, options.tables);
-  if (missing === null) findings.push(ok('publication', `${options.publication} will be created`));
+  if (missing === null) findings.push(await publicationToCome(client, options));
   else if (missing.length === 0) findings.push(ok('publication', options.publication));
   else
     findings.push(
@@ -49,6 +50,18 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
       problem('error', 'RS-PG-031', 'publication', `${options.publication} for ${filtered.join(', ')}`),
     );
   return findings;
+}
+
+async function publicationToCome(
+  client: Client,
+  { publication, tables }: PostgresSourceOptions,
+): Promise<Finding> {
+  const why = await whyNoPublication(client, tables);
+  if (why === null) return ok('publication', `${publication} will be created`);
+  return {
+    ...problem('error', 'RS-PG-040', 'publication', `${publication}: ${why}`),
+    fix: `as their owner: ${createPublication(publication, tables)};`,
+  };
 }
 
 async function replicationPrivilege(client: Client): Promise<Finding> {

@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { displayName, type TableName, tableKey } from '../../../src/model/table.ts';
-import { quoteIdentifier } from './connection.ts';
 import { postgresError } from './errors.ts';
+import { createPublication } from './publication-right.ts';
 
 /**
  * Creates the publication, or checks that the one there publishes every table and operation. It must exist before
@@ -22,15 +22,17 @@ export async function ensurePublication(
   if (filtered.length > 0)
     throw new RowsealError('RS-PG-031', { detail: `${publication}: ${filtered.join(', ')}` });
   if (missing !== null) return;
-  const list = tables
-    .map((table) => `${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)}`)
-    .join(', ');
   try {
-    await client.query(
-      `CREATE PUBLICATION ${quoteIdentifier(publication)} FOR TABLE ${list} WITH (publish_via_partition_root = true)`,
-    );
+    await client.query(createPublication(publication, tables));
   } catch (thrown) {
-    throw postgresError(thrown, 'creating the publication');
+    const error = postgresError(thrown, 'creating the publication');
+    // What the role may not is not to read a table, and the mend is another one.
+    throw error.origin === '42501'
+      ? new RowsealError('RS-PG-040', {
+          detail: publication,
+          fix: `as their owner: ${createPublication(publication, tables)};`,
+        })
+      : error;
   }
 }
 

@@ -2,7 +2,7 @@ import { ByteReader, MalformedBytes } from '../bytes.ts';
 import { DIGEST_BYTES, type Digest, SALT_BYTES, sha256 } from '../hashing.ts';
 import { CellState } from '../row-image.ts';
 
-/** docs/audit-format.md §11. */
+/** docs/audit-format.md §12. */
 const SALT_LABEL = Buffer.from('rowseal/v1/column-salt\0', 'latin1');
 const CELL_LABEL = Buffer.from('rowseal/v1/column\0', 'latin1');
 const IMAGE_LABEL = Buffer.from('rowseal/v1/columns\0', 'latin1');

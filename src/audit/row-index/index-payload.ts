@@ -1,7 +1,7 @@
 import { MalformedBytes } from '../bytes.ts';
 import type { Digest } from '../hashing.ts';
 
-/** What an index record says (docs/audit-format.md §10): the rows met in records from `first` up to itself. */
+/** What an index record says (docs/audit-format.md §11): the rows met in records from `first` up to itself. */
 export interface IndexStatement {
   /** 0: since the index record before; 1: since the one of level 1 before. */
   readonly level: 0 | 1;

@@ -1,7 +1,7 @@
 import { type Digest, sha256 } from '../hashing.ts';
 import { CompactRange } from '../merkle.ts';
 
-/** docs/audit-format.md §10: an entry is eight bytes of a tag and four of the record's distance from `first`. */
+/** docs/audit-format.md §11: an entry is eight bytes of a tag and four of the record's distance from `first`. */
 export const ENTRY_BYTES = 12;
 /** Entries of a page, the leaf of an index's tree. */
 export const PAGE_ENTRIES = 32;

@@ -29,7 +29,7 @@ export interface IndexMark {
 }
 
 /**
- * The rows that a table's records are about, since the last index record of level 1 (docs/audit-format.md §10). Twelve bytes
+ * The rows that a table's records are about, since the last index record of level 1 (docs/audit-format.md §11). Twelve bytes
  * an entry in memory; sorting and hashing happen when an index record is due.
  */
 export class RowIndex {
@@ -70,20 +70,20 @@ export class RowIndex {
   /** What an index record of this level says when it comes next. */
   statement(level: 0 | 1): IndexStatement {
     const { first, previous, entries, wide } = this.#levels[level];
-    const sorted = this.#list.sorted(entries, first - this.#levels[1].first);
     return {
       level,
       first,
       previous,
       entries: this.#list.count - entries,
       wide: this.#wide - wide,
-      root: indexRoot(pageHashes(sorted)),
+      root: indexRoot(pageHashes(this.sorted(level))),
     };
   }
 
-  /** The sorted entries since the last index record of level 1, as an index record of level 1 would hash them. */
-  sorted(): Buffer {
-    return this.#list.sorted(0, 0);
+  /** The sorted entries that an index record of this level hashes. */
+  sorted(level: 0 | 1): Buffer {
+    const { entries, first } = this.#levels[level];
+    return this.#list.sorted(entries, first - this.#levels[1].first);
   }
 
   /** An index record of this level now stands at `seq`. */

@@ -8,11 +8,12 @@ import { FrameType } from '../frame.ts';
 import { chainNext, chainStart, leafHash } from '../hashing.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
 import { decodeLeafFrame, type LeafFrame } from '../journal-reader.ts';
+import { type ActiveKeys, applyKeyChanges } from '../key-change.ts';
 import { CompactRange } from '../merkle.ts';
 import { listSegments } from '../segment.ts';
 import type { Findings } from './report.ts';
 import { readSegmentFile } from './segment-file.ts';
-import type { HeadVerifier } from './signature.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
 
 export interface CheckedJournal {
   readonly leaves: readonly JournalLeaf[];
@@ -25,13 +26,14 @@ export interface CheckedJournal {
 export async function checkJournal(
   disk: Disk,
   root: string,
-  verifier: HeadVerifier,
+  verifier: TrustedKeys,
   wantedSizes: ReadonlySet<number>,
   findings: Findings,
 ): Promise<CheckedJournal> {
   const origin = verifier.name;
   const tree = new CompactRange();
   let chain = chainStart(origin);
+  let keys: ActiveKeys = null;
   const leaves: JournalLeaf[] = [];
   const rootAt = new Map<number, string>([[0, tree.root()]]);
   let head: string | null = null;
@@ -71,7 +73,8 @@ export async function checkJournal(
       header.segment !== i ||
       header.next !== tree.size ||
       header.chain !== chain ||
-      header.peaks.join() !== tree.peaks.join()
+      header.peaks.join() !== tree.peaks.join() ||
+      header.keys?.join() !== keys?.join()
     ) {
       findings.add('RS-AUD-021', 'the segment does not continue the one before', { file: name });
       return done();
@@ -99,7 +102,14 @@ export async function checkJournal(
       }
       chain = leaf.chain;
       tree.append(hash);
-      const verdict = verifier.check(leaf.note, { origin, size: tree.size, root: tree.root() });
+      const changed = applyKeyChanges(keys, leaf.leaf.keys, origin, leaf.leaf.group);
+      if (changed !== null && 'wrong' in changed) {
+        findings.add('RS-AUD-021', changed.wrong, place);
+        return done();
+      }
+      keys = changed;
+      const signedHead = { origin, size: tree.size, root: tree.root() };
+      const verdict = verifier.checkLeaf(leaf.note, signedHead, leaf.leaf.group, leaf.leaf.keys);
       findings.signatures++;
       if (verdict === 'unsigned')
         findings.add('RS-AUD-024', 'the journal head of this group is not signed by the key', place);

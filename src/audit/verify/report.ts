@@ -1,4 +1,6 @@
 import type { Gap } from '../../model/masked.ts';
+import type { CosignedHead } from './cosignature-check.ts';
+import type { JudgedHead } from './outside-heads.ts';
 
 /** Codes of findings; see src/error/codes/audit-verify.ts. */
 export type ProblemCode =
@@ -10,7 +12,8 @@ export type ProblemCode =
   | 'RS-AUD-025'
   | 'RS-AUD-026'
   | 'RS-AUD-028'
-  | 'RS-AUD-029';
+  | 'RS-AUD-029'
+  | 'RS-AUD-032';
 
 export interface Problem {
   readonly code: ProblemCode;
@@ -54,6 +57,10 @@ export interface VerifyReport {
   readonly problems: readonly Problem[];
   /** What could not be checked, and what is there but not part of the log. */
   readonly notes: readonly string[];
+  /** The heads that were brought from outside, in their order. */
+  readonly heads: readonly JudgedHead[];
+  /** null: no quorum was asked for, or it is missing. */
+  readonly cosigned: CosignedHead | null;
   /** The journal's newest head, to keep outside as `--head` for the next time; null when nothing is sealed. */
   readonly head: string | null;
 }
@@ -78,11 +85,13 @@ export class Findings {
 }
 
 /** 0 all good · 1 an erasure or expiry not carried out · 10 tampered · 11 truncated or rolled back · 12 signatures. The gravest proof of tampering comes first. */
-export function exitOf(report: Pick<VerifyReport, 'problems'>): 0 | 1 | 10 | 11 | 12 {
+export function exitOf(report: {
+  readonly problems: readonly { readonly code: ProblemCode }[];
+}): 0 | 1 | 10 | 11 | 12 {
   const codes = new Set(report.problems.map((problem) => problem.code));
   if (codes.size === 0) return 0;
   for (const code of ['RS-AUD-020', 'RS-AUD-021', 'RS-AUD-023', 'RS-AUD-025', 'RS-AUD-026'] as const)
     if (codes.has(code)) return 10;
   if (codes.has('RS-AUD-022')) return 11;
-  return codes.has('RS-AUD-024') ? 12 : 1;
+  return codes.has('RS-AUD-024') || codes.has('RS-AUD-032') ? 12 : 1;
 }

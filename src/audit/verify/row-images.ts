@@ -31,6 +31,8 @@ export class RowImages {
   #at = 0;
   #current: SegmentFile | null = null;
   #used = 0;
+  /** Record of the newest image. */
+  #lastSeq = -1;
 
   constructor(disk: Disk, root: string, folder: string, origin: string, findings: Findings) {
     this.#disk = disk;
@@ -49,9 +51,9 @@ export class RowImages {
     return this.#at < this.#payload.length;
   }
 
-  /** Reads on. To be called when nothing is `ready`. @throws MalformedBytes */
-  async load(): Promise<void> {
-    while (this.#frames.length === 0) await this.#nextSegment();
+  /** Reads on. To be called when nothing is `ready`. @param seq of the record that names the next image @throws MalformedBytes */
+  async load(seq: number): Promise<void> {
+    while (this.#frames.length === 0) await this.#nextSegment(seq);
     const frame = this.#frames.shift()!;
     if (frame.type !== FrameType.images)
       throw new MalformedBytes(`${this.file}: a frame that does not belong among row images`);
@@ -61,8 +63,9 @@ export class RowImages {
     this.#at = 0;
   }
 
-  /** The next image, which must be `ready`. @throws MalformedBytes */
-  next(): StoredImage {
+  /** The next image, which must be `ready`, and is of this record. @throws MalformedBytes */
+  next(seq: number): StoredImage {
+    this.#lastSeq = seq;
     const payload = this.#payload;
     const bodyAt = this.#at + SALT_BYTES + 4;
     if (bodyAt > payload.length) throw new MalformedBytes('the bytes end too early');
@@ -86,7 +89,8 @@ export class RowImages {
       );
   }
 
-  async #nextSegment(): Promise<void> {
+  /** Its header says which record was next when it was begun: after the last image before, and not after the first in it. */
+  async #nextSegment(seq: number): Promise<void> {
     this.#checkSpent();
     this.#segment++;
     const file = await readSegmentFile(this.#disk, this.#root, this.#folder, 'rows', this.#segment);
@@ -99,6 +103,10 @@ export class RowImages {
     ) {
       throw new MalformedBytes(`${file.name} belongs to another log or place`);
     }
+    const { next, chain, peaks, schema, policy } = file.header;
+    const bare = chain === '' && peaks.length === 0 && schema === null && policy === null;
+    if (!bare || !(next > this.#lastSeq && next <= seq))
+      throw new MalformedBytes(`${file.name} does not continue the one before`);
     this.#findings.bytes += file.size;
     this.#findings.storedBytes += file.stored;
     this.#current = file;

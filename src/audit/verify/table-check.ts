@@ -7,7 +7,15 @@ import type { Disk } from '../disk.ts';
 import { isErased, parseErasure } from '../erased.ts';
 import { parseExpiry } from '../expired.ts';
 import { type Frame, FrameType } from '../frame.ts';
-import { chainNext, chainStart, DIGEST_BYTES, type Digest, imageHashOf, leafInPlace } from '../hashing.ts';
+import {
+  chainNext,
+  chainStart,
+  DIGEST_BYTES,
+  type Digest,
+  imageHashOf,
+  leafInPlace,
+  SALT_BYTES,
+} from '../hashing.ts';
 import type { TouchedTable } from '../journal-leaf.ts';
 import { CompactRange } from '../merkle.ts';
 import { type AuditRecord, decodeRecord, encodeRecord, RecordKind } from '../record.ts';
@@ -25,7 +33,7 @@ import { ExpiryCheck } from './expiry-check.ts';
 import type { Findings } from './report.ts';
 import { RowImages } from './row-images.ts';
 import { readSegmentFile, type SegmentFile } from './segment-file.ts';
-import type { HeadVerifier } from './signature.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
 
 /** What the journal says of a table, group by group. */
 export interface ExpectedGroup {
@@ -54,7 +62,7 @@ export class TableCheck {
   readonly #root: string;
   readonly #directory: string;
   readonly #origin: string;
-  readonly #verifier: HeadVerifier;
+  readonly #verifier: TrustedKeys;
   readonly #expected: readonly ExpectedGroup[];
   readonly #wantedSizes: ReadonlySet<number>;
   readonly #findings: Findings;
@@ -73,13 +81,15 @@ export class TableCheck {
   #schema: { seq: number; payload: string; width: number; disclosure: Disclosure } | null = null;
   #policy: { seq: number; payload: string } | null = null;
   #next = 0;
+  /** Segment of rows and offset where the group before ended. */
+  #rowsEnd: readonly [number, number] = [0, 0];
   #place = { file: '', offset: 0 };
 
   constructor(
     disk: Disk,
     root: string,
     directory: string,
-    verifier: HeadVerifier,
+    verifier: TrustedKeys,
     expected: readonly ExpectedGroup[],
     wantedSizes: ReadonlySet<number>,
     findings: Findings,
@@ -223,7 +233,7 @@ export class TableCheck {
         const whole = (): AuditRecord => decodeRecord(payload.subarray(from, to));
         for (const hashAt of [scan.beforeAt, scan.afterAt]) {
           if (hashAt < 0) continue;
-          if (!this.#rows.ready) await this.#rows.load();
+          if (!this.#rows.ready) await this.#rows.load(this.#seq);
           this.#checkImage(payload.latin1Slice(hashAt, hashAt + DIGEST_BYTES), whole);
         }
         indexChange(this.#index, scan, payload);
@@ -293,7 +303,7 @@ export class TableCheck {
     this.#checkVersion(record.schema, record.policy);
     for (const hash of [record.before, record.after]) {
       if (hash === null) continue;
-      if (!this.#rows.ready) await this.#rows.load();
+      if (!this.#rows.ready) await this.#rows.load(this.#seq);
       this.#checkImage(hash, () => record);
     }
   }
@@ -305,7 +315,7 @@ export class TableCheck {
 
   /** The next image must be the one that a record commits to, or be gone for a reason. */
   #checkImage(hash: Digest, record: () => AuditRecord): void {
-    const image = this.#rows.next();
+    const image = this.#rows.next(this.#seq);
     const { payload, saltAt, bodyAt, end } = image;
     const place = (): ImagePlace => ({ ...this.#place, table: this.#directory, seq: this.#seq });
     if (isErased(payload, saltAt)) {
@@ -321,7 +331,7 @@ export class TableCheck {
     const found =
       disclosure === 'row'
         ? imageHashOf(payload, saltAt, end)
-        : columnsHash(payload.subarray(saltAt), payload.subarray(bodyAt, end), width);
+        : columnsHash(payload.subarray(saltAt, saltAt + SALT_BYTES), payload.subarray(bodyAt, end), width);
     if (found !== hash)
       this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is not the one its record commits to`);
     if (disclosure === 'row') checkImageBody(payload, bodyAt, end, width);
@@ -377,7 +387,7 @@ export class TableCheck {
       rows: trailer.rows,
       note: trailer.note,
     });
-    if (canonical !== frame.payload.toString('utf8'))
+    if (!Buffer.from(canonical, 'utf8').equals(frame.payload))
       this.#stop('RS-AUD-020', 'a trailer is not in canonical form');
     if (trailer.group !== group)
       this.#stop(
@@ -385,12 +395,7 @@ export class TableCheck {
         `the trailer of group ${String(trailer.group)} stands where that of group ${group} is due`,
       );
     const root = this.#tree.root();
-    const rowsEnd = touched.rows.at(-1);
-    const rows = Array.isArray(trailer.rows) ? trailer.rows : [];
-    const rowsFit =
-      rowsEnd === undefined ||
-      (rows[0] === rowsEnd.segment && rows[1] === rowsEnd.end) ||
-      rows[0] > rowsEnd.segment;
+    const rowsFit = this.#rowsGoTo(touched, trailer.rows);
     const fits =
       touched.size === this.#seq &&
       touched.root === root &&
@@ -402,16 +407,24 @@ export class TableCheck {
       touched.records.at(-1)?.segment === file.header.segment;
     if (!fits) this.#stop('RS-AUD-025', `the journal says other things of group ${group}`);
     this.#findings.signatures++;
-    const verdict = this.#verifier.check(String(trailer.note), {
-      origin: this.#origin,
-      size: this.#seq,
-      root,
-    });
+    const head = { origin: this.#origin, size: this.#seq, root };
+    const verdict = this.#verifier.check(String(trailer.note), head, group);
     if (verdict === 'unsigned')
       this.#add('RS-AUD-024', `the head of group ${group} is not signed by the key`);
     else if (verdict !== 'ok')
       this.#stop('RS-AUD-020', `the head of group ${group} does not fit its records`);
     this.#next++;
+  }
+
+  /** Images end where the journal says; of a group without any, where they ended before; or a new segment was begun there. */
+  #rowsGoTo(touched: TouchedTable, told: unknown): boolean {
+    const last = touched.rows.at(-1);
+    const [segment, offset] = last === undefined ? this.#rowsEnd : ([last.segment, last.end] as const);
+    if (!Array.isArray(told) || told.length !== 2) return false;
+    this.#rowsEnd = [told[0], told[1]];
+    return (
+      (told[0] === segment && told[1] === offset) || (offset > 0 && told[0] === segment + 1 && told[1] === 0)
+    );
   }
 
   #missing(what: string): never {

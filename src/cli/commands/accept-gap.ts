@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { CommandModule } from 'yargs';
 import { loadConfig, refuseDangerousEnvironment } from '../../config/load.ts';
@@ -57,7 +58,9 @@ export const acceptGapCommand: CommandModule<object, AcceptGapArguments> = {
       }
       printPlan(t, plan);
       if (consent === null || !(argv.yes || (await confirmed(t, config.pipeline)))) {
-        t.out('nothing was changed; to accept it give --actor, --reason and --yes');
+        t.out(
+          `nothing was changed${consent === null ? '; to accept it give --actor, --reason and --yes' : ''}`,
+        );
         t.result({ ...plan, accepted: false });
         process.exitCode = Exit.usage;
         return;
@@ -110,7 +113,10 @@ async function confirmed(t: Terminal, pipeline: string): Promise<boolean> {
   if (!t.interactive || process.stdin.isTTY !== true) return false;
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return (await prompt.question(`type ${pipeline} to accept the gap: `)).trim() === pipeline;
+    // Ctrl-C and the end of the input are an answer too.
+    const answered = prompt.question(`type ${pipeline} to accept the gap: `).catch(() => '');
+    const ended = once(prompt, 'close').then(() => '');
+    return (await Promise.race([answered, ended])).trim() === pipeline;
   } finally {
     prompt.close();
   }

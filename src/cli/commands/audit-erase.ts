@@ -108,7 +108,11 @@ export const eraseCommand: CommandModule<object, EraseArguments> = {
 };
 
 /** One tag for each mask key that the log was written under: epochs come of one secret. */
-function tagsOfKey(config: RowsealConfig, spaces: KeySpaces, key: readonly string[]): readonly string[] {
+export function tagsOfKey(
+  config: RowsealConfig,
+  spaces: KeySpaces,
+  key: readonly string[],
+): readonly string[] {
   const { table } = spaces;
   const columns = table.key.map((index) => table.columns[index]!.name);
   if (columns.length === 0)

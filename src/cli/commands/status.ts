@@ -84,5 +84,22 @@ function print(t: Terminal, status: PipelineStatus): void {
       t.out(`  ${t.paint('yellow', sink.error.code)} ${sink.error.title}${next}\n  fix: ${sink.error.fix}`);
     }
   }
+  printOutside(t, status);
   t.result(status);
+}
+
+function printOutside(t: Terminal, { witnesses, anchors }: PipelineStatus): void {
+  if (witnesses !== null) {
+    t.out(
+      `quorum   ${t.paint(witnesses.met ? 'green' : 'red', witnesses.met ? 'met' : 'missing')}: ${witnesses.quorum} of ${witnesses.members.length} witnesses, ${witnesses.groups ?? 0} groups at ${witnesses.cosigned_at ?? '–'}`,
+    );
+    for (const { name, groups, cosigned_at: at, failures, error } of witnesses.members)
+      t.out(
+        `  ${name}: ${groups ?? 0} groups at ${at ?? '–'}, ${failures} failures${error === null ? '' : `; ${error.code} ${error.title}`}`,
+      );
+  }
+  for (const { name, place, groups, kept_at: at, failures, error } of anchors)
+    t.out(
+      `anchor   ${name} (${place}): ${groups ?? 0} groups at ${at ?? '–'}, ${failures} failures${error === null ? '' : `; ${error.code} ${error.title}`}`,
+    );
 }

@@ -18,6 +18,18 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
+/** As columns of text, in the order group, table, key, column, value, reason. */
+export function letterColumns(letters: readonly DeadLetter[]): readonly (readonly (string | null)[])[] {
+  return [
+    letters.map(({ group }) => String(group)),
+    letters.map(({ table }) => table),
+    letters.map(({ key }) => key),
+    letters.map(({ column }) => column),
+    letters.map(({ value }) => value),
+    letters.map(({ reason }) => reason),
+  ];
+}
+
 /** Counts dead letters per table: what the warehouse holds, and what the open transaction adds. */
 export class DeadLetterCount {
   readonly #max: number;

@@ -232,4 +232,11 @@ export const postgresCodes = defineCodes({
       'source.tls.mode asks for an encrypted connection (the default for every host but the loopback interface), and the server has `ssl` off.',
     fix: 'switch `ssl` on at the server; or, where the network is trusted, set source.tls.mode: disable',
   },
+  'RS-PG-040': {
+    kind: 'auth',
+    title: 'the role may not create the publication',
+    explain:
+      'A publication is created by a role that has CREATE on the database and owns every table in it. A role that only reads needs neither: let the owner of the tables, or a superuser, create it once, and Rowseal uses what is there.',
+    fix: 'as their owner: CREATE PUBLICATION <name> FOR TABLE <tables>;',
+  },
 });

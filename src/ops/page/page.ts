@@ -38,11 +38,12 @@ ${verdict === null ? '<noscript><meta http-equiv="refresh" content="5"></noscrip
 <section aria-labelledby="h-now"><h2 id="h-now">Now</h2><div id="now">${parts['now']}</div></section>
 <section aria-labelledby="h-charts"><h2 id="h-charts">Last five minutes</h2><div id="charts" class="charts">${parts['charts']}</div></section>
 <section aria-labelledby="h-sinks"><h2 id="h-sinks">Sinks</h2>
-${table('numbers sinks', 'Sinks', 'sinks', ['sink', 'state', 'group', 'behind, groups', 'rows', 'retries', 'dead letters'], parts['sinks']!)}</section>
+${table('numbers sinks', 'Table of sinks', 'sinks', ['sink', 'state', 'group', 'behind, groups', 'rows', 'retries', 'dead letters'], parts['sinks']!)}</section>
 <section aria-labelledby="h-tables"><h2 id="h-tables">Tables and their columns</h2>
-${table('numbers', 'Tables', 'tables', ['table', 'masked', 'left out', 'kept', 'undecided', 'changes since start', 'newest change'], parts['tables']!)}</section>
+${table('numbers', 'Table of tables', 'tables', ['table', 'masked', 'left out', 'kept', 'undecided', 'changes since start', 'newest change'], parts['tables']!)}</section>
 <section aria-labelledby="h-findings"><h2 id="h-findings">Findings</h2><div id="findings">${parts['findings']}</div></section>
-${recent === null ? '' : `<section aria-labelledby="h-recent"><h2 id="h-recent">Newest changes, as sinks get them</h2>\n${table('', 'Newest changes', 'recent', ['sealed', 'group', 'table', 'operation', 'columns, masked'], recentView(recent))}</section>`}
+${recent === null ? '' : `<section aria-labelledby="h-recent"><h2 id="h-recent">Newest changes, as sinks get them</h2>\n${table('', 'Table of changes', 'recent', ['sealed', 'group', 'table', 'operation', 'columns, masked'], recentView(recent))}</section>`}
+${picture.witnesses === null && picture.anchors.length === 0 ? '' : `<section aria-labelledby="h-outside"><h2 id="h-outside">Witnesses and anchors</h2><div id="outside">${parts['outside']}</div></section>`}
 <section aria-labelledby="h-audit"><h2 id="h-audit">Audit log</h2>
 <dl><dt>log</dt><dd>${escapeHtml(log.origin)}</dd><dt>public key</dt><dd><code>${escapeHtml(log.key)}</code></dd></dl>
 <form id="verify" method="post" action="/verify"><p><button type="submit">Verify the log</button></p></form>

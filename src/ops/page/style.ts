@@ -9,7 +9,7 @@ h1{font-size:1.35rem;margin:.5rem 0}h2{font-size:1.05rem;margin:2rem 0 .5rem;bor
 code{font-size:.9em;background:var(--box);padding:.1rem .3rem;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:minmax(10rem,max-content) 1fr;gap:.15rem 1rem;margin:0}dt{color:var(--soft)}dd{margin:0}
 .scroll{overflow-x:auto}.scroll:focus-visible,a:focus-visible,button:focus-visible{outline:3px solid var(--one);outline-offset:2px}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--edge);vertical-align:top}
+time{white-space:nowrap}dd time{white-space:normal}table{min-width:40rem;border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--edge);vertical-align:top}
 .numbers td:nth-child(n+2),.numbers thead th:nth-child(n+2){text-align:right;font-variant-numeric:tabular-nums}
 .sinks td:nth-child(2),.sinks thead th:nth-child(2){text-align:left}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}figure{margin:0}figcaption{font-size:.9rem}

@@ -1,4 +1,4 @@
-import type { ShownError, SinkStatus } from '../../pipeline/status.ts';
+import type { AnchorStatus, ShownError, SinkStatus, WitnessStatus } from '../../pipeline/status.ts';
 import type { Notice, TableStatus } from '../activity.ts';
 import type { Picture, Verdict } from '../ops-room.ts';
 import type { RecentChange } from '../recent-changes.ts';
@@ -202,6 +202,22 @@ export function chartsView(points: readonly Point[]): string {
   );
 }
 
+/** Who outside has seen the log. */
+export function outsideView(witnesses: WitnessStatus | null, anchors: readonly AnchorStatus[]): string {
+  const failed = (error: ShownError | null): string => (error === null ? '' : `; ${explained(error)}`);
+  const lines = anchors.map(
+    (anchor) =>
+      `<dt>anchor ${escapeHtml(anchor.name)}</dt><dd>${count(anchor.groups)} groups, ${time(anchor.kept_at)}, ${count(anchor.failures)} failures${failed(anchor.error)}</dd>`,
+  );
+  if (witnesses === null) return `<dl>${lines.join('')}</dl>`;
+  const members = witnesses.members.map(
+    (member) =>
+      `<dt>${escapeHtml(member.name)}</dt><dd>${count(member.groups)} groups, ${time(member.cosigned_at)}, ${count(member.failures)} failures${failed(member.error)}</dd>`,
+  );
+  const quorum = `<dt>quorum</dt><dd>${witnesses.met ? '● met' : '▲ <strong>missing</strong>'}: ${witnesses.quorum} of ${witnesses.members.length} witnesses, ${count(witnesses.groups)} groups, ${time(witnesses.cosigned_at)}</dd>`;
+  return `<dl>${quorum}${members.join('')}${lines.join('')}</dl>`;
+}
+
 /** The changing parts by the id of their place. */
 export function partsOf(p: Picture): Record<string, string> {
   return {
@@ -212,6 +228,7 @@ export function partsOf(p: Picture): Record<string, string> {
     sinks: sinksView(p.sinks),
     tables: tablesView(p.tables),
     findings: findingsView(p),
+    outside: outsideView(p.witnesses, p.anchors),
   };
 }
 
@@ -231,6 +248,7 @@ export const VIEW_FUNCTIONS: readonly { readonly name: string; toString(): strin
   verdictView,
   chartView,
   chartsView,
+  outsideView,
   partsOf,
 ];
 

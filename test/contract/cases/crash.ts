@@ -32,7 +32,7 @@ export function crashLaws(law: Law): void {
         }
       }
     },
-    { timeoutMs: slow ? 900_000 : 240_000 },
+    { timeoutMs: slow ? 3_600_000 : 240_000 },
   );
 
   law(

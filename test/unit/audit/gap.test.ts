@@ -97,6 +97,7 @@ describe('a gap on record', () => {
       bytes: 0,
       gaps: [gap],
       tables: [],
+      keys: [],
     };
     expect(decodeLeaf(encodeLeaf(leaf))).toEqual(leaf);
     const text = encodeLeaf(leaf).toString('utf8');

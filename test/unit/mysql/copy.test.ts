@@ -149,6 +149,11 @@ describe('CopyPlan', () => {
     const begun = CopyPlan.resume(captured, { phase: 'snapshot', copying: [two!, three!], copied: null });
     expect(begun.current).toBeNull();
     expect(begun.upcoming).toEqual(two);
+    // Also of the last table the first copy is not finished before its end.
+    const last = CopyPlan.resume(captured, { phase: 'snapshot', copying: [three!], copied: 'x' });
+    expect(last.state).toEqual({ phase: 'snapshot', copying: [three], copied: 'x' });
+    last.finish();
+    expect(last.state).toEqual({ phase: 'stream', copied: null });
     const lost = CopyPlan.resume(captured, { phase: 'snapshot', copying: [two!, three!], copied: 'x' });
     lost.restart();
     expect(lost.state).toEqual({ phase: 'snapshot', copying: [two, three], copied: null });
