@@ -1,5 +1,5 @@
 /** First words of DuckDB's messages: `<Kind> Error: …`. The rest may quote values and is never taken over. */
-export type DuckdbFailure = 'conversion' | 'io' | 'memory' | 'lock' | 'transaction' | 'other';
+export type DuckdbFailure = 'conversion' | 'io' | 'memory' | 'lock' | 'transaction' | 'name' | 'other';
 
 export function failureOf(thrown: unknown): DuckdbFailure {
   const message = thrown instanceof Error ? thrown.message : '';
@@ -18,6 +18,9 @@ export function failureOf(thrown: unknown): DuckdbFailure {
     case 'TransactionContext':
     case 'Transaction':
       return 'transaction';
+    case 'Catalog':
+    case 'Binder':
+      return 'name';
     default:
       return 'other';
   }

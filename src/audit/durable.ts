@@ -1,16 +1,25 @@
 import { dirname } from 'node:path';
-import type { Disk } from './disk.ts';
+import type { Disk, DiskFile } from './disk.ts';
 
 /**
  * Replaces a small file so that after a crash it is the old one or the new one, never torn: write aside, fsync, rename,
  * fsync of the directory (without it the rename itself may be lost).
  */
-export async function replaceFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+export function replaceFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  return replaceFileWith(disk, path, (file) => file.write([bytes], 0));
+}
+
+/** As `replaceFile`, of a file that is not made at once. */
+export async function replaceFileWith(
+  disk: Disk,
+  path: string,
+  write: (file: DiskFile) => Promise<void>,
+): Promise<void> {
   const aside = `${path}.new`;
   await disk.remove(aside);
   const file = await disk.open(aside);
   try {
-    await file.write([bytes], 0);
+    await write(file);
     await file.sync();
   } finally {
     await file.close();

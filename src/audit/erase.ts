@@ -5,12 +5,14 @@ import type { MaskedTable } from '../model/masked.ts';
 import type { AuditLog } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
-import { replaceFile } from './durable.ts';
 import { isErased, parseErasure } from './erased.ts';
+import { parseExpiry } from './expired.ts';
 import { encodeFrame, type Frame, type FrameType } from './frame.ts';
 import { SALT_BYTES } from './hashing.ts';
+import { replaceSegment } from './packed-segment.ts';
 import { type AuditRecord, RecordKind } from './record.ts';
 import { listSegments } from './segment.ts';
+import { segmentBytes } from './segment-bytes.ts';
 import { tableFromPayloads } from './table-payload.ts';
 import { readTableRecords, tagsOf } from './table-records.ts';
 import { readSegmentFile } from './verify/segment-file.ts';
@@ -123,13 +125,14 @@ async function survey(
   const found = await damageIsSaid(async () => {
     const tags = await everyKey(disk, directory, folder, request.tags);
     const erased = await erasures(disk, directory, folder);
+    const expired = await expiredBefore(disk, directory, folder);
     let [records, images, alive] = [0, 0, false];
     for await (const record of readTableRecords(disk, directory, folder)) {
       if (record.kind === RecordKind.truncate) alive = false;
       if (!tagsOf(record).some((tag) => tags.has(tag))) continue;
       records++;
       alive = record.op !== Op.delete;
-      if (!isNamed(record, erased)) images += imagesOf(record);
+      if (record.seq >= expired && !isNamed(record, erased)) images += imagesOf(record);
     }
     return { tags: [...tags].sort(), records, images, alive };
   });
@@ -195,10 +198,11 @@ async function carryOut(disk: Disk, directory: string, folder: string): Promise<
     }
     if (changed.length === 0) continue;
     const path = join(directory, file.name);
-    const bytes = await disk.read(path, 0, file.size);
+    const bytes = Buffer.from(await segmentBytes(disk).read(path, 0, file.size));
     for (const { type, payload, offset } of changed)
       encodeFrame(type as FrameType, payload).copy(bytes, offset);
-    await replaceFile(disk, path, bytes);
+    await replaceSegment(disk, path, bytes);
+    segmentBytes(disk).forget(path);
   }
   return count;
 }
@@ -211,6 +215,14 @@ async function erasures(disk: Disk, directory: string, folder: string): Promise<
     for (const tag of parseErasure(record.payload).tags) found.set(tag, record.seq);
   }
   return found;
+}
+
+/** Images of records before this one are gone by age. */
+async function expiredBefore(disk: Disk, directory: string, folder: string): Promise<number> {
+  let before = 0;
+  for await (const record of readTableRecords(disk, directory, folder, 'meta'))
+    if (record.kind === RecordKind.expiry) before = Math.max(before, parseExpiry(record.payload).before);
+  return before;
 }
 
 /** An erasure record after this one names its row. */

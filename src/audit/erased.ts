@@ -6,8 +6,8 @@ import { SALT_BYTES } from './hashing.ts';
  * An erased row image keeps its place and length, salt and body all zeros (docs/audit-format.md §5.1). A salt is random:
  * none is all zeros but for a chance of 2^-128.
  */
-export function isErased(salt: Uint8Array): boolean {
-  for (let i = 0; i < SALT_BYTES; i++) if (salt[i] !== 0) return false;
+export function isErased(bytes: Uint8Array, saltAt = 0): boolean {
+  for (let i = saltAt; i < saltAt + SALT_BYTES; i++) if (bytes[i] !== 0) return false;
   return true;
 }
 

@@ -1,15 +1,28 @@
 import { join } from 'node:path';
+import { RowsealError } from '../error/rowseal-error.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
-import { tableKey } from '../model/table.ts';
-import type { AuditLog, GroupIndex, GroupWriter, SealedGroup, SealedGroupInfo } from './audit-log.ts';
+import type {
+  AuditLog,
+  GroupIndex,
+  GroupWriter,
+  HeadComparison,
+  SealedGroup,
+  SealedGroupInfo,
+} from './audit-log.ts';
+import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
+import { type DueExpiry, ExpiryScan, type ImageAge } from './expire.ts';
 import { GroupReader } from './group-reader.ts';
 import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
-import type { HeadSigner } from './note.ts';
+import type { KeyChange } from './key-change.ts';
+import { parseSignedHead, type TreeHead } from './note.ts';
+import type { IndexSpacing } from './row-index/row-index.ts';
+import { SegmentPacker } from './segment-packer.ts';
+import { type Signer, signHead, unsignedHead } from './signers/signer.ts';
 import { tableDirectory } from './table-directory.ts';
 import { emptyTableState, TableLog, type TableState } from './table-log.ts';
 import { tableFromPayloads } from './table-payload.ts';
@@ -18,9 +31,11 @@ export interface FileAuditLogOptions {
   readonly directory: string;
   /** Origin of the log: the journal's own, and the name of the key in every note. */
   readonly origin: string;
-  readonly signer: HeadSigner;
+  readonly signer: Signer;
   /** The key as a C2SP vkey, for genesis records. */
   readonly publicKey: string;
+  /** The key that the log was begun with. */
+  readonly firstKey: string;
   readonly disk: Disk;
   readonly segmentMaxBytes: number;
   /** A group up to this size stays in memory for the sinks. */
@@ -31,7 +46,24 @@ export interface FileAuditLogOptions {
   readonly headIntervalMs: number;
   /** Microseconds since 1970-01-01 UTC, for the time of sealing. */
   readonly nowUs: () => bigint;
+  /** @param table its directory */
+  readonly disclosure: (table: string) => Disclosure;
+  readonly indexSpacing: IndexSpacing;
+  readonly storage: StorageOptions;
 }
+
+/** What becomes of segments that nobody writes any more. */
+export interface StorageOptions {
+  /** Full segments are compressed. */
+  readonly pack: boolean;
+  /** Row images older than this go, at the latest a day later; null: none ever does. */
+  readonly imageAge: ImageAge | null;
+  /** Told what hindered either; the log goes on without. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** How often the age of row images is looked at. */
+const EXPIRY_INTERVAL_US = 86_400_000_000n;
 
 export interface RecoveredState {
   readonly journal: JournalState;
@@ -45,6 +77,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
   readonly #options: FileAuditLogOptions;
   readonly #journal: Journal;
   readonly #recovered: ReadonlyMap<string, TableState>;
+  /** By directory. */
   readonly #tables = new Map<string, TableLog>();
   readonly #reader: GroupReader;
   readonly #release: () => Promise<void>;
@@ -55,6 +88,11 @@ export class FileAuditLog implements AuditLog, GroupHost {
   #open: OpenGroup | null = null;
   #headsDue = new Map<string, string>();
   #headsWrittenMs = Number.NEGATIVE_INFINITY;
+  readonly #packer: SegmentPacker;
+  readonly #expiry: ExpiryScan | null;
+  #expiryLookedAtUs = 0n;
+  /** To be recorded with the next group. */
+  #expiriesDue: readonly DueExpiry[] = [];
 
   constructor(options: FileAuditLogOptions, recovered: RecoveredState, release: () => Promise<void>) {
     this.#options = options;
@@ -69,10 +107,18 @@ export class FileAuditLog implements AuditLog, GroupHost {
     this.#reader = new GroupReader(options.disk, options.directory);
     this.#release = release;
     this.#last = recovered.last === null ? null : groupInfo(recovered.last);
+    const { disk, directory, storage } = options;
+    this.#packer = new SegmentPacker(disk, directory, storage.onFailure);
+    this.#expiry = storage.imageAge === null ? null : new ExpiryScan(disk, directory, storage.imageAge);
+    for (const [table, state] of recovered.tables) this.#settled(table, state);
   }
 
   get last(): SealedGroupInfo | null {
     return this.#last;
+  }
+
+  get keys(): readonly string[] {
+    return this.#journal.keys ?? [this.#options.firstKey];
   }
 
   get spillBytes(): number {
@@ -102,6 +148,19 @@ export class FileAuditLog implements AuditLog, GroupHost {
     return this.#open;
   }
 
+  async compareHead(note: string): Promise<HeadComparison> {
+    const signed = parseSignedHead(note);
+    if (signed === null) return { kind: 'malformed' };
+    const { origin, size } = signed.head;
+    if (origin !== this.#options.origin) return { kind: 'foreign', origin };
+    const ownSize = (this.#last?.index ?? -1) + 1;
+    if (size > ownSize) return { kind: 'ahead', size, ownSize };
+    const own = size === 0 ? null : await this.#reader.head(size - 1);
+    return own !== null && parseSignedHead(own)?.body === signed.body
+      ? { kind: 'known' }
+      : { kind: 'forked', size };
+  }
+
   async *read(from: GroupIndex): AsyncGenerator<SealedGroup> {
     let next = from;
     while (this.#last !== null && next <= this.#last.index) {
@@ -112,9 +171,15 @@ export class FileAuditLog implements AuditLog, GroupHost {
     }
   }
 
+  /** Work on old segments that is due by now is done. */
+  settled(): Promise<void> {
+    return this.#packer.settled();
+  }
+
   async close(): Promise<void> {
     await this.#open?.abandon();
     await this.#work;
+    await this.#packer.close();
     try {
       if (this.#failure === null) await this.#writeHeads();
     } finally {
@@ -125,27 +190,37 @@ export class FileAuditLog implements AuditLog, GroupHost {
   }
 
   async tableLog(table: MaskedTable): Promise<TableLog> {
-    const key = tableKey(table);
-    let log = this.#tables.get(key);
+    const directory = tableDirectory(table);
+    const known = this.#tables.get(directory);
+    if (known !== undefined) return known;
+    if (!this.#recovered.has(directory) || this.#recovered.get(directory)!.seq === 0) {
+      const tables = join(this.#options.directory, 'tables');
+      await this.#options.disk.makeDirectory(join(tables, directory));
+      await this.#options.disk.syncDirectory(tables);
+    }
+    return this.#logIn(directory);
+  }
+
+  /** Of a table whose directory is there. */
+  #logIn(directory: string): TableLog {
+    let log = this.#tables.get(directory);
     if (log === undefined) {
-      const directory = tableDirectory(table);
-      const path = join(this.#options.directory, 'tables', directory);
-      const origin = `${this.#options.origin}/tables/${directory}`;
-      const state = this.#recovered.get(directory) ?? emptyTableState(origin);
-      if (state.seq === 0) {
-        await this.#options.disk.makeDirectory(path);
-        await this.#options.disk.syncDirectory(join(this.#options.directory, 'tables'));
-      }
+      const { disk, origin, segmentMaxBytes, publicKey } = this.#options;
+      const own = `${origin}/tables/${directory}`;
       log = new TableLog(
-        this.#options.disk,
-        path,
+        disk,
+        join(this.#options.directory, 'tables', directory),
         directory,
-        origin,
-        this.#options.segmentMaxBytes,
-        this.#options.publicKey,
-        state,
+        own,
+        {
+          segmentMaxBytes,
+          publicKey,
+          disclosure: this.#options.disclosure(directory),
+          indexSpacing: this.#options.indexSpacing,
+        },
+        this.#recovered.get(directory) ?? emptyTableState(own),
       );
-      this.#tables.set(key, log);
+      this.#tables.set(directory, log);
     }
     return log;
   }
@@ -165,13 +240,34 @@ export class FileAuditLog implements AuditLog, GroupHost {
    * The order that recovery relies on: rows and records of all touched tables, fsync of each, then the journal leaf, fsync.
    * The last one is the moment the group exists.
    */
-  async seal(content: GroupContent, position: Position): Promise<SealedGroup> {
+  seal(content: GroupContent, position: Position): Promise<SealedGroup> {
+    return this.#seal(content, position, [], [this.#options.signer]);
+  }
+
+  async changeKeys(changes: readonly KeyChange[], joint: Signer | null): Promise<SealedGroupInfo> {
+    if (this.#last === null || this.#open !== null)
+      throw new RowsealError('RS-AUD-010', { detail: 'keys are changed between groups, after the first' });
+    const { signer } = this.#options;
+    const signers = joint === null ? [signer] : [signer, joint];
+    // Nothing came from the source: its position is where it was.
+    return this.#seal(NOTHING, this.#last.position, changes, signers);
+  }
+
+  async #seal(
+    content: GroupContent,
+    position: Position,
+    keys: readonly KeyChange[],
+    signers: readonly Signer[],
+  ): Promise<SealedGroup> {
     this.#open = null;
     if (this.#failure !== null) throw this.#failure.error;
-    const { signer, origin, nowUs } = this.#options;
+    const { origin, nowUs } = this.#options;
     const group = this.#journal.size;
-    const logs = [...content.logs].filter((log) => log.touched);
-    const touched = logs.map((log) => log.endGroup(group, signer, origin));
+    const expiries = this.#recordExpiries();
+    const logs = [...new Set([...content.logs, ...expiries.keys()])].filter((log) => log.touched);
+    const noteLike = (head: TreeHead): string => unsignedHead(head, origin, signers);
+    const ended = logs.map((log) => log.endGroup(group, noteLike));
+    const ends = logs.map((log) => log.state());
     const writes = logs.map((log) => log.takeWrites());
     const leaf: JournalLeaf = {
       group,
@@ -182,21 +278,36 @@ export class FileAuditLog implements AuditLog, GroupHost {
       rows: content.rows,
       bytes: content.bytes,
       gaps: content.gaps,
-      tables: touched,
+      tables: ended.map(({ touched }) => touched),
+      keys,
     };
-    const journal = this.#journal.append(leaf, signer, origin);
+    const journal = this.#journal.append(leaf, (head) => Buffer.byteLength(noteLike(head)));
+    // All at once: a key that is far away costs one journey a group, not one a table.
+    const tableNotes = Promise.all(ended.map(({ head }) => signHead(head, origin, signers)));
+    const journalNote = Promise.resolve(signHead(journal.head, origin, signers));
+    // The work in front may fail first; these are awaited in their turn or not at all.
+    for (const note of [tableNotes, journalNote]) note.catch(() => {});
     await this.#enqueue(async () => {
+      for (const [i, note] of (await tableNotes).entries()) {
+        ended[i]!.sign(note);
+        this.#headsDue.set(join('tables', ended[i]!.touched.directory, 'head'), note);
+      }
       for (const write of writes) await write();
       await Promise.all(logs.map((log) => log.sync()));
-      await journal.write();
+      await journal.write(await journalNote);
       this.#last = groupInfo(leaf);
-      for (const table of touched) this.#headsDue.set(join('tables', table.directory, 'head'), table.note);
-      this.#headsDue.set(join('journal', 'head'), journal.note);
+      this.#headsDue.set(join('journal', 'head'), await journalNote);
       if (performance.now() - this.#headsWrittenMs >= this.#options.headIntervalMs) await this.#writeHeads();
+      this.#carryOut([...expiries.values()]);
+      ended.forEach(({ touched }, i) => {
+        this.#settled(touched.directory, ends[i]!);
+      });
+      this.#lookForExpiries(leaf);
     });
     const { events } = content;
     return {
       ...groupInfo(leaf),
+      head: await journalNote,
       tables: content.tables,
       resident: events !== null,
       chunks: events === null ? () => this.#reader.chunks(leaf) : () => memoryChunks(events),
@@ -210,6 +321,53 @@ export class FileAuditLog implements AuditLog, GroupHost {
         const state = before.get(key) ?? this.#recovered.get(log.directory) ?? emptyTableState(log.origin);
         await log.rewind(state);
       }
+    });
+  }
+
+  /** All before these ends is sealed. */
+  #settled(table: string, { recordsEnd, rowsEnd }: TableState): void {
+    if (!this.#options.storage.pack) return;
+    this.#packer.reached(table, 'records', recordsEnd.segment);
+    this.#packer.reached(table, 'rows', rowsEnd.segment);
+  }
+
+  /** In the background, once a day: what it finds goes into the next group. */
+  #lookForExpiries({ group, sealedAtUs }: JournalLeaf): void {
+    const scan = this.#expiry;
+    if (scan === null || sealedAtUs - this.#expiryLookedAtUs < EXPIRY_INTERVAL_US) return;
+    this.#expiryLookedAtUs = sealedAtUs;
+    this.#packer.run(async () => {
+      const { record, carryOut } = await scan.due(sealedAtUs, group);
+      for (const due of carryOut) await scan.carryOut(due);
+      this.#expiriesDue = record;
+    });
+  }
+
+  /** Between the events of one group and those of the next: nothing is awaited here. */
+  #recordExpiries(): ReadonlyMap<TableLog, DueExpiry> {
+    const due = this.#expiriesDue;
+    this.#expiriesDue = [];
+    const recorded = new Map<TableLog, DueExpiry>();
+    for (const expiry of due) {
+      const log = this.#logIn(expiry.table);
+      const { schema, policy } = log.state();
+      if (schema === null || policy === null) continue;
+      log.appendExpiry(tableFromPayloads(schema.payload, policy.payload), {
+        before: expiry.before,
+        actor: 'rowseal',
+        reason: 'audit.retention',
+      });
+      recorded.set(log, expiry);
+    }
+    return recorded;
+  }
+
+  #carryOut(expiries: readonly DueExpiry[]): void {
+    const scan = this.#expiry;
+    if (scan === null || expiries.length === 0) return;
+    this.#packer.run(async () => {
+      for (const due of expiries) await scan.recorded(due);
+      for (const due of expiries) await scan.carryOut(due);
     });
   }
 
@@ -238,6 +396,17 @@ export class FileAuditLog implements AuditLog, GroupHost {
     return run;
   }
 }
+
+const NOTHING: GroupContent = {
+  tables: [],
+  logs: new Set(),
+  events: [],
+  gaps: [],
+  transactions: 0,
+  rows: 0,
+  bytes: 0,
+  commitTimeUs: null,
+};
 
 async function* memoryChunks<T>(chunks: readonly T[]): AsyncGenerator<T> {
   yield* chunks;

@@ -5,7 +5,17 @@ import { MalformedBytes } from './bytes.ts';
  * Segment files are a run of frames: u32 payload length, u8 type, u32 CRC-32 over type and payload, payload. The CRC
  * finds torn writes cheaply; it proves nothing to a verifier.
  */
-export const FrameType = { header: 1, records: 2, images: 3, trailer: 4, leaf: 5, meta: 6 } as const;
+export const FrameType = {
+  header: 1,
+  records: 2,
+  images: 3,
+  trailer: 4,
+  leaf: 5,
+  meta: 6,
+  /** Of packed segments: the index, first in the file, and blocks. */
+  packed: 16,
+  block: 17,
+} as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
 export const FRAME_HEADER_BYTES = 9;

@@ -6,7 +6,7 @@ import type { GroupIndex, SealedEvent, SealedGroup } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { groupInfo, type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
-import { readLeaves } from './journal-reader.ts';
+import { type LeafFrame, readLeaves } from './journal-reader.ts';
 import { RecordKind } from './record.ts';
 import { readTableEvents, type TablePiece } from './row-reader.ts';
 import { TableVersions } from './table-versions.ts';
@@ -15,18 +15,31 @@ import { TableVersions } from './table-versions.ts';
 export class GroupReader {
   readonly #disk: Disk;
   readonly #directory: string;
+  readonly #gone: 'skip' | 'tell';
   readonly #versions = new Map<string, TableVersions>();
 
-  constructor(disk: Disk, directory: string) {
+  /** @param gone changes whose images are erased or expired are told too */
+  constructor(disk: Disk, directory: string, gone: 'skip' | 'tell' = 'skip') {
     this.#disk = disk;
     this.#directory = directory;
+    this.#gone = gone;
   }
 
   /** @throws RowsealError RS-AUD-004 when sealed bytes are damaged */
   async *read(from: GroupIndex, to: GroupIndex): AsyncGenerator<SealedGroup> {
     try {
-      for await (const leaf of readLeaves(this.#disk, this.#directory, from, to))
-        yield await this.#group(leaf);
+      for await (const frame of readLeaves(this.#disk, this.#directory, from, to))
+        yield await this.#group(frame);
+    } catch (error) {
+      throw corrupt(error, join(this.#directory, 'journal'));
+    }
+  }
+
+  /** The signed head that was written with a group; null: there is no such group. @throws RowsealError RS-AUD-004 */
+  async head(group: GroupIndex): Promise<string | null> {
+    try {
+      for await (const { note } of readLeaves(this.#disk, this.#directory, group, group)) return note;
+      return null;
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'journal'));
     }
@@ -36,19 +49,21 @@ export class GroupReader {
   async *chunks(leaf: JournalLeaf): AsyncGenerator<readonly SealedEvent[]> {
     try {
       const streams = leaf.tables.map((touched) =>
-        readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched)),
+        readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched), this.#gone),
       );
+      if (leaf.gaps.length > 0) yield leaf.gaps.map((gap) => ({ kind: 'gap', gap }));
       yield* merge(leaf, streams);
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'tables'));
     }
   }
 
-  async #group(leaf: JournalLeaf): Promise<SealedGroup> {
+  async #group({ leaf, note }: LeafFrame): Promise<SealedGroup> {
     const tables: MaskedTable[] = [];
     for (const touched of leaf.tables) tables.push(...(await this.#versionsOf(touched).inGroup(touched)));
     return {
       ...groupInfo(leaf),
+      head: note,
       tables,
       resident: false,
       chunks: () => this.chunks(leaf),
@@ -112,6 +127,10 @@ function before(a: TablePiece, b: TablePiece): boolean {
 function eventOf(piece: TablePiece): SealedEvent {
   const { seq } = piece.record;
   if (piece.run !== null) return { kind: 'rows', run: piece.run, seq };
+  if (piece.record.kind === RecordKind.change) {
+    const { op, keyTag, oldKeyTag } = piece.record;
+    return { kind: 'gone', table: piece.table, seq, op, keyTag, oldKeyTag };
+  }
   const payload = JSON.parse(piece.record.payload) as Record<string, unknown>;
   if (piece.record.kind === RecordKind.truncate && piece.record.op === Op.truncate) {
     return {

@@ -144,6 +144,9 @@ export class OpenGroup implements GroupWriter {
           erasurePayload(event.erasure),
         );
         return event;
+      case 'expiry':
+        (await this.#log(event.table)).appendExpiry(event.table, event.expiry);
+        return event;
       case 'gap':
         this.#gaps.push(event.gap);
         return event;

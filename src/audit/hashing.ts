@@ -23,13 +23,22 @@ export function leafHash(leaf: Uint8Array): Digest {
   return sha256(message);
 }
 
+/** The leaf hash of a record that stands in `bytes` behind another byte, which is the prefix for as long as it takes. */
+export function leafInPlace(bytes: Buffer, from: number, to: number): Digest {
+  const before = bytes[from - 1]!;
+  bytes[from - 1] = 0;
+  const digest = sha256(bytes.subarray(from - 1, to));
+  bytes[from - 1] = before;
+  return digest;
+}
+
 const node = Buffer.alloc(1 + 2 * DIGEST_BYTES);
 node[0] = 1;
 
 /** RFC 6962 §2.1: an inner node is H(0x01 ‖ left ‖ right). */
 export function nodeHash(left: Digest, right: Digest): Digest {
-  node.write(left, 1, DIGEST_BYTES, 'latin1');
-  node.write(right, 1 + DIGEST_BYTES, DIGEST_BYTES, 'latin1');
+  node.latin1Write(left, 1, DIGEST_BYTES);
+  node.latin1Write(right, 1 + DIGEST_BYTES, DIGEST_BYTES);
   return sha256(node);
 }
 
@@ -49,16 +58,31 @@ const LINK_LEAF = LINK_NUMBER + 8;
 
 /** c_n = H("rowseal/v1/chain\0" ‖ c_(n-1) ‖ u64 n ‖ leaf_n). */
 export function chainNext(previous: Digest, seq: number, leaf: Digest): Digest {
-  link.write(previous, LINK_PREVIOUS, DIGEST_BYTES, 'latin1');
+  link.latin1Write(previous, LINK_PREVIOUS, DIGEST_BYTES);
   link.writeUInt32BE(Math.floor(seq / 0x1_0000_0000), LINK_NUMBER);
   link.writeUInt32BE(seq >>> 0, LINK_NUMBER + 4);
-  link.write(leaf, LINK_LEAF, DIGEST_BYTES, 'latin1');
+  link.latin1Write(leaf, LINK_LEAF, DIGEST_BYTES);
   return sha256(link);
 }
 
-/** H("rowseal/v1/image\0" ‖ salt ‖ u32 length ‖ body). */
+let image = Buffer.alloc(4096);
+image.set(IMAGE_LABEL);
+
+/** H("rowseal/v1/image\0" ‖ salt ‖ u32 length ‖ body), of an image as it is stored: what follows the label stands there. */
+export function imageHashOf(stored: Uint8Array, from: number, to: number): Digest {
+  const length = IMAGE_LABEL.length + to - from;
+  if (length > image.length) {
+    image = Buffer.alloc(length * 2);
+    image.set(IMAGE_LABEL);
+  }
+  image.set(stored.subarray(from, to), IMAGE_LABEL.length);
+  return sha256(image.subarray(0, length));
+}
+
+/** The same, of an image in parts. */
 export function imageHash(salt: Uint8Array, body: Uint8Array): Digest {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(body.length);
-  return sha256(Buffer.concat([IMAGE_LABEL, salt, length, body]));
+  const stored = Buffer.concat([salt, length, body]);
+  return imageHashOf(stored, 0, stored.length);
 }

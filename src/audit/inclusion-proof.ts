@@ -50,7 +50,8 @@ export function verifyInclusion(
   return sn === 0 && hash === root;
 }
 
-function largestPowerBelow(size: number): number {
+/** Where RFC 6962 splits a tree of this size. */
+export function largestPowerBelow(size: number): number {
   let power = 1;
   while (power * 2 < size) power *= 2;
   return power;

@@ -1,11 +1,15 @@
 import { join } from 'node:path';
-import { ByteReader, MalformedBytes } from './bytes.ts';
+import { ByteReader, MalformedBytes, strictUtf8 } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { type Frame, FrameType, readFrame } from './frame.ts';
 import { DIGEST_BYTES, type Digest } from './hashing.ts';
 import { decodeLeaf, type JournalLeaf } from './journal-leaf.ts';
 import { listSegments, segmentName } from './segment.ts';
+import { segmentBytes } from './segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
+
+/** Newest head of the journal with cosignatures of witnesses, inside the audit directory. */
+export const COSIGNED_FILE = join('journal', 'cosigned');
 
 export interface LeafFrame {
   readonly leaf: JournalLeaf;
@@ -19,7 +23,8 @@ export function decodeLeafFrame(payload: Buffer): LeafFrame {
   const reader = new ByteReader(payload);
   const bytes = reader.bytes(reader.u32());
   const chain = reader.binary(DIGEST_BYTES);
-  const note = reader.utf8(payload.length - reader.offset);
+  const note = strictUtf8(reader.bytes(payload.length - reader.offset));
+  if (note === null) throw new MalformedBytes('a signed head is no text');
   return { leaf: decodeLeaf(bytes), bytes, chain, note };
 }
 
@@ -28,7 +33,8 @@ export async function readSegmentHeader(
   disk: Disk,
   path: string,
 ): Promise<{ readonly header: SegmentHeader; readonly length: number }> {
-  const frame = await readFrame((offset, length) => disk.read(path, offset, length), 0);
+  const segments = segmentBytes(disk);
+  const frame = await readFrame((offset, length) => segments.read(path, offset, length), 0);
   if (frame === null || frame.type !== FrameType.header) throw new MalformedBytes('a segment has no header');
   return { header: decodeSegmentHeader(frame.payload), length: frame.length };
 }
@@ -40,7 +46,8 @@ export async function* readFrames(
   offset: number,
   end: number | null,
 ): AsyncGenerator<Frame> {
-  const read = (at: number, length: number): Promise<Buffer> => disk.read(path, at, length);
+  const segments = segmentBytes(disk);
+  const read = (at: number, length: number): Promise<Buffer> => segments.read(path, at, length);
   while (end === null || offset < end) {
     const frame = await readFrame(read, offset);
     if (frame === null) {
@@ -52,13 +59,13 @@ export async function* readFrames(
   }
 }
 
-/** Sealed groups' leaves from group `from` to `to` inclusive. @throws MalformedBytes */
+/** Sealed groups' leaves with their notes, from group `from` to `to` inclusive. @throws MalformedBytes */
 export async function* readLeaves(
   disk: Disk,
   auditDirectory: string,
   from: number,
   to: number,
-): AsyncGenerator<JournalLeaf> {
+): AsyncGenerator<LeafFrame> {
   const directory = join(auditDirectory, 'journal');
   const segments = await listSegments(disk, directory, 'journal');
   let first = 0;
@@ -72,9 +79,9 @@ export async function* readLeaves(
   for (const segment of segments.slice(first)) {
     for await (const frame of readFrames(disk, join(directory, segmentName('journal', segment)), 0, null)) {
       if (frame.type !== FrameType.leaf) continue;
-      const { leaf } = decodeLeafFrame(frame.payload);
-      if (leaf.group >= from) yield leaf;
-      if (leaf.group >= to) return;
+      const found = decodeLeafFrame(frame.payload);
+      if (found.leaf.group >= from) yield found;
+      if (found.leaf.group >= to) return;
     }
   }
 }

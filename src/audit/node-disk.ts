@@ -32,10 +32,12 @@ export class NodeDisk implements Disk {
     return guarded('read', path, async () => {
       const file = await open(path, 'r');
       try {
-        const buffer = Buffer.allocUnsafe(length);
+        // A length may come from a damaged file: no more memory than there are bytes.
+        const there = Math.max(0, (await file.stat()).size - offset);
+        const buffer = Buffer.allocUnsafe(Math.min(length, there));
         let filled = 0;
-        while (filled < length) {
-          const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled);
+        while (filled < buffer.length) {
+          const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, offset + filled);
           if (bytesRead === 0) break;
           filled += bytesRead;
         }

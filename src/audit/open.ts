@@ -3,24 +3,30 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
-import { FileAuditLog } from './file-audit-log.ts';
+import { FileAuditLog, type FileAuditLogOptions, type StorageOptions } from './file-audit-log.ts';
 import { verifierKeyOf } from './keys.ts';
 import { lockDirectory } from './lock.ts';
 import { NodeDisk } from './node-disk.ts';
-import type { HeadSigner } from './note.ts';
 import { recover } from './recovery.ts';
+import { INDEX_SPACING, type IndexSpacing } from './row-index/row-index.ts';
+import type { Signer } from './signers/signer.ts';
 
 export interface AuditLogOptions {
   readonly directory: string;
   /** Name of the log, without spaces and `+`, for example `rowseal/shop`. */
   readonly origin: string;
-  readonly signer: HeadSigner;
+  readonly signer: Signer;
   readonly segmentMaxBytes?: number;
   readonly residentGroupBytes?: number;
   readonly spillBytes?: number;
   readonly headIntervalMs?: number;
+  /** By default segments stay as they are written. */
+  readonly storage?: StorageOptions;
   readonly disk?: Disk;
   readonly nowUs?: () => bigint;
+  /** What image hashes of a table commit to; default: whole rows. */
+  readonly disclosure?: FileAuditLogOptions['disclosure'];
+  readonly indexSpacing?: IndexSpacing;
   /** Takes the single-writer lock; a simulated disk brings its own. */
   readonly lock?: (directory: string) => () => Promise<void>;
 }
@@ -29,9 +35,12 @@ export interface OpenedAuditLog {
   readonly log: AuditLog;
   /** Number of this opening, larger than every earlier one: fences older writers at the sinks. */
   readonly epoch: bigint;
+  /** Resolves when packing and expiry, which go on behind the groups, have nothing left to do. */
+  settled(): Promise<void>;
 }
 
 const MIB = 1 << 20;
+const AS_WRITTEN: StorageOptions = { pack: false, imageAge: null, onFailure: () => {} };
 
 /**
  * Takes the lock, recovers and opens a log; makes a new one in an empty directory.
@@ -45,8 +54,12 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
   const release = (options.lock ?? lockDirectory)(directory);
   try {
     const publicKey = verifierKeyOf(signer, origin);
-    await keepPublicKey(disk, directory, publicKey);
+    const firstKey = await keepFirstKey(disk, directory, publicKey);
     const recovered = await recover(disk, directory, origin);
+    if (!(recovered.journal.keys ?? [firstKey]).includes(publicKey))
+      throw new RowsealError('RS-AUD-007', {
+        detail: `${publicKey.slice(0, publicKey.lastIndexOf('+'))} is none of the keys that may sign`,
+      });
     await disk.syncDirectory(directory);
     const log = new FileAuditLog(
       {
@@ -54,42 +67,46 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
         origin,
         signer,
         publicKey,
+        firstKey,
         disk,
         segmentMaxBytes: options.segmentMaxBytes ?? 64 * MIB,
         residentGroupBytes: options.residentGroupBytes ?? 4 * MIB,
         spillBytes: options.spillBytes ?? 2 * MIB,
         headIntervalMs: options.headIntervalMs ?? 1_000,
         nowUs: options.nowUs ?? (() => BigInt(Date.now()) * 1000n),
+        disclosure: options.disclosure ?? (() => 'row'),
+        indexSpacing: options.indexSpacing ?? INDEX_SPACING,
+        storage: options.storage ?? AS_WRITTEN,
       },
       recovered,
       release,
     );
-    return { log, epoch: await nextEpoch(disk, directory) };
+    return { log, epoch: await nextEpoch(disk, directory), settled: () => log.settled() };
   } catch (error) {
     await release();
     throw error;
   }
 }
 
-/** `log.vkey`: a convenience for readers. A verifier that matters brings its own copy of the key. */
-async function keepPublicKey(disk: Disk, directory: string, publicKey: string): Promise<void> {
+/**
+ * `log.vkey`, the key that the log was begun with: a convenience for readers. A verifier that matters brings its own copy.
+ *
+ * @returns what is kept
+ */
+async function keepFirstKey(disk: Disk, directory: string, publicKey: string): Promise<string> {
   const file = join(directory, 'log.vkey');
   const size = await disk.size(file);
   if (size === null) {
     await replaceFile(disk, file, Buffer.from(`${publicKey}\n`, 'utf8'));
-    return;
+    return publicKey;
   }
   const kept = (await disk.read(file, 0, size)).toString('utf8').trim();
-  if (kept === publicKey) return;
   const keptName = kept.slice(0, kept.indexOf('+'));
   const name = publicKey.slice(0, publicKey.indexOf('+'));
-  throw keptName === name
-    ? new RowsealError('RS-AUD-007', {
-        detail: `${file} differs from the public key of the configured signing key`,
-      })
-    : new RowsealError('RS-AUD-005', {
-        detail: `${directory} holds the log ${keptName}, configured is ${name}`,
-      });
+  if (keptName === name) return kept;
+  throw new RowsealError('RS-AUD-005', {
+    detail: `${directory} holds the log ${keptName}, configured is ${name}`,
+  });
 }
 
 async function nextEpoch(disk: Disk, directory: string): Promise<bigint> {

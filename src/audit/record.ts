@@ -13,6 +13,8 @@ export const RecordKind = {
   gap: 8,
   erasure: 9,
   finding: 10,
+  index: 11,
+  expiry: 12,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -62,7 +64,7 @@ export interface AuditRecord {
   /** Hashes of the row images. */
   readonly before: Digest | null;
   readonly after: Digest | null;
-  /** What genesis, schema, policy, snapshot, truncate, erasure, finding carry: canonical JSON in UTF-8. */
+  /** What genesis, schema, policy, snapshot, truncate, erasure, finding, index, expiry carry: canonical JSON in UTF-8. */
   readonly payload: string;
 }
 
@@ -90,7 +92,11 @@ export function encodeTransactionFields(
   }
 }
 
-/** The parts of a change record that differ from row to row; hot path. */
+/**
+ * The parts of a change record that differ from row to row; hot path.
+ *
+ * @param keyTags holds the row's tag from `keyTagAt` on; null: the table has no key
+ */
 export function encodeChange(
   builder: ByteBuilder,
   seq: number,
@@ -99,7 +105,8 @@ export function encodeChange(
   op: number,
   schema: number,
   policy: number,
-  keyTag: Uint8Array | null,
+  keyTags: Uint8Array | null,
+  keyTagAt: number,
   oldKeyTag: Uint8Array | null,
   before: Digest | null,
   after: Digest | null,
@@ -116,7 +123,11 @@ export function encodeChange(
   builder.varint(schema);
   builder.byte(F.policy);
   builder.varint(policy);
-  encodeTag(builder, F.keyTag, keyTag);
+  if (keyTags !== null) {
+    builder.byte(F.keyTag);
+    builder.byte(TAG_BYTES);
+    builder.part(keyTags, keyTagAt, TAG_BYTES);
+  }
   encodeTag(builder, F.oldKeyTag, oldKeyTag);
   encodeDigest(builder, F.before, before);
   encodeDigest(builder, F.after, after);
@@ -258,8 +269,7 @@ export function decodeRecord(bytes: Buffer): AuditRecord {
     }
   }
   if (version !== FORMAT_VERSION) throw new MalformedBytes('the record has another format version');
-  if (kind < RecordKind.genesis || kind > RecordKind.finding || op > 5)
-    throw new MalformedBytes('the record has an unknown kind or operation');
+  if (!KINDS.has(kind) || op > 5) throw new MalformedBytes('the record has an unknown kind or operation');
   return {
     kind: kind as RecordKind,
     seq,
@@ -279,6 +289,7 @@ export function decodeRecord(bytes: Buffer): AuditRecord {
   };
 }
 
+const KINDS: ReadonlySet<number> = new Set(Object.values(RecordKind));
 const NO_BYTES = new Uint8Array();
 const PAYLOAD_TAG = (16 << 3) | 2;
 

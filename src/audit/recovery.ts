@@ -8,11 +8,15 @@ import { FRAME_HEADER_BYTES, type Frame, FrameType, readFrame } from './frame.ts
 import { chainNext, DIGEST_BYTES, leafHash } from './hashing.ts';
 import { emptyJournalState, type JournalState } from './journal.ts';
 import type { JournalLeaf, TouchedTable } from './journal-leaf.ts';
-import { decodeLeafFrame } from './journal-reader.ts';
+import { COSIGNED_FILE, decodeLeafFrame } from './journal-reader.ts';
+import { applyKeyChanges } from './key-change.ts';
 import { CompactRange } from './merkle.ts';
 import { parseSignedHead } from './note.ts';
 import { decodeRecord, RecordKind } from './record.ts';
+import { replayIndex } from './row-index/replay-index.ts';
+import type { IndexMark } from './row-index/row-index.ts';
 import { listSegments, type SegmentKind, segmentName } from './segment.ts';
+import { segmentBytes } from './segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
 import { emptyTableState, type TableState } from './table-log.ts';
 
@@ -64,7 +68,7 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
     const scan = await scanSegment(disk, file, 'journal', origin);
     if (scan.header !== null) {
       const tree = new CompactRange(scan.header.next, scan.header.peaks);
-      let chain = scan.header.chain;
+      let { chain, keys } = scan.header;
       let end = 0;
       leaves = [];
       for (const frame of scan.frames) {
@@ -72,6 +76,9 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
           frame.type === FrameType.leaf ? tryDecode(() => decodeLeafFrame(frame.payload)) : null;
         if (decoded === null) break;
         const hash = leafHash(decoded.bytes);
+        const after = applyKeyChanges(keys, decoded.leaf.keys, origin, decoded.leaf.group);
+        if (after !== null && 'wrong' in after) throw damaged(`${file}: ${after.wrong}`);
+        keys = after;
         const next = chainNext(chain, tree.size, hash);
         if (next !== decoded.chain || decoded.leaf.group !== tree.size)
           throw damaged(`${file}: the leaf at ${frame.offset} does not follow`);
@@ -82,7 +89,7 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
       }
       if (leaves.length > 0) {
         await cut(disk, directory, 'journal', 'journal', segment, end);
-        state = { size: tree.size, chain, tree, end: { segment, offset: end } };
+        state = { size: tree.size, chain, tree, keys, end: { segment, offset: end } };
         break;
       }
     }
@@ -90,6 +97,8 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
     await cut(disk, directory, 'journal', 'journal', segment, 0);
   }
   await refuseRollback(disk, join(path, 'head'), state.size);
+  // What witnesses have cosigned was published for certain.
+  await refuseRollback(disk, join(directory, COSIGNED_FILE), state.size);
   return { state, leaves };
 }
 
@@ -107,7 +116,7 @@ async function recoverTable(
     const scan = await scanSegment(disk, file, 'records', origin);
     const sealed = scan.header === null ? null : replay(scan.header, scan.frames, segment, lastGroup, file);
     if (sealed !== null) {
-      state = sealed;
+      state = { ...sealed, index: await indexAt(disk, directory, join('tables', name), sealed.recordsEnd) };
       await cut(disk, directory, join('tables', name), 'records', segment, sealed.recordsEnd.offset);
       break;
     }
@@ -137,11 +146,11 @@ function replay(
   segment: number,
   lastGroup: number,
   file: string,
-): TableState | null {
+): Omit<TableState, 'index'> | null {
   const tree = new CompactRange(header.next, header.peaks);
   let { chain, schema, policy } = header;
   let seq = header.next;
-  let sealed: TableState | null = null;
+  let sealed: Omit<TableState, 'index'> | null = null;
   for (const frame of frames) {
     if (frame.type === FrameType.records || frame.type === FrameType.meta) {
       const reader = new ByteReader(frame.payload);
@@ -182,6 +191,21 @@ function replay(
   return sealed;
 }
 
+/** The rows met since the last index record, which a writer goes on with. */
+async function indexAt(
+  disk: Disk,
+  directory: string,
+  folder: string,
+  end: TableState['recordsEnd'],
+): Promise<IndexMark> {
+  try {
+    return (await replayIndex(disk, directory, folder, end)).mark();
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw damaged(`${folder}: ${error.message}`);
+  }
+}
+
 interface SegmentScan {
   /** null: not even the header is whole. */
   readonly header: SegmentHeader | null;
@@ -195,8 +219,9 @@ async function scanSegment(
   kind: SegmentKind,
   origin: string,
 ): Promise<SegmentScan> {
-  const size = (await disk.size(file)) ?? 0;
-  const bytes = await disk.read(file, 0, size);
+  // Packed or not: nothing is packed that a crash could have torn.
+  const bytes = await wholeSegment(disk, file);
+  const size = bytes.length;
   const read = async (offset: number, length: number): Promise<Buffer> =>
     bytes.subarray(offset, offset + length);
   const frames: Frame[] = [];
@@ -217,6 +242,16 @@ async function scanSegment(
     offset += frame.length;
   }
   return { header, frames };
+}
+
+async function wholeSegment(disk: Disk, file: string): Promise<Buffer> {
+  const segments = segmentBytes(disk);
+  try {
+    return await segments.read(file, 0, (await segments.size(file)) ?? 0);
+  } catch (error) {
+    if (!(error instanceof MalformedBytes)) throw error;
+    throw damaged(`${file}: ${error.message}`);
+  }
 }
 
 async function cut(

@@ -46,3 +46,14 @@ export function decodeImageBody(body: Buffer, width: number, into: MaskedCell[])
   }
   if (!reader.done) throw new MalformedBytes('a row image is longer than its table is wide');
 }
+
+/** That the bytes are exactly `width` cells, without reading their values. @throws MalformedBytes */
+export function checkImageBody(bytes: Buffer, from: number, to: number, width: number): void {
+  const reader = new ByteReader(bytes, from, to);
+  for (let i = 0; i < width; i++) {
+    const state = reader.byte();
+    if (state > CellState.dropped) throw new MalformedBytes('a cell has an unknown state');
+    if (state === CellState.value) reader.skip(reader.varint());
+  }
+  if (!reader.done) throw new MalformedBytes('a row image is longer than its table is wide');
+}

@@ -26,12 +26,18 @@ export interface TablePiece {
 /** Rows of a run read back at a time. */
 const RUN_ROWS = 4096;
 
-/** One table's part of a group, in order. @throws MalformedBytes */
+/**
+ * One table's part of a group, in order.
+ *
+ * @param gone changes whose images are erased or expired are told too, without a run
+ * @throws MalformedBytes
+ */
 export async function* readTableEvents(
   disk: Disk,
   path: string,
   touched: TouchedTable,
   versions: TableVersions,
+  gone: 'skip' | 'tell' = 'skip',
 ): AsyncGenerator<TablePiece> {
   // Learns the versions that the records will name.
   await versions.inGroup(touched);
@@ -59,6 +65,7 @@ export async function* readTableEvents(
           // Erased: who asks for a person's data to be gone does not want it replayed into another warehouse.
           if (run !== null) yield run.finish();
           run = null;
+          if (gone === 'tell') yield { record, table: versions.of(record), run: null };
           continue;
         }
         run ??= new RunBuilder(record, versions.of(record));

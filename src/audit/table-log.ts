@@ -1,16 +1,22 @@
 import { randomFillSync } from 'node:crypto';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { Image, Op } from '../model/change.ts';
-import { KEY_TAG_BYTES, type MaskedRun, type MaskedTable } from '../model/masked.ts';
+import { type Expiry, KEY_TAG_BYTES, type MaskedRun, type MaskedTable } from '../model/masked.ts';
 import { ByteBuilder } from './bytes.ts';
+import { columnsHash } from './disclosure/column-image.ts';
+import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
+import { parseErasure } from './erased.ts';
+import { expiryPayload } from './expired.ts';
 import { FrameType } from './frame.ts';
 import { chainNext, chainStart, type Digest, IMAGE_LABEL, SALT_BYTES, sha256 } from './hashing.ts';
 import type { Extent, TouchedTable } from './journal-leaf.ts';
 import { CompactRange } from './merkle.ts';
-import type { HeadSigner } from './note.ts';
+import type { TreeHead } from './note.ts';
 import { encodeChange, encodeRecord, MAX_RECORD_BYTES, RecordKind } from './record.ts';
 import { encodeImageBody } from './row-image.ts';
+import { indexPayload } from './row-index/index-payload.ts';
+import { type IndexMark, type IndexSpacing, RowIndex } from './row-index/row-index.ts';
 import { SegmentAppender } from './segment.ts';
 import { encodeSegmentHeader } from './segment-header.ts';
 import { policyPayload, schemaPayload } from './table-payload.ts';
@@ -24,6 +30,16 @@ export interface TableState {
   readonly policy: { readonly seq: number; readonly payload: string } | null;
   readonly recordsEnd: { readonly segment: number; readonly offset: number };
   readonly rowsEnd: { readonly segment: number; readonly offset: number };
+  readonly index: IndexMark;
+}
+
+/** What is the same for all groups of a table's log. */
+export interface TableLogSettings {
+  readonly segmentMaxBytes: number;
+  /** The key as a C2SP vkey, for the genesis record. */
+  readonly publicKey: string;
+  readonly disclosure: Disclosure;
+  readonly indexSpacing: IndexSpacing;
 }
 
 export function emptyTableState(origin: string): TableState {
@@ -35,7 +51,16 @@ export function emptyTableState(origin: string): TableState {
     policy: null,
     recordsEnd: { segment: 0, offset: 0 },
     rowsEnd: { segment: 0, offset: 0 },
+    index: new RowIndex().mark(),
   };
+}
+
+/** A group's end in a table, but for the signed head. */
+export interface EndedGroup {
+  readonly touched: TouchedTable;
+  readonly head: TreeHead;
+  /** Puts the signed head into its place, before the group is written. */
+  sign(note: string): void;
 }
 
 /** Fields of the transaction that records share, encoded once per transaction. */
@@ -50,6 +75,8 @@ export interface RecordTransaction {
 /** A frame is closed at this size: what a reader holds in memory at a time. */
 const FRAME_BYTES = 256 * 1024;
 const SALT_POOL_BYTES = 64 * 1024;
+/** Where the body stands in an image that is hashed: behind label, salt and length. */
+const BODY_AT = IMAGE_LABEL.length + SALT_BYTES + 4;
 const NO_TRANSACTION: RecordTransaction = {
   fields: new Uint8Array(),
   position: new Uint8Array(),
@@ -67,10 +94,13 @@ export class TableLog {
   readonly origin: string;
   readonly #records: SegmentAppender;
   readonly #rows: SegmentAppender;
-  readonly #publicKey: string;
+  readonly #settings: TableLogSettings;
   #seq: number;
   #chain: Digest;
+  /** Of the newest record. */
+  #leaf: Digest = '';
   #tree: CompactRange;
+  #index: RowIndex;
   #schema: TableState['schema'];
   #policy: TableState['policy'];
   /** The table version whose schema and policy records are in force. */
@@ -80,7 +110,9 @@ export class TableLog {
   #frameIsMeta = false;
   #recordExtents: Extent[] = [];
   #rowExtents: Extent[] = [];
-  readonly #scratch = new ByteBuilder(4096);
+  /** An image behind its label, and a record behind the prefix of its leaf, as they are hashed. */
+  readonly #image = new ByteBuilder(4096);
+  readonly #record = new ByteBuilder(4096);
   readonly #salts = Buffer.alloc(SALT_POOL_BYTES);
   #saltAt = SALT_POOL_BYTES;
 
@@ -89,18 +121,20 @@ export class TableLog {
     path: string,
     directory: string,
     origin: string,
-    segmentMaxBytes: number,
-    publicKey: string,
+    settings: TableLogSettings,
     state: TableState,
   ) {
+    const { segmentMaxBytes } = settings;
     this.directory = directory;
     this.origin = origin;
-    this.#publicKey = publicKey;
+    this.#settings = settings;
+    this.#image.bytes(IMAGE_LABEL);
     this.#seq = state.seq;
     this.#chain = state.chain;
     this.#tree = state.tree.clone();
     this.#schema = state.schema;
     this.#policy = state.policy;
+    this.#index = new RowIndex(state.index);
     this.#records = new SegmentAppender(disk, path, 'records', segmentMaxBytes, state.recordsEnd, (segment) =>
       this.#header('records', segment),
     );
@@ -129,17 +163,19 @@ export class TableLog {
       policy: this.#policy,
       recordsEnd: this.#records.end,
       rowsEnd: this.#rows.end,
+      index: this.#index.mark(),
     };
   }
 
   /** @returns seq of the first row's record; those of the other rows follow without holes */
   appendRun(run: MaskedRun, transaction: RecordTransaction): number {
     this.#useVersion(run.table);
+    this.#indexIfDue();
     const first = this.#seq;
     const schema = this.#schema!.seq;
     const policy = this.#policy!.seq;
     const width = run.table.columns.length;
-    const keyed = run.keyTags.length > 0;
+    const keyTags = run.keyTags.length > 0 ? run.keyTags : null;
     let at = 0;
     for (let row = 0; row < run.count; row++) {
       const bits = run.images[row]!;
@@ -153,24 +189,23 @@ export class TableLog {
         after = this.#appendImage(run, at, width);
         at += width;
       }
-      const tag = keyed ? run.keyTags.subarray(row * KEY_TAG_BYTES, (row + 1) * KEY_TAG_BYTES) : null;
       const oldTag = run.oldKeyTags.size === 0 ? null : (run.oldKeyTags.get(row) ?? null);
-      const record = this.#scratch;
-      record.clear();
-      record.byte(0);
       encodeChange(
-        record,
+        this.#beginRecord(),
         this.#seq,
         transaction.fields,
         run.firstOrdinal + row,
         run.ops[row]!,
         schema,
         policy,
-        tag,
+        keyTags,
+        row * KEY_TAG_BYTES,
         oldTag,
         before,
         after,
       );
+      if (keyTags !== null) this.#index.add(keyTags, row * KEY_TAG_BYTES, this.#seq);
+      if (oldTag !== null) this.#index.add(oldTag, 0, this.#seq);
       this.#commitRecord();
       if (this.#recordFrame.length >= FRAME_BYTES || this.#rowFrame.length >= FRAME_BYTES)
         this.#closeFrames();
@@ -199,30 +234,42 @@ export class TableLog {
   /** A record outside transactions: what the leak guard met, or an erasure. */
   appendNotice(
     table: MaskedTable,
-    kind: typeof RecordKind.finding | typeof RecordKind.erasure,
+    kind: typeof RecordKind.finding | typeof RecordKind.erasure | typeof RecordKind.expiry,
     payload: string,
   ): void {
     this.#useVersion(table);
+    if (kind === RecordKind.expiry) this.#index.addWide(this.#seq);
+    if (kind === RecordKind.erasure)
+      for (const tag of parseErasure(payload).tags) this.#index.add(Buffer.from(tag, 'hex'), 0, this.#seq);
     this.#appendMeta(kind, payload);
   }
 
-  /** Closes the group for this table: trailer with the signed head. Nothing is written yet. */
-  endGroup(group: number, signer: HeadSigner, keyName: string): TouchedTable & { readonly note: string } {
+  /** Row images that follow go into a new segment: those before it are replaced when the group is sealed. */
+  appendExpiry(table: MaskedTable, expiry: Expiry): void {
+    this.#closeFrames();
+    this.#rows.roll();
+    this.appendNotice(table, RecordKind.expiry, expiryPayload(expiry));
+  }
+
+  /**
+   * Closes the group for this table with a trailer, which has its place and lacks the signed head. Nothing is written yet.
+   *
+   * @param noteLike a text of as many bytes as the signed head will have, given what it says
+   */
+  endGroup(group: number, noteLike: (head: TreeHead) => string): EndedGroup {
     this.#closeFrames();
     const root = this.#tree.root();
-    const note = signer.sign({ origin: this.origin, size: this.#seq, root }, keyName);
+    const head = { origin: this.origin, size: this.#seq, root };
     const rows = this.#rows.end;
-    const trailer = JSON.stringify({
+    const facts = {
       group,
       size: this.#seq,
       chain: Buffer.from(this.#chain, 'latin1').toString('hex'),
       rows: [rows.segment, rows.offset],
-      note,
-    });
-    this.#addExtent(
-      this.#recordExtents,
-      this.#records.place(FrameType.trailer, Buffer.from(trailer, 'utf8')),
-    );
+    };
+    const trailer = (note: string): Buffer => Buffer.from(JSON.stringify({ ...facts, note }), 'utf8');
+    const frame = this.#records.placeOpen(FrameType.trailer, trailer(noteLike(head)).length);
+    this.#addExtent(this.#recordExtents, frame.extent);
     const touched = {
       directory: this.directory,
       size: this.#seq,
@@ -230,11 +277,10 @@ export class TableLog {
       chain: this.#chain,
       records: this.#recordExtents,
       rows: this.#rowExtents,
-      note,
     };
     this.#recordExtents = [];
     this.#rowExtents = [];
-    return touched;
+    return { touched, head, sign: (note) => frame.fill(trailer(note)) };
   }
 
   /** Work for the disk: what is closed so far. The frame being filled stays. */
@@ -263,6 +309,7 @@ export class TableLog {
     this.#tree = state.tree.clone();
     this.#schema = state.schema;
     this.#policy = state.policy;
+    this.#index = new RowIndex(state.index);
     await this.#records.rewind(state.recordsEnd);
     await this.#rows.rewind(state.rowsEnd);
   }
@@ -280,17 +327,25 @@ export class TableLog {
         origin: this.origin,
         namespace: table.namespace,
         name: table.name,
-        key: this.#publicKey,
+        key: this.#settings.publicKey,
       });
       this.#appendMeta(RecordKind.genesis, payload);
     }
-    const schema = schemaPayload(table);
+    const schema = schemaPayload(table, this.#settings.disclosure);
     if (this.#schema?.payload !== schema)
       this.#schema = { seq: this.#appendMeta(RecordKind.schema, schema), payload: schema };
     const policy = policyPayload(table);
     if (this.#policy?.payload !== policy)
       this.#policy = { seq: this.#appendMeta(RecordKind.policy, policy), payload: policy };
     this.#version = table;
+  }
+
+  /** Between runs, so that the rows of a run stay numbered without holes. */
+  #indexIfDue(): void {
+    const level = this.#index.due(this.#seq, this.#settings.indexSpacing);
+    if (level === null) return;
+    const seq = this.#appendMeta(RecordKind.index, indexPayload(this.#index.statement(level)));
+    this.#index.recorded(level, seq, this.#leaf);
   }
 
   /** Meta records have frames of their own, so that a reader finds table versions without reading the rows' records. */
@@ -309,7 +364,9 @@ export class TableLog {
     transaction: RecordTransaction,
   ): number {
     this.#useVersion(table);
+    this.#indexIfDue();
     if (this.#frameIsMeta) this.#closeFrames();
+    this.#index.addWide(this.#seq);
     return this.#appendRecord(kind, op, payload, ordinal, transaction, this.#schema!.seq, this.#policy!.seq);
   }
 
@@ -323,10 +380,7 @@ export class TableLog {
     policy: number,
   ): number {
     const seq = this.#seq;
-    const record = this.#scratch;
-    record.clear();
-    record.byte(0);
-    encodeRecord(record, {
+    encodeRecord(this.#beginRecord(), {
       kind,
       seq,
       position: transaction.position,
@@ -347,34 +401,41 @@ export class TableLog {
     return seq;
   }
 
-  /** Hashes the image in scratch (label, salt, length, body) and copies it to the rows frame without its label. */
+  /** Hashes the image (label, salt, length, body) and copies it to the rows frame without its label. */
   #appendImage(run: MaskedRun, at: number, width: number): Digest {
     if (this.#frameIsMeta) this.#closeFrames();
-    const image = this.#scratch;
-    image.clear();
-    image.bytes(IMAGE_LABEL);
-    image.bytes(this.#salt());
-    const lengthAt = image.length;
+    const image = this.#image;
+    image.truncate(IMAGE_LABEL.length);
+    image.part(this.#salts, this.#nextSalt(), SALT_BYTES);
     image.u32(0);
     encodeImageBody(image, run.cells, at, width);
-    image.setU32(lengthAt, image.length - lengthAt - 4);
-    const digest = sha256(image.view());
+    image.setU32(BODY_AT - 4, image.length - BODY_AT);
     this.#rowFrame.bytes(image.view(IMAGE_LABEL.length));
-    return digest;
+    return this.#settings.disclosure === 'row'
+      ? sha256(image.view())
+      : columnsHash(image.view(IMAGE_LABEL.length, BODY_AT - 4), image.view(BODY_AT), width);
   }
 
-  /** The record in scratch (behind the leaf prefix 0x00) becomes leaf `seq`. */
+  #beginRecord(): ByteBuilder {
+    const record = this.#record;
+    record.clear();
+    record.byte(0);
+    return record;
+  }
+
+  /** The record behind the leaf prefix becomes leaf `seq`. */
   #commitRecord(): void {
-    const record = this.#scratch;
+    const record = this.#record;
     const length = record.length - 1;
     if (length > MAX_RECORD_BYTES)
       throw new RowsealError('RS-AUD-009', { detail: `${length} bytes in the log ${this.origin}` });
-    const leaf = sha256(record.view());
+    const message = record.view();
+    const leaf = sha256(message);
     this.#chain = chainNext(this.#chain, this.#seq, leaf);
+    this.#leaf = leaf;
     this.#tree.append(leaf);
     const frame = this.#recordFrame;
-    frame.u16(length);
-    frame.bytes(record.view(1));
+    frame.record(message);
     frame.binary(this.#chain);
     this.#seq++;
   }
@@ -399,13 +460,14 @@ export class TableLog {
     } else extents.push(extent);
   }
 
-  #salt(): Buffer {
+  /** Where in the pool a salt stands that was never used. */
+  #nextSalt(): number {
     if (this.#saltAt === SALT_POOL_BYTES) {
       randomFillSync(this.#salts);
       this.#saltAt = 0;
     }
     this.#saltAt += SALT_BYTES;
-    return this.#salts.subarray(this.#saltAt - SALT_BYTES, this.#saltAt);
+    return this.#saltAt - SALT_BYTES;
   }
 
   #header(kind: 'records' | 'rows', segment: number): Buffer {
@@ -419,6 +481,7 @@ export class TableLog {
       peaks: records ? this.#tree.peaks : [],
       schema: records ? this.#schema : null,
       policy: records ? this.#policy : null,
+      keys: null,
     });
   }
 }

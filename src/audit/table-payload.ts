@@ -1,12 +1,13 @@
 import type { MaskedColumn, MaskedTable } from '../model/masked.ts';
 import type { ColumnType } from '../model/type.ts';
 import { MalformedBytes } from './bytes.ts';
+import type { Disclosure } from './disclosure/disclosure.ts';
 
 /**
  * Payloads of schema and policy records: JSON with a fixed order of members, so that equal versions have equal bytes
  * and a verifier can decode, encode again and compare (docs/audit-format.md §6).
  */
-export function schemaPayload(table: MaskedTable): string {
+export function schemaPayload(table: MaskedTable, disclosure: Disclosure = 'row'): string {
   return JSON.stringify({
     namespace: table.namespace,
     name: table.name,
@@ -18,7 +19,13 @@ export function schemaPayload(table: MaskedTable): string {
       source_type: column.sourceType,
       method: column.method,
     })),
+    ...(disclosure === 'row' ? {} : { disclosure }),
   });
+}
+
+/** What the image hashes under this schema commit to. @param schema in canonical form */
+export function disclosureOf(schema: string): Disclosure {
+  return schema.endsWith('],"disclosure":"column"}') ? 'column' : 'row';
 }
 
 export function policyPayload(table: MaskedTable): string {
@@ -52,7 +59,8 @@ export function tableFromPayloads(schema: string, policy: string): MaskedTable {
       keyEpoch: p.key_epoch,
       keyFingerprint: p.key_fingerprint,
     });
-    if (schemaPayload(table) === schema && policyPayload(table) === policy) return table;
+    if (schemaPayload(table, disclosureOf(schema)) === schema && policyPayload(table) === policy)
+      return table;
   } catch {
     // JSON.parse quotes its input in the message; what is wrong is said below without it.
   }

@@ -8,6 +8,7 @@ import type { TouchedTable } from './journal-leaf.ts';
 import { readSegmentHeader } from './journal-reader.ts';
 import { type AuditRecord, decodeRecord, RecordKind } from './record.ts';
 import { segmentName } from './segment.ts';
+import { segmentBytes } from './segment-bytes.ts';
 import { tableFromPayloads } from './table-payload.ts';
 
 /** The table versions of one table's log, found by walking frame headers and reading only meta frames. */
@@ -95,15 +96,16 @@ export class TableVersions {
   /** Schema and policy records in a stretch of whole frames, in order. Each stretch of a segment is walked once. */
   async #metaIn(segment: number, from: number, to: number): Promise<readonly AuditRecord[]> {
     const path = join(this.#path, segmentName('records', segment));
+    const segments = segmentBytes(this.#disk);
     const known = this.#metaBySegment.get(segment) ?? [];
     this.#metaBySegment.set(segment, known);
     let at = this.#walked.get(segment) ?? 0;
     while (at < to) {
-      const head = await this.#disk.read(path, at, FRAME_HEADER_BYTES);
+      const head = await segments.read(path, at, FRAME_HEADER_BYTES);
       if (head.length < FRAME_HEADER_BYTES) throw new MalformedBytes('a segment ends before its extent');
       const length = FRAME_HEADER_BYTES + head.readUInt32BE(0);
       if (head[4] === FrameType.meta) {
-        const frame = await readFrame((offset, bytes) => this.#disk.read(path, offset, bytes), at);
+        const frame = await readFrame((offset, bytes) => segments.read(path, offset, bytes), at);
         for (const record of decodeRecordsFrame(frame!.payload)) {
           if (record.kind !== RecordKind.schema && record.kind !== RecordKind.policy) continue;
           this.#payloads.set(record.seq, record.payload);

@@ -6,10 +6,12 @@ import { Exit, exitCodeOf } from '../error/exit.ts';
 import { errorJson, renderError } from '../error/render.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
+import { acceptGapCommand } from './commands/accept-gap.ts';
 import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { healthCommand } from './commands/health.ts';
 import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
@@ -35,9 +37,11 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(runCommand)
     .command(statusCommand)
     .command(queryCommand)
+    .command(healthCommand)
     .command(auditCommand)
     .command(maskCommand)
     .command(resnapshotCommand)
+    .command(acceptGapCommand)
     .command(keysCommand)
     .command(explainCommand)
     .completion('completion', 'Print a completion script for bash or zsh')
@@ -82,26 +86,41 @@ const OPTION_NAMES = [
   'fail-on-finding',
   'force',
   'from',
+  'from-group',
   'git',
   'head',
   'help',
+  'host',
   'json',
   'keep',
   'key',
   'keys-dir',
   'limit',
+  'log',
+  'logs',
   'markdown',
   'min-confidence',
+  'name',
+  'new-key',
   'no-weaker',
   'offline',
   'origin',
+  'out',
+  'overlap',
   'overwrite',
+  'passphrase-file',
   'password-file',
   'path',
   'pipeline',
+  'policy',
+  'port',
   'preset',
+  'quorum',
+  'ready',
   'reason',
+  'retire',
   'reveal',
+  'revoke',
   'rows',
   'sample',
   'sample-rows',
@@ -110,11 +129,14 @@ const OPTION_NAMES = [
   'table',
   'tables',
   'test-key',
+  'tiles',
   'tls-ca-file',
   'tls-mode',
   'update',
   'url',
+  'verify',
   'version',
+  'witness',
   'yes',
 ];
 

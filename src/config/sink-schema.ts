@@ -1,9 +1,33 @@
 import { z } from 'zod';
+import { columnRule } from './rule-schema.ts';
 import { positive, tableName, tls } from './schema-parts.ts';
+
+/** What a sink gets of one table. */
+const sinkTable = z
+  .strictObject({
+    leave_out: z.array(z.string()).min(1).optional().describe('columns that this sink does not get'),
+    only: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('columns that this sink gets; one that is added later it does not get'),
+    mask: z
+      .record(z.string(), columnRule)
+      .default({})
+      .describe('columns that are masked once more, by a rule that is stricter than the policy'),
+  })
+  .refine((table) => table.leave_out === undefined || table.only === undefined, {
+    message: 'has either leave_out or only',
+  });
 
 /** Options of every sink. */
 const anySink = {
-  tables: z.array(tableName).min(1).optional().describe('tables that this sink gets; default: all'),
+  tables: z
+    .union([z.array(tableName).min(1), z.record(z.union([z.literal('*'), tableName]), sinkTable.nullable())])
+    .optional()
+    .describe(
+      'tables that this sink gets, as a list, or by name with what it gets of each (`*`: all others, whole); default: all',
+    ),
 };
 
 /** Options of sinks that keep aside what they cannot hold. */
@@ -217,4 +241,5 @@ const bigquery = z.strictObject({
 export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres, parquet, bigquery]);
 
 export type BigqueryDocument = z.infer<typeof bigquery>;
+export type SinkTableDocument = z.infer<typeof sinkTable>;
 export type SinkDocument = z.infer<typeof sinkSchema>;

@@ -1,12 +1,14 @@
 import { RowsealError } from '../error/rowseal-error.ts';
+import type { SinkColumns, SinkTables } from '../mask/sink-mask.ts';
 import { type BigqueryConfig, bigqueryConfig } from './bigquery.ts';
-import type { SinkDocument } from './sink-schema.ts';
+import { columnRule } from './policy.ts';
+import type { SinkDocument, SinkTableDocument } from './sink-schema.ts';
 
 /** What a sink is made of, with every path absolute and every file read. */
 export type SinkConfig = {
   readonly name: string;
-  /** Tables, as `namespace.name`, that it gets; null: all. */
-  readonly tables: ReadonlySet<string> | null;
+  /** null: all tables, whole. */
+  readonly tables: SinkTables | null;
 } & (
   | ({
       readonly type: 'duckdb';
@@ -63,12 +65,14 @@ export interface Paths {
   absolute(name: string): string;
   /** @throws RowsealError RS-CFG-006 */
   read(name: string): string;
+  /** Of a mask function. @throws RowsealError RS-CFG-008 */
+  readModule(name: string): string;
   /** As `read`, of a file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
   readSecret(name: string): string;
 }
 
 export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): SinkConfig {
-  const any = { name, tables: sink.tables === undefined ? null : new Set(sink.tables) };
+  const any = { name, tables: sink.tables === undefined ? null : sinkTables(sink.tables, paths) };
   switch (sink.type) {
     case 'duckdb':
       return {
@@ -126,6 +130,29 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
   }
 }
 
+const WHOLE: SinkColumns = { leaveOut: null, only: null, rules: new Map() };
+
+function sinkTables(config: NonNullable<SinkDocument['tables']>, paths: Paths): SinkTables {
+  if (Array.isArray(config)) return { tables: new Map(config.map((table) => [table, WHOLE])), others: false };
+  const tables = Object.entries(config).flatMap(([name, table]) =>
+    name === '*' ? [] : [[name, table === null ? WHOLE : sinkColumns(table, paths)] as const],
+  );
+  return { tables: new Map(tables), others: '*' in config };
+}
+
+function sinkColumns({ leave_out, only, mask }: SinkTableDocument, paths: Paths): SinkColumns {
+  return {
+    leaveOut: leave_out === undefined ? null : new Set(leave_out),
+    only: only === undefined ? null : new Set(only),
+    rules: new Map(
+      Object.entries(mask).map(([column, rule]) => [
+        column,
+        columnRule(rule, (path) => paths.readModule(path)),
+      ]),
+    ),
+  };
+}
+
 type ParquetPlace =
   | { readonly kind: 'directory'; readonly path: string }
   | {
@@ -173,9 +200,10 @@ export function checkSinkTables(
 ): void {
   for (const [name, sink] of Object.entries(sinks)) {
     for (const option of ['tables', 'history'] as const) {
-      const listed = option in sink ? sink[option as keyof typeof sink] : undefined;
-      if (!Array.isArray(listed)) continue;
-      const unknown = listed.find((table) => !captured.includes(table));
+      const value: unknown = option in sink ? sink[option as keyof typeof sink] : undefined;
+      if (typeof value !== 'object' || value === null) continue;
+      const listed = Array.isArray(value) ? (value as string[]) : Object.keys(value);
+      const unknown = listed.find((table) => table !== '*' && !captured.includes(table));
       if (unknown === undefined) continue;
       throw new RowsealError('RS-CFG-003', {
         detail: `${unknown} is not among source.tables`,

@@ -83,13 +83,20 @@ export class MaskedRun implements MaskedRunFields {
   }
 }
 
-/** Why the stream has a hole or a seam that a verifier must see. */
+/** A hole in the history that somebody accepted: what the source did between two places is not in the log. */
 export interface Gap {
-  /** Stable word: `slot_lost`, `slot_recreated`, `timeline_changed`, `snapshot_restarted`, … */
-  readonly reason: string;
-  /** Last position that is sealed, and the first that follows, as text. */
+  /** Code of the error that stood in the way; `asked`: the source could have gone on, and was passed over by command. */
+  readonly cause: string;
+  /** The last sealed place, and the one at which capture begins again: `describePlace`. */
   readonly from: string;
   readonly to: string;
+  /** Those whose history is interrupted: all that were captured. */
+  readonly tables: readonly TableName[];
+  /** They are copied again, so that mirrors become equal to the source; false: `snapshot` is `never`. */
+  readonly copied: boolean;
+  readonly actor: string;
+  /** Why it was accepted, in the words of the actor. */
+  readonly reason: string;
 }
 
 /** What seal and deliver see: as `ChangeEvent`, with masked rows. Ordinals run over rows and truncates of a transaction. */
@@ -107,6 +114,8 @@ export type MaskedEvent =
   | { readonly kind: 'finding'; readonly table: MaskedTable; readonly finding: LeakFinding }
   /** Somebody had the images of a row erased. */
   | { readonly kind: 'erasure'; readonly table: MaskedTable; readonly erasure: Erasure }
+  /** The row images of old records of the table are taken away. */
+  | { readonly kind: 'expiry'; readonly table: MaskedTable; readonly expiry: Expiry }
   | { readonly kind: 'gap'; readonly gap: Gap };
 
 export interface LeakFinding {
@@ -120,4 +129,11 @@ export interface Erasure {
   readonly actor: string;
   readonly reason: string;
   readonly images: number;
+}
+
+export interface Expiry {
+  /** Images of records with a smaller `seq` go. */
+  readonly before: number;
+  readonly actor: string;
+  readonly reason: string;
 }

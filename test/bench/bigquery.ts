@@ -149,6 +149,7 @@ async function measure(): Promise<void> {
     rows: ROWS,
     bytes: ROWS * 200,
     tables,
+    head: '',
     resident: false,
     chunks: async function* (): AsyncGenerator<readonly SealedEvent[]> {
       yield [begin(0) as SealedEvent];
@@ -164,7 +165,14 @@ async function measure(): Promise<void> {
   await sink.alter(wide, 0);
   const group = groupOf([wide]);
   await timed('the sink in cdc mode into a server that decodes, acknowledged and committed', async () => {
-    await sink.write({ after: null, to: 0, groups: [group], rows: ROWS, bytes: group.bytes });
+    await sink.write({
+      after: null,
+      to: 0,
+      head: group.head,
+      groups: [group],
+      rows: ROWS,
+      bytes: group.bytes,
+    });
     child.send('count');
     const [counts] = (await once(child, 'message')) as [{ rows: number; appends: number }];
     if (counts.rows !== ROWS) throw new Error(`${counts.rows} rows of ${ROWS} arrived`);
@@ -182,7 +190,7 @@ async function measure(): Promise<void> {
       await one.open('bench', 1n);
       for (const table of tables) await one.alter(table, 0);
       await peakOf(`memory of one transaction in ${mode} mode over ${count} tables`, () =>
-        one.write({ after: null, to: 0, groups: [groupOf(tables)], rows: ROWS, bytes: ROWS * 200 }),
+        one.write({ after: null, to: 0, head: '', groups: [groupOf(tables)], rows: ROWS, bytes: ROWS * 200 }),
       );
       await one.close();
     }

@@ -114,6 +114,43 @@ describe.each(['merge', 'cdc'] as const)('BigQuery in %s mode: every request may
     },
   );
 
+  it('staging tables that expire before the commit are filled again', async () => {
+    const at = target(mode);
+    const sink = open(at);
+    await sink.open('p', 1n);
+    await deliver(sink, null, groups.slice(0, 2));
+    // Tables that change are known first; then the warehouse does not take the batch, for longer than staging lasts.
+    for (const group of groups.slice(2))
+      for (const version of group.tables) await sink.alter(version, group.index);
+    fake.jobFault = (id) =>
+      id.includes('_commit_') ? new RestError(403, 'quotaExceeded', 'enough for today') : null;
+    await expect(deliver(sink, 1, groups.slice(2))).rejects.toMatchObject({ code: 'RS-BQ-009' });
+    fake.jobFault = () => null;
+    const expired = await fake.expire();
+    expect(expired).toBeGreaterThan(0);
+    await sink.close();
+    expect(await sink.open('p', 1n)).toBe(1);
+    await deliver(sink, 1, groups.slice(2));
+    await sink.close();
+    await expectAll(at);
+  });
+
+  it('a transaction that was given up and committed after all is no newer writer', async () => {
+    const at = target(mode);
+    const [slow, again] = [open(at), open(at)];
+    await slow.open('p', 1n);
+    // The cursor was read before that transaction was through.
+    await again.open('p', 1n);
+    await deliver(slow, null, groups.slice(0, 3));
+    const late = deliver(again, null, groups.slice(0, 2));
+    await expect(late).rejects.toMatchObject({ code: 'RS-BQ-013', kind: 'transient' });
+    await again.close();
+    expect(await again.open('p', 1n)).toBe(2);
+    await deliver(again, 2, groups.slice(3));
+    await again.close();
+    await expectAll(at);
+  });
+
   it('jobs that fail for a passing reason run again under another id', async () => {
     const at = target(mode);
     const failed = new Set<string>();

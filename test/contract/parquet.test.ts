@@ -1,4 +1,4 @@
-import { cp, readdir } from 'node:fs/promises';
+import { cp, readdir, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { createParquetSink } from '../../connectors/sinks/parquet/sink.ts';
 import { FakeS3 } from '../support/sink/fake-s3.ts';
@@ -74,5 +74,29 @@ it('many small batches become few files, and the views are right also in the mom
   const cells = (rows: readonly { readonly cells: readonly (string | null)[] }[]): string[] =>
     rows.map((row) => JSON.stringify(row.cells)).sort();
   expect(cells((await target.mirror(bag))!)).toEqual(cells(model.mirror(bag)));
+  await target.drop();
+});
+
+it('a note of a merge that a fenced writer left behind, of a file that is gone, stops nobody', async () => {
+  const target = new ParquetTarget();
+  const { place } = target.address;
+  if (place.kind !== 'directory') throw new Error('a directory');
+  const groups = randomGroups(4, 4);
+  const model = await new ReferenceWarehouse().apply(groups);
+  const sink = target.sink();
+  let cursor = await sink.open('p', 1n);
+  for (const group of groups) cursor = await deliver(sink, cursor, [group]);
+  await sink.close();
+  const [kept] = await readdir(`${place.path}/tables`);
+  const merge = {
+    into: `tables/${kept}/date=2026-01-01/gone.parquet`,
+    from: [`tables/${kept}/date=2026-01-01/there.parquet`],
+  };
+  await writeFile(`${place.path}/_rowseal/merge.json`, JSON.stringify(merge));
+  const heir = target.sink();
+  expect(await heir.open('p', 2n)).toBe(3);
+  await heir.close();
+  expect(await readdir(`${place.path}/_rowseal`)).not.toContain('merge.json');
+  for (const table of [peopleLater, bag]) await expectEqual(target, model, table);
   await target.drop();
 });

@@ -15,6 +15,7 @@ import {
 } from '../support/sink/reference-warehouse.ts';
 import { crashLaws } from './cases/crash.ts';
 import { fencingLaws } from './cases/fencing.ts';
+import { headLaws } from './cases/head.ts';
 import { rowLaws } from './cases/rows.ts';
 import { schemaLaws } from './cases/schema.ts';
 import { sizeLaws } from './cases/size.ts';
@@ -132,7 +133,8 @@ export function describeSinkContract(name: string, harness: SinkHarness): void {
         options.timeoutMs ?? 120_000,
       );
     };
-    for (const register of [crashLaws, fencingLaws, rowLaws, schemaLaws, sizeLaws, valueLaws]) register(law);
+    for (const register of [crashLaws, fencingLaws, headLaws, rowLaws, schemaLaws, sizeLaws, valueLaws])
+      register(law);
   });
 }
 

@@ -97,6 +97,7 @@ async function open(disk: SimulatedDisk, seed: number): Promise<AuditLog> {
     spillBytes: seed % 3 === 0 ? 1 : 600,
     residentGroupBytes: seed % 2 === 0 ? 0 : 1 << 20,
     headIntervalMs: seed % 5 === 0 ? 1e9 : 0,
+    indexSpacing: seed % 2 === 0 ? [2, 7] : [1e9, 1e9],
     nowUs: () => 0n,
   });
   return log;

@@ -49,6 +49,7 @@ export interface FakeTable {
   labels: Readonly<Record<string, string>>;
   description: string | null;
   readonly expires: number | null;
+  readonly createdMs: number;
   readonly primaryKey: readonly string[];
   maxStaleness: string | null;
   readonly clustering: readonly string[];
@@ -255,6 +256,7 @@ export class BigqueryFake {
       labels,
       description: (body['description'] as string | undefined) ?? null,
       expires: body['expirationTime'] === undefined ? null : Number(body['expirationTime']),
+      createdMs: Date.now(),
       primaryKey,
       maxStaleness: (body['maxStaleness'] as string | undefined) ?? null,
       clustering,
@@ -270,6 +272,13 @@ export class BigqueryFake {
     });
     this.tables.set(full, table);
     return resource(table);
+  }
+
+  /** What has an expiration time is gone, as it is some day. @returns how many tables */
+  async expire(): Promise<number> {
+    const due = [...this.tables].filter(([, { expires }]) => expires !== null);
+    for (const [full, table] of due) await this.#deleteTable(full, table);
+    return due.length;
   }
 
   async #createView(full: string, query: string): Promise<void> {
@@ -527,6 +536,7 @@ function resource(table: FakeTable): object {
   return {
     type: table.view === null ? 'TABLE' : 'VIEW',
     tableReference: { tableId: table.name },
+    creationTime: String(table.createdMs),
     schema: { fields: table.fields },
     labels: table.labels,
     ...(table.view === null ? {} : { view: { query: table.view, useLegacySql: false } }),

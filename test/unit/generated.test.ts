@@ -7,12 +7,14 @@ import { type ErrorCode, errorCodes } from '../../src/error/codes.ts';
 import { exitCodeOf } from '../../src/error/exit.ts';
 import { RowsealError } from '../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../src/error/unexpected.ts';
+import { verifierPage } from '../../verifier/build.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe('what is generated from the code is current (npm run docs)', () => {
   it('docs/errors.md', () => expect(read('docs/errors.md')).toBe(errorDocs()));
   it('docs/masking-presets.md', () => expect(read('docs/masking-presets.md')).toBe(presetDocs()));
+  it('docs/verify-proof.html', async () => expect(read('docs/verify-proof.html')).toBe(await verifierPage()));
   it('schema/rowseal.schema.json', () => expect(read('schema/rowseal.schema.json')).toBe(configJsonSchema()));
 });
 

@@ -51,10 +51,21 @@ export class Jobs {
     parameters: readonly QueryParameter[],
     doing: string,
   ): Promise<readonly QueryRow[]> {
+    const rows: QueryRow[] = [];
+    for await (const page of this.pages(id, sql, parameters, doing)) rows.push(...page);
+    return rows;
+  }
+
+  /** Runs a SELECT and reads its rows page by page, as many as BigQuery puts on one (10 MB). @throws RowsealError */
+  async *pages(
+    id: string,
+    sql: string,
+    parameters: readonly QueryParameter[],
+    doing: string,
+  ): AsyncGenerator<readonly QueryRow[]> {
     const jobId = await this.#run(id, doing, (jobReference) =>
       this.#insertQuery(jobReference, sql, parameters),
     );
-    const rows: QueryRow[] = [];
     let pageToken: string | null = null;
     do {
       const page = await this.#client.send({
@@ -62,12 +73,11 @@ export class Jobs {
         path: `/queries/${jobId}`,
         query: { location: this.#location, ...(pageToken === null ? {} : { pageToken }) },
       });
-      for (const row of (page['rows'] ?? []) as { readonly f: readonly { readonly v: string | null }[] }[])
-        rows.push(row.f.map(({ v }) => v));
+      const rows = (page['rows'] ?? []) as { readonly f: readonly { readonly v: string | null }[] }[];
+      yield rows.map((row) => row.f.map(({ v }) => v));
       pageToken =
         typeof page['pageToken'] === 'string' && page['pageToken'] !== '' ? page['pageToken'] : null;
     } while (pageToken !== null);
-    return rows;
   }
 
   /** Loads newline-delimited JSON into an empty table. @throws RowsealError */

@@ -1,6 +1,7 @@
+import { imagePlaces } from '../../../src/deliver/warehouse/row-images.ts';
 import { proofOf, type RowProof, type RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
-import { Image, Op } from '../../../src/model/change.ts';
+import { Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { HistoryLines } from './history-lines.ts';
@@ -60,14 +61,10 @@ export class MergeWriter implements TableWriter, Holder {
       if (this.#history.bytes >= this.#services.pieceBytes) await this.#flushHistory();
     }
     await this.#use(run.table);
-    const width = run.table.columns.length;
-    let at = 0;
+    const places = imagePlaces(run);
     for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const before = (bits & Image.before) !== 0 ? at : -1;
-      if (before >= 0) at += width;
-      const after = (bits & Image.after) !== 0 ? at : -1;
-      if (after >= 0) at += width;
+      const before = places.before[row]!;
+      const after = places.after[row]!;
       const proof = proofOf(place, run.ops[row]!, row);
       if (this.#keys.length === 0) this.#addToBag(run, before, after, proof);
       else if (after < 0) this.#delete(run, before, proof);

@@ -6,6 +6,7 @@ import {
   UNCHANGED_COLUMN,
 } from '../../../src/deliver/warehouse/target.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
+import { textOf } from '../../duckdb-engine/canonical-text.ts';
 import { quoteIdentifier } from '../../duckdb-engine/identifier.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
 
@@ -66,24 +67,6 @@ export function alterStatements(name: string, step: TargetStep): readonly string
       return proofDefinitions.map((text) => `${alter} ADD COLUMN ${text}`);
     case 'drop-proof':
       return PROOF_COLUMNS.map((column) => `${alter} DROP COLUMN ${column}`);
-  }
-}
-
-/** A typed column as the canonical text of its values. */
-export function textOf(name: string, type: string): string {
-  const column = quoteIdentifier(name);
-  switch (type) {
-    case 'BLOB':
-      return `'\\x' || lower(hex(${column}))`;
-    case 'BOOLEAN':
-      return `CASE ${column} WHEN true THEN 't' WHEN false THEN 'f' END`;
-    case 'DATE':
-    case 'TIMESTAMP':
-    case 'TIMESTAMPTZ':
-      // DuckDB writes the era behind the date, Postgres at the end.
-      return `regexp_replace(CAST(${column} AS VARCHAR), '^(.*) \\(BC\\)(.*)$', '\\1\\2 BC')`;
-    default:
-      return `CAST(${column} AS VARCHAR)`;
   }
 }
 

@@ -3,7 +3,12 @@ import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import {
+  type DeadLetter,
+  DeadLetterBox,
+  DeadLetterCount,
+  letterColumns,
+} from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
 import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
@@ -17,12 +22,13 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { displayName, tableKey } from '../../../src/model/table.ts';
+import { textOf } from '../../duckdb-engine/canonical-text.ts';
 import { dialect } from '../../duckdb-engine/dialect.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
 import { PackedRunner } from '../../duckdb-engine/packed.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
 import { closeDatabase, type Database, openDatabase, openError } from './database.ts';
-import { alterStatements, createHistory, createMirror, historyName, mirrorName, textOf } from './dialect.ts';
+import { alterStatements, createHistory, createMirror, historyName, mirrorName } from './dialect.ts';
 import { duckdbError } from './errors.ts';
 import { DuckdbReader, type ReadingOptions } from './reader.ts';
 import { type SnapshotOptions, Snapshots } from './snapshots.ts';
@@ -52,7 +58,7 @@ const COLUMN_BYTES = 400_000;
 
 const BOOKKEEPING = `
   CREATE SCHEMA IF NOT EXISTS _rowseal;
-  CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT);
+  CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT, head VARCHAR);
   CREATE TABLE IF NOT EXISTS _rowseal.tables (table_key VARCHAR NOT NULL, known VARCHAR NOT NULL);
   CREATE TABLE IF NOT EXISTS _rowseal.dead_letters (
     group_index BIGINT NOT NULL, table_name VARCHAR NOT NULL, row_key VARCHAR, column_name VARCHAR, value VARCHAR, reason VARCHAR NOT NULL
@@ -190,6 +196,22 @@ class DuckdbSink implements Sink {
     });
   }
 
+  async head(): Promise<string | null> {
+    if (this.#open !== null) return this.#guard('reading the head', ({ connection }) => readHead(connection));
+    const { path } = this.#options;
+    if (!(await exists(path))) return null;
+    try {
+      const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' });
+      try {
+        return await readHead(await instance.connect());
+      } finally {
+        instance.closeSync();
+      }
+    } catch (thrown) {
+      throw openError(thrown, path);
+    }
+  }
+
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
@@ -208,12 +230,11 @@ class DuckdbSink implements Sink {
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
-      const letters: DeadLetter[] = [];
-      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
       const overlap = new Overlap();
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);
-        const writer = new TableWriter({ connection, runner, overlap, target, careful, keep });
+        const writer = new TableWriter({ connection, runner, overlap, target, careful, keep: box.keep });
         return new PieceCollector(target, history, writer);
       });
       try {
@@ -224,30 +245,9 @@ class DuckdbSink implements Sink {
         // The rollback must not meet a statement that runs.
         await overlap.ended();
       }
-      await this.#keep(runner, letters);
+      await keepLetters(runner, box.letters);
       await this.#moveCursor(database, batch);
     });
-  }
-
-  /** Dead letters and what they belong to commit together, or not at all when there are too many. */
-  async #keep(runner: PackedRunner, all: readonly DeadLetter[]): Promise<void> {
-    if (all.length === 0) return;
-    const letters = distinct(all);
-    for (const { table, column, reason } of letters)
-      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
-    const columns = [
-      letters.map(({ group }) => String(group)),
-      letters.map(({ table }) => table),
-      letters.map(({ key }) => key),
-      letters.map(({ column }) => column),
-      letters.map(({ value }) => value),
-      letters.map(({ reason }) => reason),
-    ];
-    await runner.run(
-      columns,
-      (rows) =>
-        `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
-    );
   }
 
   async #transaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {
@@ -267,8 +267,8 @@ class DuckdbSink implements Sink {
   async #moveCursor({ connection, pipeline, epoch }: OpenDatabase, batch: DeliveryBatch): Promise<void> {
     const after = batch.after === null ? 'IS NULL' : `= ${batch.after}`;
     const { rowsChanged } = await connection.run(
-      `UPDATE _rowseal.cursor SET group_index = ${batch.to} WHERE pipeline = $1 AND epoch = ${epoch} AND group_index ${after}`,
-      [pipeline],
+      `UPDATE _rowseal.cursor SET group_index = ${batch.to}, head = $2 WHERE pipeline = $1 AND epoch = ${epoch} AND group_index ${after}`,
+      [pipeline, batch.head],
     );
     if (rowsChanged !== 1)
       throw new RowsealError('RS-DUCK-004', { detail: `sink ${this.name}, epoch ${epoch}` });
@@ -278,7 +278,7 @@ class DuckdbSink implements Sink {
     const reader = await connection.runAndReadAll('SELECT pipeline, epoch, group_index FROM _rowseal.cursor');
     const row = reader.getRowsJS()[0];
     if (row === undefined) {
-      await connection.run(`INSERT INTO _rowseal.cursor VALUES ($1, ${epoch}, NULL)`, [pipeline]);
+      await connection.run(`INSERT INTO _rowseal.cursor VALUES ($1, ${epoch}, NULL, NULL)`, [pipeline]);
       return null;
     }
     if (row[0] !== pipeline)
@@ -359,6 +359,26 @@ class DuckdbSink implements Sink {
       throw duckdbError(thrown, `${doing} in sink ${this.name}`);
     }
   }
+}
+
+/** Dead letters and what they belong to commit together. */
+async function keepLetters(runner: PackedRunner, letters: readonly DeadLetter[]): Promise<void> {
+  if (letters.length === 0) return;
+  await runner.run(
+    letterColumns(letters),
+    (rows) =>
+      `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
+  );
+}
+
+async function readHead(connection: DuckDBConnection): Promise<string | null> {
+  const made = await connection.runAndReadAll(
+    "SELECT 1 FROM information_schema.tables WHERE table_schema = '_rowseal' AND table_name = 'cursor'",
+  );
+  if (made.currentRowCount === 0) return null;
+  const reader = await connection.runAndReadAll('SELECT head FROM _rowseal.cursor');
+  const head = reader.getRowsJS()[0]?.[0];
+  return typeof head === 'string' ? head : null;
 }
 
 async function inTransaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
 import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import type { MirrorPiece, PartialRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
@@ -206,7 +207,7 @@ export class TableWriter implements PieceApplier {
   async #keepMissing(rows: readonly PartialRow[]): Promise<void> {
     const reader = await this.#context.connection.runAndReadAll(`SELECT _row FROM ${PARTIAL} WHERE _missing`);
     const table = displayName(this.#target.table);
-    const reason = 'an unchanged value is not known here';
+    const reason = UNKNOWN_UNCHANGED;
     this.#context.keep(
       reader.getRowsJS().map(([row]) => {
         const { base, proof } = rows[Number(row)]!;
@@ -233,7 +234,8 @@ export class TableWriter implements PieceApplier {
     }[],
   ): Promise<void> {
     if (rows.length === 0) return;
-    const { columns, table } = this.#target;
+    // Of equal rows the newest go first, so that it does not matter what came in one batch with what.
+    const { columns, table, proof } = this.#target;
     const name = mirrorName(table);
     const width = columns.length;
     const block = blockOf(rows, width, false);
@@ -246,7 +248,7 @@ export class TableWriter implements PieceApplier {
       [...block.columns, rows.map(({ copies }) => String(copies))],
       (packedRows) => `DELETE FROM ${name} WHERE rowid IN (
         SELECT r FROM (
-          SELECT t.rowid AS r, s.copies AS copies, row_number() OVER (PARTITION BY s.n ORDER BY t.rowid) AS copy
+          SELECT t.rowid AS r, s.copies AS copies, row_number() OVER (PARTITION BY s.n ORDER BY ${proof ? 't._rowseal_seq' : 't.rowid'} DESC) AS copy
           FROM ${name} AS t JOIN (
             SELECT ${[...casts, `CAST(c${width} AS BIGINT) AS copies`, 'row_number() OVER () AS n'].join(', ')} FROM (${packedRows})
           ) AS s ON ${match.join(' AND ') || 'true'}

@@ -23,5 +23,8 @@ export interface FileStore {
   /** Gone already, and there under its new name: nothing to do. */
   move(from: string, to: string): Promise<void>;
   removeAll(folder: string): Promise<void>;
+  /** @returns a local directory with these folders as they are now: the place itself, or a copy to be dropped */
+  localCopy(folders: readonly string[]): Promise<string>;
+  dropLocalCopy(): Promise<void>;
   close(): void;
 }

@@ -114,6 +114,12 @@ export class LocalStore implements FileStore {
     return rm(this.#path(folder), { recursive: true, force: true });
   }
 
+  async localCopy(): Promise<string> {
+    return this.place;
+  }
+
+  async dropLocalCopy(): Promise<void> {}
+
   close(): void {}
 
   async #write(name: string, text: string): Promise<void> {

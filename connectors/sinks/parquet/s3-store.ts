@@ -1,5 +1,5 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -7,11 +7,18 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { openS3 } from '../../object-store/s3-client.ts';
+import { isMissing, isPreconditionFailed } from '../../object-store/s3-errors.ts';
 import type { FileStore } from './file-store.ts';
 import type { S3Options } from './options.ts';
-import { isMissing, isPreconditionFailed } from './s3-errors.ts';
+
+/** Of one PutObject (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html). */
+const MAX_OBJECT_BYTES = 5 * 1024 ** 3;
+/** Larger files are streamed: memory does not depend on the size of a batch. */
+const BUFFERED_BYTES = 8 * 1024 * 1024;
 
 /**
  * Files in a bucket of S3, or of what speaks like it. `create` rests on conditional writes (`If-None-Match: *`), which S3
@@ -33,17 +40,8 @@ export class S3Store implements FileStore {
     this.workDirectory = join(options.workDirectory, `rowseal-${bucket}-${prefix.replaceAll('/', '-')}`);
     this.#bucket = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
-    const config = {
-      region: options.region,
-      forcePathStyle: options.endpoint !== null,
-      ...(options.endpoint === null ? {} : { endpoint: options.endpoint }),
-      ...(options.credentials === null ? {} : { credentials: options.credentials }),
-      // Other stores than Amazon's do not know the newer checksums.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    } as const;
-    this.#client = new S3Client(config);
-    this.#once = new S3Client({ ...config, maxAttempts: 1 });
+    this.#client = openS3(options);
+    this.#once = openS3(options, 1);
   }
 
   async read(name: string): Promise<string | null> {
@@ -97,7 +95,21 @@ export class S3Store implements FileStore {
   }
 
   async put(localFile: string, name: string): Promise<void> {
-    await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
+    const { size } = await stat(localFile);
+    if (size > MAX_OBJECT_BYTES)
+      throw new RowsealError('RS-PQT-010', { detail: `${this.place}/${name}, ${size} bytes` });
+    if (size <= BUFFERED_BYTES) {
+      await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
+    } else {
+      const file = await open(localFile);
+      try {
+        // A stream cannot be sent again by the client: then the batch is.
+        const Body = file.createReadStream({ autoClose: false });
+        await this.#once.send(new PutObjectCommand({ ...this.#at(name), Body, ContentLength: size }));
+      } finally {
+        await file.close();
+      }
+    }
     await rm(localFile);
   }
 
@@ -125,6 +137,28 @@ export class S3Store implements FileStore {
   async removeAll(folder: string): Promise<void> {
     for await (const { key } of this.#objects(`${this.#prefix}${folder}/`))
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
+  }
+
+  /** One file in memory at a time. */
+  async localCopy(folders: readonly string[]): Promise<string> {
+    await this.dropLocalCopy();
+    for (const folder of folders) {
+      for await (const { key } of this.#objects(`${this.#prefix}${folder}/`)) {
+        const object = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
+        const file = join(this.#copy, key.slice(this.#prefix.length));
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(file, (await object.Body?.transformToByteArray()) ?? '', { mode: 0o600 });
+      }
+    }
+    return this.#copy;
+  }
+
+  dropLocalCopy(): Promise<void> {
+    return rm(this.#copy, { recursive: true, force: true });
+  }
+
+  get #copy(): string {
+    return `${this.workDirectory}-copy`;
   }
 
   close(): void {

@@ -8,7 +8,12 @@ import type {
   SinkPace,
   SinkStats,
 } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import {
+  type DeadLetter,
+  DeadLetterBox,
+  DeadLetterCount,
+  letterColumns,
+} from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
 import { alterTarget, newTarget, type Target } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
@@ -46,6 +51,8 @@ interface OpenDirectory {
   readonly connection: DuckDBConnection;
   readonly runner: PackedRunner;
   readonly epoch: bigint;
+  /** A manifest was created since the opening. */
+  committed: boolean;
   compaction: Compaction | null;
 }
 
@@ -119,6 +126,7 @@ class ParquetSink implements Sink {
       connection,
       runner: new PackedRunner(connection),
       epoch,
+      committed: false,
       compaction: null,
     };
     return this.#guard('opening', async (open) => {
@@ -134,7 +142,7 @@ class ParquetSink implements Sink {
         this.#tables.set(key, { target: JSON.parse(await directory.readTarget(saved)) as Target, saved });
       if (this.#tables.size > 0) await this.#writeViews(directory);
       this.#deadLetters.opened(Object.entries(this.#manifest?.dead_letters ?? {}));
-      this.#cursor = await directory.cursor(this.#manifest);
+      this.#cursor = (await directory.reached(this.#manifest))?.to ?? null;
       return this.#cursor;
     });
   }
@@ -175,6 +183,18 @@ class ParquetSink implements Sink {
     });
   }
 
+  async head(): Promise<string | null> {
+    const open = this.#open?.directory ?? null;
+    const directory = open ?? new ChangeDirectory(await openStore(this.#options.place));
+    try {
+      return (await directory.reached(await directory.newestManifest()))?.head ?? null;
+    } catch (thrown) {
+      throw parquetError(thrown, `reading the head in sink ${this.name}`);
+    } finally {
+      if (open === null) directory.close();
+    }
+  }
+
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
@@ -193,8 +213,8 @@ class ParquetSink implements Sink {
   async #apply(open: OpenDirectory, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner, directory } = open;
     const stages = new Map<string, TableStage>();
-    const letters: DeadLetter[] = [];
     this.#deadLetters.rolledBack();
+    const box = new DeadLetterBox(this.#deadLetters, this.name);
     runner.forget();
     await directory.removeStaged();
     try {
@@ -208,18 +228,17 @@ class ParquetSink implements Sink {
               detail: `rows of ${displayName(table)} before its version`,
             });
           const name = `rowseal_stage_${stages.size}`;
-          const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
-          stages.set(key, await TableStage.create(connection, runner, known.target, name, careful, keep));
+          stages.set(key, await TableStage.create(connection, runner, known.target, name, careful, box.keep));
         }
         await feedGroup(group, (table) => stages.get(tableKey(table))!);
       }
       const from = batch.groups[0]!.index;
       const files = await this.#writeFiles(open, from, batch.to, [...stages.values()]);
-      const kept = distinct(letters);
-      if (kept.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, kept));
-      this.#deadLetters.check(this.name);
-      if (files.length === 0) await directory.moveCursor(this.#manifest, batch.to);
-      else await this.#commit(open, from, batch.to, files);
+      const { letters } = box;
+      if (letters.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, letters));
+      // The first time also without files: older writers at this cursor cannot commit any more then.
+      if (files.length === 0 && open.committed) await directory.moveCursor(this.#manifest, batch);
+      else await this.#commit(open, from, batch, files);
       this.#deadLetters.committed();
     } finally {
       runner.forget();
@@ -266,19 +285,10 @@ class ParquetSink implements Sink {
     to: GroupIndex,
     letters: readonly DeadLetter[],
   ): Promise<WrittenFile> {
-    for (const { table, column, reason } of letters)
-      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
     const path = `dead_letters/${padded(from)}-${padded(to)}.parquet`;
     const file = await directory.workFile(path);
     await runner.run(
-      [
-        letters.map(({ group }) => String(group)),
-        letters.map(({ table }) => table),
-        letters.map(({ key }) => key),
-        letters.map(({ column }) => column),
-        letters.map(({ value }) => value),
-        letters.map(({ reason }) => reason),
-      ],
+      letterColumns(letters),
       (rows) =>
         `CREATE OR REPLACE TEMP TABLE rowseal_letters AS SELECT CAST(c0 AS BIGINT) AS group_index, c1 AS table_name,
            c2 AS row_key, c3 AS column_name, c4 AS value, c5 AS reason FROM (${rows})`,
@@ -288,11 +298,12 @@ class ParquetSink implements Sink {
   }
 
   async #commit(
-    { directory, epoch, compaction }: OpenDirectory,
+    open: OpenDirectory,
     from: GroupIndex,
-    to: GroupIndex,
+    { to, head }: DeliveryBatch,
     files: readonly WrittenFile[],
   ): Promise<void> {
+    const { directory, epoch, compaction } = open;
     const targets: Record<string, string> = {};
     let fresh = false;
     for (const [key, known] of this.#tables) {
@@ -311,8 +322,10 @@ class ParquetSink implements Sink {
       epoch: String(epoch),
       from,
       to,
+      head,
       files,
       targets,
+      staging: directory.staging,
       dead_letters: this.#deadLetters.totals(),
     };
     await directory.expectNewest(epoch, this.name);
@@ -320,6 +333,8 @@ class ParquetSink implements Sink {
     this.#manifest = manifest;
     await directory.publish(manifest);
     compaction?.added(files);
+    if (!open.committed) await directory.removeAllStaged();
+    open.committed = true;
     if (fresh) await this.#writeViews(directory);
   }
 

@@ -68,9 +68,12 @@ function keyedRows(target: Target, files: string): string {
   const key = keyColumns(target, target.table).map((index) => columns[index]!);
   const by = key.map(({ file }) => file).join(', ');
   const known = key.map(({ file }) => `${file} IS NOT NULL`).join(' AND ');
+  // Not by name: DuckDB takes a name that two views of one script give to their windows for defined twice.
+  const life = `(PARTITION BY ${by}, _rowseal_life ORDER BY _rowseal_n)`;
+  const before = `(PARTITION BY ${by} ORDER BY _rowseal_n)`;
   const filled = columns.map(
     ({ file, stored }, i) =>
-      `last_value(CASE WHEN NOT list_contains(_rowseal_unchanged, ${quoteLiteral(stored.name)}) THEN {'v': ${file}} END IGNORE NULLS) OVER life AS v${i}`,
+      `last_value(CASE WHEN NOT list_contains(_rowseal_unchanged, ${quoteLiteral(stored.name)}) THEN {'v': ${file}} END IGNORE NULLS) OVER ${life} AS v${i}`,
   );
   const each = (make: (i: number) => string): string => columns.map((_, i) => make(i)).join(', ');
   const shown = columns.map(
@@ -82,12 +85,12 @@ function keyedRows(target: Target, files: string): string {
     FROM live WHERE ${known}
   ), filled AS (
     SELECT ${by}, _rowseal_op, _rowseal_group, _rowseal_seq, _rowseal_sub, _rowseal_committed_at, _rowseal_n,
-      max(CASE WHEN _rowseal_sub = 1 THEN _rowseal_seq END) OVER life AS moved, ${filled.join(', ')}
-    FROM lives WINDOW life AS (PARTITION BY ${by}, _rowseal_life ORDER BY _rowseal_n)
+      max(CASE WHEN _rowseal_sub = 1 THEN _rowseal_seq END) OVER ${life} AS moved, ${filled.join(', ')}
+    FROM lives
   ), moves AS (
     SELECT moved_at, up, ${each((i) => `v${i}`)} FROM (
-      SELECT _rowseal_seq AS moved_at, _rowseal_op, lag(moved) OVER before AS up, ${each((i) => `lag(v${i}) OVER before AS v${i}`)}
-      FROM filled WINDOW before AS (PARTITION BY ${by} ORDER BY _rowseal_n)
+      SELECT _rowseal_seq AS moved_at, _rowseal_op, lag(moved) OVER ${before} AS up, ${each((i) => `lag(v${i}) OVER ${before} AS v${i}`)}
+      FROM filled
     ) WHERE _rowseal_op = 'd' AND moved_at IN (SELECT moved FROM filled)
   ), origins AS (
     SELECT moved_at, up, 0 AS depth, ${each((i) => `v${i}`)} FROM moves

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { DeadLetterBox, DeadLetterCount } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
 import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
@@ -116,6 +116,18 @@ class PostgresSink implements Sink {
     });
   }
 
+  async head(): Promise<string | null> {
+    if (this.#open !== null) return this.#guard('reading the head', ({ client }) => this.#state.head(client));
+    const client = await connect(this.#options);
+    try {
+      return await this.#state.head(client);
+    } catch (thrown) {
+      throw postgresSinkError(thrown, `reading the head in sink ${this.name}`);
+    } finally {
+      await client.end();
+    }
+  }
+
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
@@ -131,10 +143,10 @@ class PostgresSink implements Sink {
     const { client, pipeline, epoch } = database;
     await this.#transaction(client, async () => {
       // First: the lock keeps any other writer out until the commit.
-      if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to)))
+      if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to, batch.head)))
         throw this.#fenced(epoch);
-      const letters: DeadLetter[] = [];
-      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
+      const { keep } = box;
       const overlap = new Overlap();
       const upserts = this.#upserts;
       const takers = new TableTakers(this.#targets, (target) => {
@@ -154,10 +166,7 @@ class PostgresSink implements Sink {
         // The rollback must not meet statements that still come.
         await overlap.ended();
       }
-      const kept = distinct(letters);
-      for (const { table, column, reason } of kept)
-        this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
-      await this.#state.keep(client, kept);
+      await this.#state.keep(client, box.letters);
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
 import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import type { MirrorPiece, PartialRow, WholeRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
@@ -215,7 +216,7 @@ export class TableWriter implements PieceApplier {
       rowMode: 'array',
     });
     const table = displayName(this.#target.table);
-    const reason = 'an unchanged value is not known here';
+    const reason = UNKNOWN_UNCHANGED;
     this.#context.keep(
       missing.rows.map(([row]) => {
         const { base, proof } = rows[row]!;
@@ -276,7 +277,7 @@ export class TableWriter implements PieceApplier {
     await this.#client.query(
       `DELETE FROM ${this.#mirror} WHERE ctid = ANY (ARRAY(
          SELECT place FROM (
-           SELECT t.ctid AS place, s.copies, row_number() OVER (PARTITION BY s.text ORDER BY t.ctid DESC) AS copy
+           SELECT t.ctid AS place, s.copies, row_number() OVER (PARTITION BY s.text ORDER BY ${this.#target.proof ? 't._rowseal_seq' : 't.ctid'} DESC) AS copy
            FROM ${this.#mirror} AS t
            JOIN (SELECT ${text} AS text, sum(s.copies) AS copies FROM ${STAGE} AS s GROUP BY 1) AS s ON ${match}
          ) AS found WHERE copy <= copies))`,

@@ -1,8 +1,6 @@
-import { MalformedBytes } from '../bytes.ts';
-import type { Disk } from '../disk.ts';
 import { parseErasure } from '../erased.ts';
-import { type AuditRecord, RecordKind } from '../record.ts';
-import { readTableRecords, tagsOf } from '../table-records.ts';
+import type { AuditRecord } from '../record.ts';
+import { tagsOf } from '../table-records.ts';
 import type { Findings } from './report.ts';
 
 interface Place {
@@ -34,18 +32,14 @@ export class ErasureCheck {
     this.#findings = findings;
   }
 
-  async readAhead(disk: Disk, root: string, folder: string): Promise<void> {
-    const tags = new Set<string>();
-    this.#announced = tags;
-    try {
-      for await (const record of readTableRecords(disk, root, folder, 'meta')) {
-        if (record.kind !== RecordKind.erasure) continue;
-        for (const tag of parseErasure(record.payload).tags) tags.add(tag);
-      }
-    } catch (error) {
-      // The walk comes to the same bytes and says where they are.
-      if (!(error instanceof MalformedBytes)) throw error;
-    }
+  /** Read ahead, among the sealed records. */
+  announce(tags: Iterable<string>): void {
+    this.#announced = new Set(tags);
+  }
+
+  /** Some erasure record names rows whose images must be gone. */
+  get watching(): boolean {
+    return this.#announced.size > 0;
   }
 
   gone(record: AuditRecord, place: Place): void {

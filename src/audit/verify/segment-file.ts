@@ -3,12 +3,15 @@ import { MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { type Frame, FrameType, readFrame } from '../frame.ts';
 import { type SegmentKind, segmentName } from '../segment.ts';
+import { segmentBytes } from '../segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from '../segment-header.ts';
 
 export interface SegmentFile {
   /** Path inside the audit directory. */
   readonly name: string;
+  /** Bytes of the segment, and of the file: fewer, where it is packed. */
   readonly size: number;
+  readonly stored: number;
   readonly header: SegmentHeader;
   /** Whole frames after the header. */
   readonly frames: readonly Frame[];
@@ -26,13 +29,17 @@ export async function readSegmentFile(
   segment: number,
 ): Promise<SegmentFile | null> {
   const name = join(folder, segmentName(kind, segment));
-  const size = await disk.size(join(root, name));
+  const segments = segmentBytes(disk);
+  const path = join(root, name);
+  const size = await segments.size(path);
   if (size === null) return null;
-  const bytes = await disk.read(join(root, name), 0, size);
+  await segments.checkEnd(path);
+  const bytes = await segments.read(path, 0, size);
   const read = async (offset: number, length: number): Promise<Buffer> =>
     bytes.subarray(offset, offset + length);
   const first = await readFrame(read, 0);
-  if (first === null || first.type !== FrameType.header) throw new MalformedBytes('the file has no header');
+  if (first === null) throw new MalformedBytes('the header is cut short');
+  if (first.type !== FrameType.header) throw new MalformedBytes('the file has no header');
   const header = decodeSegmentHeader(first.payload);
   const frames: Frame[] = [];
   let at = first.length;
@@ -49,5 +56,13 @@ export async function readSegmentFile(
       break;
     }
   }
-  return { name, size, header, frames, wholeUntil: at, tornBecause };
+  return {
+    name,
+    size,
+    stored: (await segments.stored(path)) ?? 0,
+    header,
+    frames,
+    wholeUntil: at,
+    tornBecause,
+  };
 }

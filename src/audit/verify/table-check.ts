@@ -1,29 +1,39 @@
 import { join } from 'node:path';
 import type { LeakFinding } from '../../model/masked.ts';
-import { ByteBuilder, ByteReader, MalformedBytes } from '../bytes.ts';
+import { ByteBuilder, MalformedBytes } from '../bytes.ts';
+import { columnsHash } from '../disclosure/column-image.ts';
+import type { Disclosure } from '../disclosure/disclosure.ts';
 import type { Disk } from '../disk.ts';
-import { isErased } from '../erased.ts';
+import { isErased, parseErasure } from '../erased.ts';
+import { parseExpiry } from '../expired.ts';
 import { type Frame, FrameType } from '../frame.ts';
 import {
   chainNext,
   chainStart,
   DIGEST_BYTES,
   type Digest,
-  imageHash,
-  leafHash,
+  imageHashOf,
+  leafInPlace,
   SALT_BYTES,
 } from '../hashing.ts';
 import type { TouchedTable } from '../journal-leaf.ts';
 import { CompactRange } from '../merkle.ts';
 import { type AuditRecord, decodeRecord, encodeRecord, RecordKind } from '../record.ts';
-import { decodeImageBody } from '../row-image.ts';
+import { RecordScan } from '../record-scan.ts';
+import { checkImageBody } from '../row-image.ts';
+import { indexChange, indexRecord } from '../row-index/index-entries.ts';
+import { indexPayload, parseIndexPayload } from '../row-index/index-payload.ts';
+import { RowIndex } from '../row-index/row-index.ts';
 import { listSegments, segmentName } from '../segment.ts';
 import { tableDirectory } from '../table-directory.ts';
-import { policyPayload, schemaPayload, tableFromPayloads } from '../table-payload.ts';
+import { disclosureOf, policyPayload, schemaPayload, tableFromPayloads } from '../table-payload.ts';
+import { readTableRecords } from '../table-records.ts';
 import { ErasureCheck } from './erasure-check.ts';
+import { ExpiryCheck } from './expiry-check.ts';
 import type { Findings } from './report.ts';
+import { RowImages } from './row-images.ts';
 import { readSegmentFile, type SegmentFile } from './segment-file.ts';
-import type { HeadVerifier } from './signature.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
 
 /** What the journal says of a table, group by group. */
 export interface ExpectedGroup {
@@ -36,6 +46,13 @@ export interface CheckedTable {
   readonly size: number;
 }
 
+interface ImagePlace {
+  readonly file: string;
+  readonly offset: number;
+  readonly table: string;
+  readonly seq: number;
+}
+
 /** Thrown inside to stop at the first thing that does not fit; becomes a finding. */
 class Broken extends Error {}
 
@@ -45,27 +62,34 @@ export class TableCheck {
   readonly #root: string;
   readonly #directory: string;
   readonly #origin: string;
-  readonly #verifier: HeadVerifier;
+  readonly #verifier: TrustedKeys;
   readonly #expected: readonly ExpectedGroup[];
   readonly #wantedSizes: ReadonlySet<number>;
   readonly #findings: Findings;
   readonly #rows: RowImages;
   readonly #erasures: ErasureCheck;
+  readonly #expiries: ExpiryCheck;
   readonly #encoder = new ByteBuilder(4096);
+  readonly #scan = new RecordScan();
+  readonly #index = new RowIndex();
   readonly #tree = new CompactRange();
   readonly #rootAt = new Map<number, string>();
   #chain: Digest;
+  /** Of the record in hand. */
+  #leaf: Digest = '';
   #seq = 0;
-  #schema: { seq: number; payload: string; width: number } | null = null;
+  #schema: { seq: number; payload: string; width: number; disclosure: Disclosure } | null = null;
   #policy: { seq: number; payload: string } | null = null;
   #next = 0;
-  #place: { file: string; offset: number } = { file: '', offset: 0 };
+  /** Segment of rows and offset where the group before ended. */
+  #rowsEnd: readonly [number, number] = [0, 0];
+  #place = { file: '', offset: 0 };
 
   constructor(
     disk: Disk,
     root: string,
     directory: string,
-    verifier: HeadVerifier,
+    verifier: TrustedKeys,
     expected: readonly ExpectedGroup[],
     wantedSizes: ReadonlySet<number>,
     findings: Findings,
@@ -80,13 +104,14 @@ export class TableCheck {
     this.#findings = findings;
     this.#chain = chainStart(this.#origin);
     this.#erasures = new ErasureCheck(findings);
+    this.#expiries = new ExpiryCheck(findings);
     this.#rows = new RowImages(disk, root, join('tables', directory), this.#origin, findings);
   }
 
   async run(): Promise<CheckedTable> {
     try {
       const folder = join('tables', this.#directory);
-      await this.#erasures.readAhead(this.#disk, this.#root, folder);
+      await this.#readAhead(folder);
       const segments = await listSegments(this.#disk, join(this.#root, folder), 'records');
       for (let i = 0; this.#next < this.#expected.length; i++) {
         this.#place = { file: join(folder, segmentName('records', i)), offset: 0 };
@@ -100,17 +125,38 @@ export class TableCheck {
           break;
         }
         this.#findings.bytes += file.size;
+        this.#findings.storedBytes += file.stored;
         this.#checkHeader(file, i);
         await this.#checkFrames(file);
       }
       await this.#rows.finish(this.#expected.at(-1)?.touched ?? null);
       this.#erasures.finish();
+      this.#expiries.finish();
     } catch (error) {
       if (error instanceof Broken) return this.#result();
       if (!(error instanceof MalformedBytes)) throw error;
       this.#add('RS-AUD-020', error.message);
     }
     return this.#result();
+  }
+
+  /** Which images may be gone says a record after them. */
+  async #readAhead(folder: string): Promise<void> {
+    const sealed = this.#expected.at(-1)?.touched.size ?? 0;
+    const tags: string[] = [];
+    const befores: number[] = [];
+    try {
+      for await (const record of readTableRecords(this.#disk, this.#root, folder, 'meta')) {
+        if (record.seq >= sealed) break;
+        if (record.kind === RecordKind.erasure) tags.push(...parseErasure(record.payload).tags);
+        if (record.kind === RecordKind.expiry) befores.push(parseExpiry(record.payload).before);
+      }
+    } catch (error) {
+      // The walk comes to the same bytes and says where they are.
+      if (!(error instanceof MalformedBytes)) throw error;
+    }
+    this.#erasures.announce(tags);
+    this.#expiries.announce(befores);
   }
 
   #result(): CheckedTable {
@@ -166,25 +212,45 @@ export class TableCheck {
   }
 
   async #checkRecords(frame: Frame): Promise<void> {
-    const reader = new ByteReader(frame.payload);
-    while (!reader.done) {
-      const bytes = reader.bytes(reader.u16());
-      const chain = reader.binary(DIGEST_BYTES);
-      const record = decodeRecord(bytes);
-      if (record.seq !== this.#seq)
-        this.#stop('RS-AUD-021', `record ${record.seq} stands where record ${this.#seq} is due`);
-      this.#encoder.clear();
-      encodeRecord(this.#encoder, record);
-      if (!this.#encoder.view().equals(bytes)) this.#stop('RS-AUD-020', 'a record is not in canonical form');
-      const leaf = leafHash(bytes);
-      this.#chain = chainNext(this.#chain, this.#seq, leaf);
-      if (this.#chain !== chain) this.#stop('RS-AUD-020', 'the chain value of a record is wrong');
-      this.#tree.append(leaf);
-      await this.#checkContent(record, frame.type === FrameType.meta);
+    const { payload, type } = frame;
+    const scan = this.#scan;
+    for (let at = 0; at < payload.length; ) {
+      const from = at + 2;
+      const to = from > payload.length ? from : from + payload.readUInt16BE(at);
+      if (to + DIGEST_BYTES > payload.length) throw new MalformedBytes('the bytes end too early');
+      const isChange = type === FrameType.records && scan.change(payload, from, to);
+      const record = isChange ? null : this.#decode(payload.subarray(from, to));
+      const seq = record?.seq ?? scan.seq;
+      if (seq !== this.#seq)
+        this.#stop('RS-AUD-021', `record ${seq} stands where record ${this.#seq} is due`);
+      this.#leaf = leafInPlace(payload, from, to);
+      this.#chain = chainNext(this.#chain, seq, this.#leaf);
+      if (this.#chain !== payload.latin1Slice(to, to + DIGEST_BYTES))
+        this.#stop('RS-AUD-020', 'the chain value of a record is wrong');
+      this.#tree.append(this.#leaf);
+      if (record === null) {
+        this.#checkVersion(scan.schema, scan.policy);
+        const whole = (): AuditRecord => decodeRecord(payload.subarray(from, to));
+        for (const hashAt of [scan.beforeAt, scan.afterAt]) {
+          if (hashAt < 0) continue;
+          if (!this.#rows.ready) await this.#rows.load(this.#seq);
+          this.#checkImage(payload.latin1Slice(hashAt, hashAt + DIGEST_BYTES), whole);
+        }
+        indexChange(this.#index, scan, payload);
+      } else await this.#checkContent(record, type === FrameType.meta);
       this.#seq++;
       this.#findings.records++;
       if (this.#wantedSizes.has(this.#seq)) this.#rootAt.set(this.#seq, this.#tree.root());
+      at = to + DIGEST_BYTES;
     }
+  }
+
+  #decode(bytes: Buffer): AuditRecord {
+    const record = decodeRecord(bytes);
+    this.#encoder.clear();
+    encodeRecord(this.#encoder, record);
+    if (!this.#encoder.view().equals(bytes)) this.#stop('RS-AUD-020', 'a record is not in canonical form');
+    return record;
   }
 
   async #checkContent(record: AuditRecord, meta: boolean): Promise<void> {
@@ -193,9 +259,16 @@ export class TableCheck {
       record.kind === RecordKind.schema ||
       record.kind === RecordKind.policy ||
       record.kind === RecordKind.erasure ||
-      record.kind === RecordKind.finding;
+      record.kind === RecordKind.expiry ||
+      record.kind === RecordKind.finding ||
+      record.kind === RecordKind.index;
     if (isMeta !== meta || (record.kind === RecordKind.genesis) !== (record.seq === 0))
       this.#stop('RS-AUD-021', 'a record stands in the wrong place');
+    if (record.kind === RecordKind.index) {
+      this.#checkIndex(record);
+      return;
+    }
+    indexRecord(this.#index, record);
     switch (record.kind) {
       case RecordKind.genesis:
         this.#checkGenesis(record.payload);
@@ -203,7 +276,12 @@ export class TableCheck {
       case RecordKind.schema: {
         // Canonical with any policy; the policy's own form is checked by its record.
         const table = tableFromPayloads(record.payload, policyPayload({ ...EMPTY_TABLE }));
-        this.#schema = { seq: record.seq, payload: schemaPayload(table), width: table.columns.length };
+        this.#schema = {
+          seq: record.seq,
+          payload: record.payload,
+          width: table.columns.length,
+          disclosure: disclosureOf(record.payload),
+        };
         return;
       }
       case RecordKind.policy:
@@ -213,29 +291,58 @@ export class TableCheck {
       case RecordKind.erasure:
         this.#erasures.recorded(record);
         return;
+      case RecordKind.expiry:
+        this.#expiries.recorded(record);
+        return;
       case RecordKind.finding:
         this.#checkFinding(record.payload);
         return;
       default:
         break;
     }
-    if (record.schema !== this.#schema?.seq || record.policy !== this.#policy?.seq)
-      this.#stop('RS-AUD-021', 'a record names a schema or policy that is not in force');
+    this.#checkVersion(record.schema, record.policy);
     for (const hash of [record.before, record.after]) {
       if (hash === null) continue;
-      const image = this.#rows.buffered() ?? (await this.#rows.load());
-      const place = { ...this.#place, table: this.#directory, seq: record.seq };
-      if (isErased(image.salt)) {
-        if (image.body.some((byte) => byte !== 0))
-          this.#stop('RS-AUD-020', 'an erased row image is not empty');
-        this.#erasures.gone(record, place);
-        continue;
-      }
-      this.#erasures.kept(record, place);
-      if (imageHash(image.salt, image.body) !== hash)
-        this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is not the one its record commits to`);
-      decodeImageBody(image.body, this.#schema!.width, []);
+      if (!this.#rows.ready) await this.#rows.load(this.#seq);
+      this.#checkImage(hash, () => record);
     }
+  }
+
+  #checkVersion(schema: number, policy: number): void {
+    if (schema !== this.#schema?.seq || policy !== this.#policy?.seq)
+      this.#stop('RS-AUD-021', 'a record names a schema or policy that is not in force');
+  }
+
+  /** The next image must be the one that a record commits to, or be gone for a reason. */
+  #checkImage(hash: Digest, record: () => AuditRecord): void {
+    const image = this.#rows.next(this.#seq);
+    const { payload, saltAt, bodyAt, end } = image;
+    const place = (): ImagePlace => ({ ...this.#place, table: this.#directory, seq: this.#seq });
+    if (isErased(payload, saltAt)) {
+      for (let i = bodyAt; i < end; i++)
+        if (payload[i] !== 0) this.#stop('RS-AUD-020', 'an erased row image is not empty');
+      if (this.#expiries.covers(this.#seq)) this.#expiries.gone(place());
+      else this.#erasures.gone(record(), place());
+      return;
+    }
+    if (this.#erasures.watching) this.#erasures.kept(record(), place());
+    if (this.#expiries.covers(this.#seq)) this.#expiries.kept(place());
+    const { width, disclosure } = this.#schema!;
+    const found =
+      disclosure === 'row'
+        ? imageHashOf(payload, saltAt, end)
+        : columnsHash(payload.subarray(saltAt, saltAt + SALT_BYTES), payload.subarray(bodyAt, end), width);
+    if (found !== hash)
+      this.#stop('RS-AUD-020', `the row image in ${this.#rows.file} is not the one its record commits to`);
+    if (disclosure === 'row') checkImageBody(payload, bodyAt, end, width);
+  }
+
+  /** The rows met since the last index record must be those that it says. */
+  #checkIndex(record: AuditRecord): void {
+    const { level } = parseIndexPayload(record.payload);
+    if (indexPayload(this.#index.statement(level)) !== record.payload)
+      this.#stop('RS-AUD-020', 'an index record says other things of the rows than the records before it');
+    this.#index.recorded(level, record.seq, this.#leaf);
   }
 
   #checkFinding(payload: string): void {
@@ -280,7 +387,7 @@ export class TableCheck {
       rows: trailer.rows,
       note: trailer.note,
     });
-    if (canonical !== frame.payload.toString('utf8'))
+    if (!Buffer.from(canonical, 'utf8').equals(frame.payload))
       this.#stop('RS-AUD-020', 'a trailer is not in canonical form');
     if (trailer.group !== group)
       this.#stop(
@@ -288,12 +395,7 @@ export class TableCheck {
         `the trailer of group ${String(trailer.group)} stands where that of group ${group} is due`,
       );
     const root = this.#tree.root();
-    const rowsEnd = touched.rows.at(-1);
-    const rows = Array.isArray(trailer.rows) ? trailer.rows : [];
-    const rowsFit =
-      rowsEnd === undefined ||
-      (rows[0] === rowsEnd.segment && rows[1] === rowsEnd.end) ||
-      rows[0] > rowsEnd.segment;
+    const rowsFit = this.#rowsGoTo(touched, trailer.rows);
     const fits =
       touched.size === this.#seq &&
       touched.root === root &&
@@ -305,16 +407,24 @@ export class TableCheck {
       touched.records.at(-1)?.segment === file.header.segment;
     if (!fits) this.#stop('RS-AUD-025', `the journal says other things of group ${group}`);
     this.#findings.signatures++;
-    const verdict = this.#verifier.check(String(trailer.note), {
-      origin: this.#origin,
-      size: this.#seq,
-      root,
-    });
+    const head = { origin: this.#origin, size: this.#seq, root };
+    const verdict = this.#verifier.check(String(trailer.note), head, group);
     if (verdict === 'unsigned')
       this.#add('RS-AUD-024', `the head of group ${group} is not signed by the key`);
     else if (verdict !== 'ok')
       this.#stop('RS-AUD-020', `the head of group ${group} does not fit its records`);
     this.#next++;
+  }
+
+  /** Images end where the journal says; of a group without any, where they ended before; or a new segment was begun there. */
+  #rowsGoTo(touched: TouchedTable, told: unknown): boolean {
+    const last = touched.rows.at(-1);
+    const [segment, offset] = last === undefined ? this.#rowsEnd : ([last.segment, last.end] as const);
+    if (!Array.isArray(told) || told.length !== 2) return false;
+    this.#rowsEnd = [told[0], told[1]];
+    return (
+      (told[0] === segment && told[1] === offset) || (offset > 0 && told[0] === segment + 1 && told[1] === 0)
+    );
   }
 
   #missing(what: string): never {
@@ -347,87 +457,3 @@ const EMPTY_TABLE = {
   keyEpoch: 0,
   keyFingerprint: '',
 };
-
-/** Row images of one table in the order of the records. */
-class RowImages {
-  readonly #disk: Disk;
-  readonly #root: string;
-  readonly #folder: string;
-  readonly #origin: string;
-  readonly #findings: Findings;
-  #segment = -1;
-  #frames: Frame[] = [];
-  #reader: ByteReader | null = null;
-  #current: SegmentFile | null = null;
-  #used = 0;
-
-  constructor(disk: Disk, root: string, folder: string, origin: string, findings: Findings) {
-    this.#disk = disk;
-    this.#root = root;
-    this.#folder = folder;
-    this.#origin = origin;
-    this.#findings = findings;
-  }
-
-  get file(): string {
-    return this.#current?.name ?? join(this.#folder, segmentName('rows', Math.max(0, this.#segment)));
-  }
-
-  buffered(): { readonly salt: Buffer; readonly body: Buffer } | null {
-    const reader = this.#reader;
-    if (reader === null || reader.done) return null;
-    const salt = reader.bytes(SALT_BYTES);
-    return { salt, body: reader.bytes(reader.u32()) };
-  }
-
-  async load(): Promise<{ readonly salt: Buffer; readonly body: Buffer }> {
-    while (this.#frames.length === 0) await this.#nextSegment();
-    const frame = this.#frames.shift()!;
-    if (frame.type !== FrameType.images)
-      throw new MalformedBytes(`${this.file}: a frame that does not belong among row images`);
-    this.#used = frame.offset + frame.length;
-    this.#reader = new ByteReader(frame.payload);
-    const image = this.buffered();
-    if (image === null) throw new MalformedBytes(`${this.file}: an empty frame of row images`);
-    return image;
-  }
-
-  /** Nothing may be left before the end that the journal names. */
-  async finish(last: TouchedTable | null): Promise<void> {
-    const end = last?.rows.at(-1);
-    if (this.#reader !== null && !this.#reader.done)
-      throw new MalformedBytes(`${this.file}: row images without a record`);
-    if (this.#current === null || end === undefined) return;
-    if (this.#segment === end.segment && this.#used !== end.end)
-      throw new MalformedBytes(`${this.file}: row images end at ${this.#used}, the journal says ${end.end}`);
-    if (this.#used < this.#current.size)
-      this.#findings.notes.push(
-        `${this.file}: ${this.#current.size - this.#used} bytes at the end belong to no sealed group`,
-      );
-  }
-
-  async #nextSegment(): Promise<void> {
-    this.#checkSpent();
-    this.#segment++;
-    const file = await readSegmentFile(this.#disk, this.#root, this.#folder, 'rows', this.#segment);
-    if (file === null)
-      throw new MalformedBytes(`${join(this.#folder, segmentName('rows', this.#segment))} is missing`);
-    if (
-      file.header.origin !== this.#origin ||
-      file.header.kind !== 'rows' ||
-      file.header.segment !== this.#segment
-    ) {
-      throw new MalformedBytes(`${file.name} belongs to another log or place`);
-    }
-    this.#findings.bytes += file.size;
-    this.#current = file;
-    this.#used = file.frames[0]?.offset ?? file.wholeUntil;
-    this.#frames = [...file.frames];
-  }
-
-  #checkSpent(): void {
-    const file = this.#current;
-    if (file !== null && file.wholeUntil < file.size)
-      throw new MalformedBytes(`${file.name}: ${file.tornBecause ?? 'damaged'}`);
-  }
-}

@@ -13,8 +13,8 @@ import {
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { rowKeyTag } from '../../mask/key-tagger.ts';
-import type { TableName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { tableNamed } from '../table-choice.ts';
 import { openLog } from '../wire.ts';
 
 interface EraseArguments {
@@ -107,15 +107,12 @@ export const eraseCommand: CommandModule<object, EraseArguments> = {
   },
 };
 
-function tableNamed(text: string): TableName {
-  const [namespace, name, ...rest] = text.split('.');
-  if (!namespace || !name || rest.length > 0)
-    throw new RowsealError('RS-CLI-001', { detail: '--table must be schema.table' });
-  return { namespace, name };
-}
-
 /** One tag for each mask key that the log was written under: epochs come of one secret. */
-function tagsOfKey(config: RowsealConfig, spaces: KeySpaces, key: readonly string[]): readonly string[] {
+export function tagsOfKey(
+  config: RowsealConfig,
+  spaces: KeySpaces,
+  key: readonly string[],
+): readonly string[] {
   const { table } = spaces;
   const columns = table.key.map((index) => table.columns[index]!.name);
   if (columns.length === 0)

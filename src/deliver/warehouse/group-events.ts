@@ -35,6 +35,8 @@ export async function feedGroup(
         case 'gap':
         case 'finding':
         case 'erasure':
+        case 'expiry':
+        case 'gone':
           break;
       }
     }

@@ -1,6 +1,7 @@
 import { type MaskedCell, UNCHANGED } from '../../model/cell.ts';
-import { Image, Op } from '../../model/change.ts';
+import { Op } from '../../model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../model/masked.ts';
+import { imagePlaces } from './row-images.ts';
 import { proofOf, type RowProof, type RunPlace } from './row-proof.ts';
 import { cellIndexes, keyColumns, type Target } from './target.ts';
 
@@ -60,16 +61,12 @@ export class MirrorPiece {
   }
 
   add(run: MaskedRun, place: RunPlace): void {
-    const width = run.table.columns.length;
     const { indexes, key, keyColumns } = this.#layoutFor(run.table);
     this.#keyColumns = keyColumns;
-    let at = 0;
+    const places = imagePlaces(run);
     for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const before = (bits & Image.before) !== 0 ? at : -1;
-      if (before >= 0) at += width;
-      const after = (bits & Image.after) !== 0 ? at : -1;
-      if (after >= 0) at += width;
+      const before = places.before[row]!;
+      const after = places.after[row]!;
       if (after < 0) {
         this.#set(keyText(run.cells, before, key), DELETED);
         continue;

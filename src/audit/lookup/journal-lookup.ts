@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { MalformedBytes } from '../bytes.ts';
+import type { Disk } from '../disk.ts';
+import { FrameType } from '../frame.ts';
+import { type Digest, leafHash, nodeHash } from '../hashing.ts';
+import { largestPowerBelow, treeRoot } from '../inclusion-proof.ts';
+import { decodeLeafFrame, readSegmentHeader } from '../journal-reader.ts';
+import { parseSignedHead } from '../note.ts';
+import { listSegments, segmentName } from '../segment.ts';
+import { pathOver } from '../tree-path.ts';
+import { FrameCursor } from './frame-cursor.ts';
+
+/** A leaf of the journal with what proves that it is one. */
+export interface ProvenLeaf {
+  readonly index: number;
+  readonly bytes: Buffer;
+  /** Signed head of the journal that the path leads to. */
+  readonly note: string;
+  readonly path: readonly Digest[];
+}
+
+/**
+ * The leaf of a group and its path to the head that is kept beside the journal, or to its own where that one is older.
+ *
+ * @throws MalformedBytes
+ */
+export async function proveLeaf(disk: Disk, directory: string, group: number): Promise<ProvenLeaf> {
+  const folder = join(directory, 'journal');
+  const kept = await readText(disk, join(folder, 'head'));
+  const head = kept === null ? null : parseSignedHead(kept);
+  const { segment, next, peaks } = await segmentOf(disk, folder, group);
+  const frames = new FrameCursor(disk, folder, 'journal', segment, 0);
+  const leaves: Digest[] = [];
+  const size = Math.max(group + 1, head?.head.size ?? 0);
+  let found: { readonly bytes: Buffer; readonly note: string } | null = null;
+  for (let index = next; index < size; index++) {
+    const frame = await frames.next();
+    if (frame?.type !== FrameType.leaf) throw new MalformedBytes(`leaf ${index} of the journal is not there`);
+    const bytes = frame.payload.subarray(4, 4 + frame.payload.readUInt32BE(0));
+    leaves.push(leafHash(bytes));
+    if (index !== group) continue;
+    found = { bytes: Buffer.from(bytes), note: decodeLeafFrame(frame.payload).note };
+  }
+  if (found === null) throw new MalformedBytes(`leaf ${group} of the journal is not there`);
+  const note = kept !== null && head !== null && head.head.size === size ? kept : found.note;
+  return { index: group, bytes: found.bytes, note, path: pathFrom(peaks, next, leaves, group) };
+}
+
+/** The newest leaf of the journal, by its last segment. @throws MalformedBytes when there is none */
+export async function newestGroup(disk: Disk, directory: string): Promise<number> {
+  const folder = join(directory, 'journal');
+  const kept = await readText(disk, join(folder, 'head'));
+  const head = kept === null ? null : parseSignedHead(kept);
+  if (head !== null && head.head.size > 0) return head.head.size - 1;
+  const { segment, next } = await segmentOf(disk, folder, Number.MAX_SAFE_INTEGER);
+  const frames = new FrameCursor(disk, folder, 'journal', segment, 0);
+  let newest = next - 1;
+  try {
+    while ((await frames.next()) !== null) newest++;
+  } catch (error) {
+    // A torn end: what is before it is there.
+    if (!(error instanceof MalformedBytes)) throw error;
+  }
+  if (newest < 0) throw new MalformedBytes('the journal is empty');
+  return newest;
+}
+
+async function segmentOf(
+  disk: Disk,
+  folder: string,
+  group: number,
+): Promise<{ readonly segment: number; readonly next: number; readonly peaks: readonly Digest[] }> {
+  for (const segment of [...(await listSegments(disk, folder, 'journal'))].reverse()) {
+    const { header } = await readSegmentHeader(disk, join(folder, segmentName('journal', segment)));
+    if (header.next <= group) return { segment, next: header.next, peaks: header.peaks };
+  }
+  throw new MalformedBytes('the journal is not there');
+}
+
+/** The audit path in a tree of which the leaves before `next` are known as perfect subtrees only. */
+function pathFrom(
+  peaks: readonly Digest[],
+  next: number,
+  leaves: readonly Digest[],
+  index: number,
+): readonly Digest[] {
+  const known = new Map<string, Digest>();
+  let [at, rest] = [0, next];
+  for (const peak of peaks) {
+    const width = 2 ** Math.floor(Math.log2(rest));
+    known.set(`${at}-${at + width}`, peak);
+    at += width;
+    rest -= width;
+  }
+  const node = (from: number, to: number): Digest => {
+    const peak = known.get(`${from}-${to}`);
+    if (peak !== undefined) return peak;
+    if (from >= next) return treeRoot(leaves, from - next, to - next);
+    const split = from + largestPowerBelow(to - from);
+    return nodeHash(node(from, split), node(split, to));
+  };
+  return pathOver(next + leaves.length, index, node);
+}
+
+export async function readText(disk: Disk, path: string): Promise<string | null> {
+  const size = await disk.size(path);
+  return size === null ? null : (await disk.read(path, 0, size)).toString('utf8');
+}

@@ -1,0 +1,219 @@
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAccessLog } from '../../src/audit/access-log.ts';
+import { eraseRow } from '../../src/audit/erase.ts';
+import { expireImages } from '../../src/audit/expire-images.ts';
+import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
+import { lockDirectory } from '../../src/audit/lock.ts';
+import { NodeDisk } from '../../src/audit/node-disk.ts';
+import { openAuditLog } from '../../src/audit/open.ts';
+import { packSegment } from '../../src/audit/packed-segment.ts';
+import { tableDirectory } from '../../src/audit/table-directory.ts';
+import { exitOf } from '../../src/audit/verify/report.ts';
+import { verifyAudit } from '../../src/audit/verify/verify.ts';
+import { seededRandom } from '../../src/cli/demo/shop.ts';
+import { RowsealError } from '../../src/error/rowseal-error.ts';
+import { verifyEd25519 } from '../support/independent-verifier/ed25519.ts';
+import { verify as verifyIndependently } from '../support/independent-verifier/verify.ts';
+import { at, begin, column, INT, rows, table } from '../support/masked.ts';
+import { randomKey, writeRandomLog } from '../support/random-log.ts';
+import {
+  attacks,
+  key,
+  makeTamperedLog,
+  segments,
+  type TamperedLog,
+  tableDirectory as tableOf,
+} from '../support/tamper-attacks.ts';
+
+interface Pinned {
+  readonly key?: string;
+  readonly head?: string;
+}
+
+async function ours(directory: string, pinned: Pinned): Promise<number> {
+  try {
+    return exitOf(await verifyAudit({ directory, ...pinned }));
+  } catch (error) {
+    if (error instanceof RowsealError && error.code === 'RS-AUD-027') return 2;
+    throw error;
+  }
+}
+
+/** Both verdicts, which must be one. */
+async function verdict(directory: string, pinned: Pinned): Promise<number> {
+  const independent = verifyIndependently(directory, pinned);
+  const exit = await ours(directory, pinned);
+  expect(independent.exit, `${independent.reasons.join('; ')}; ours says ${exit}`).toBe(exit);
+  return exit;
+}
+
+let root: string;
+let log: TamperedLog;
+let copies = 0;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'rowseal-independent-'));
+  log = await makeTamperedLog(root);
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+async function copyOf(directory: string): Promise<string> {
+  const copy = join(root, `copy-${copies++}`);
+  await cp(directory, copy, { recursive: true });
+  return copy;
+}
+
+/** The same log with every segment packed that may be. */
+async function packed(directory: string): Promise<string> {
+  const copy = await copyOf(directory);
+  for (const name of await readdir(join(copy, 'tables')))
+    for (const kind of ['records', 'rows'])
+      for (const file of (await segments(join(copy, 'tables', name), kind)).slice(0, -1))
+        await packSegment(new NodeDisk(), file);
+  return copy;
+}
+
+describe('a second verifier, from the specification alone', () => {
+  it('agrees on good logs', { timeout: 120_000 }, async () => {
+    expect(await verdict(log.whole, { key, head: log.lastHead })).toBe(0);
+    expect(await verdict(log.whole, { key, head: log.earlierHead })).toBe(0);
+    expect(await verdict(log.earlier, { key })).toBe(0);
+    expect(await verdict(await packed(log.whole), { key, head: log.lastHead })).toBe(0);
+    expect(await verdict(join(root, 'nothing'), { key })).toBe(2);
+    for (const seed of [1, 2]) {
+      const directory = join(root, `random-${seed}`);
+      await writeRandomLog(directory, seed, 40);
+      expect(await verdict(directory, { key: randomKey })).toBe(0);
+    }
+  });
+
+  it.each(attacks)('agrees on: $name', { timeout: 60_000 }, async ({ act, exit, key: otherKey, head }) => {
+    const directory = await copyOf(log.whole);
+    await act(directory, log);
+    const pinned = { key: otherKey ?? key, ...(head === undefined ? {} : { head: head(log) }) };
+    expect(await verdict(directory, pinned)).toBe(exit);
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('agrees on erased and expired rows, access logs, and promises that are not kept', {
+    timeout: 60_000,
+  }, async () => {
+    const { directory, key: own, before } = await makeSmallLog(join(root, `small-${copies++}`));
+    expect(await verdict(directory, { key: own })).toBe(0);
+    const undone = await copyOf(directory);
+    for (const file of await segments(await tableOf(before, 'people'), 'rows'))
+      await cp(file, join(await tableOf(undone, 'people'), file.split('/').at(-1)!));
+    expect(await verdict(undone, { key: own })).toBe(1);
+    const gone = await copyOf(before);
+    for (const file of await segments(await tableOf(directory, 'people'), 'rows'))
+      await cp(file, join(await tableOf(gone, 'people'), file.split('/').at(-1)!));
+    expect(await verdict(gone, { key: own })).toBe(10);
+  });
+
+  it('agrees on bytes changed at random, whole and packed', { timeout: 300_000 }, async () => {
+    const random = seededRandom(4711);
+    const small = await makeSmallLog(join(root, `small-${copies++}`));
+    const logs = [
+      { directory: await copyOf(log.earlier), own: key },
+      { directory: await packed(log.earlier), own: key },
+      { directory: small.directory, own: small.key },
+    ];
+    let broken = 0;
+    for (let n = 0; n < 90; n++) {
+      const { directory, own } = logs[n % logs.length]!;
+      const files = (await readdir(directory, { recursive: true })).filter((name) =>
+        /\.seg$|head$|jsonl$/.test(name),
+      );
+      const file = join(directory, files[Math.floor(random() * files.length)]!);
+      const bytes = await readFile(file);
+      if (bytes.length === 0 || !(await stat(file)).isFile()) continue;
+      const changed = Buffer.from(bytes);
+      const offset = Math.floor(random() * bytes.length);
+      changed[offset] = Math.floor(random() * 256);
+      // Now and then the end is cut off instead.
+      await writeFile(file, n % 5 === 0 ? bytes.subarray(0, offset) : changed);
+      if ((await verdict(directory, { key: own })) !== 0) broken++;
+      await writeFile(file, bytes);
+    }
+    expect(broken).toBeGreaterThan(70);
+  });
+
+  it('refuses what RFC 8032 leaves open: S beyond the order, small and strange points', () => {
+    const signer = parseSigningKey(generateSigningKeyFile());
+    const publicKey = Buffer.from(signer.publicKey);
+    const body = Buffer.from('o\n1\nroot\n');
+    const signature = Buffer.from(signer.sign(body));
+    expect(verifyEd25519(publicKey, body, signature)).toBe(true);
+    const L = 2n ** 252n + 27742317777372353535851937790883648493n;
+    const s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + L;
+    const large = Buffer.concat([
+      signature.subarray(0, 32),
+      Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse(),
+    ]);
+    expect(verifyEd25519(publicKey, body, large)).toBe(false);
+    const identity = Buffer.alloc(32);
+    identity[0] = 1;
+    expect(verifyEd25519(identity, body, signature)).toBe(false);
+    expect(verifyEd25519(publicKey, body, Buffer.concat([identity, Buffer.alloc(32)]))).toBe(false);
+  });
+});
+
+const people = table('people', [column('id', 1, INT), column('name', 2)]);
+
+/** A log with everything in it that can go: erased and expired images, and requests to turn tokens back. */
+async function makeSmallLog(
+  directory: string,
+): Promise<{ readonly directory: string; readonly key: string; readonly before: string }> {
+  const origin = 'rowseal/small';
+  const signer = parseSigningKey(generateSigningKeyFile());
+  let nowUs = 1_700_000_000_000_000n;
+  const { log: audit } = await openAuditLog({
+    directory,
+    origin,
+    signer,
+    segmentMaxBytes: 400,
+    headIntervalMs: 0,
+    nowUs: () => nowUs,
+  });
+  for (let n = 0; n < 6; n++) {
+    const group = audit.begin();
+    await group.append([
+      begin(n),
+      rows(people, 0, [
+        { op: 'c', after: [String(n), `a-${n}`] },
+        { op: 'u', before: [String(n), `a-${n}`], after: [String(n), `b-${n}`] },
+      ]),
+    ]);
+    await group.seal(at(n * 10 + 5));
+    nowUs += 1_000_000n;
+  }
+  await audit.close();
+  const before = `${directory}-before`;
+  const again = { directory, origin, signer, segmentMaxBytes: 400, headIntervalMs: 0, nowUs: () => nowUs };
+  const disk = new NodeDisk();
+  const tag = Buffer.from('4'.padEnd(16), 'latin1').toString('hex');
+  const request = { table: tableDirectory(people), tags: [tag], actor: 'a', reason: 'r' };
+  const opened = await openAuditLog(again);
+  const age = { of: () => 3_500_000n, shortestUs: 3_500_000n };
+  await cp(directory, before, { recursive: true });
+  await eraseRow(disk, directory, opened.log, request);
+  await expireImages(disk, directory, opened.log, age, nowUs, { actor: 'a', reason: 'r' });
+  await opened.log.close();
+  const access = await openAccessLog(disk, directory, origin, signer, lockDirectory);
+  for (const outcome of ['granted', 'refused'] as const)
+    await access.append({
+      time_us: '1700000000000000',
+      actor: 'x\ufffd',
+      reason: 'r',
+      space: 'domain:email',
+      method: 'reversible',
+      key_epoch: 1,
+      outcome,
+      tokens: ['tok_1'],
+    });
+  await access.close();
+  return { directory, key: verifierKeyOf(signer, origin), before };
+}
