@@ -1,3 +1,5 @@
+import { sha512 } from '@noble/hashes/sha2.js';
+import { portableEd25519 } from '../src/audit/ed25519/ed25519.ts';
 import { parseVerifierKey } from '../src/audit/note.ts';
 import { checkProof } from '../src/audit/proof/check-proof.ts';
 import { reportHtml } from '../src/audit/proof/life-html.ts';
@@ -5,6 +7,7 @@ import { MAX_PROOF_BYTES } from '../src/audit/proof/proof-file.ts';
 import { HeadVerifier } from '../src/audit/verify/signature.ts';
 
 /** The page that checks proof files: reads a file and a key, shows what is proven. Sends nothing, loads nothing. */
+const ED25519 = portableEd25519(sha512);
 const drop = element('drop');
 const file = element('file') as HTMLInputElement;
 const key = element('key') as HTMLTextAreaElement;
@@ -28,7 +31,7 @@ async function take(chosen: File): Promise<void> {
 function show(): void {
   if (text === null) return;
   const keys = key.value.split(/\s+/).filter((part) => part !== '');
-  const parsed = keys.map(parseVerifierKey);
+  const parsed = keys.map((text) => parseVerifierKey(text));
   if (parsed.length === 0) {
     result.innerHTML =
       '<p>Now enter the public key of the log, which you should have from another source than this file.</p>';
@@ -44,7 +47,7 @@ function show(): void {
     result.innerHTML = reportHtml(
       checkProof(
         text,
-        parsed.map((one) => new HeadVerifier(one!)),
+        parsed.map((one) => new HeadVerifier(one!, ED25519)),
       ),
     );
   } catch {

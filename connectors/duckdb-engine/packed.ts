@@ -17,14 +17,13 @@ export interface PackedColumn {
 
 /** Joins the cells of one column. Values with a mark in them are rare: then the whole column goes as JSON. */
 export function packColumn(cells: readonly PackedCell[]): PackedColumn {
-  const parts = new Array<string>(cells.length);
+  let nulls = false;
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]!;
-    if (cell === null) parts[i] = NULL;
+    if (cell === null) nulls = true;
     else if (cell === NULL) return { text: '', json: JSON.stringify(cells) };
-    else parts[i] = cell;
   }
-  const text = parts.join(SEPARATOR);
+  const text = (nulls ? cells.map((cell) => cell ?? NULL) : cells).join(SEPARATOR);
   // As many separators as there are gaps, or a value brought one of its own.
   return countSeparators(text) === cells.length - 1
     ? { text, json: null }
@@ -35,6 +34,27 @@ function countSeparators(text: string): number {
   let count = 0;
   for (let at = text.indexOf(SEPARATOR); at >= 0; at = text.indexOf(SEPARATOR, at + 1)) count++;
   return count;
+}
+
+/** Columns that are ready to be bound. */
+export interface PackedBlock {
+  readonly columns: readonly PackedColumn[];
+  /** All of them as JSON, because one has to be. */
+  readonly asJson: boolean;
+  /** Lists that all rows share: parameters behind the columns, each joined by the same separator (chr(31)). */
+  readonly shared: readonly string[];
+}
+
+/** @param lists that all rows share; their items are numbers and words, never a separator */
+export function packBlock(
+  columns: readonly (readonly PackedCell[])[],
+  lists: readonly (readonly string[])[] = [],
+): PackedBlock {
+  const packed = columns.map(packColumn);
+  const shared = lists.map((list) => list.join(SEPARATOR));
+  if (packed.every(({ json }) => json === null)) return { columns: packed, asJson: false, shared };
+  const json = columns.map((cells, i) => ({ text: '', json: packed[i]!.json ?? JSON.stringify(cells) }));
+  return { columns: json, asJson: true, shared };
 }
 
 /** `SELECT unnest(…) AS c0, unnest(…) AS c1`: the packed columns as rows. */
@@ -64,10 +84,11 @@ export class PackedRunner {
    * @returns rows changed
    */
   async run(
-    columns: readonly (readonly PackedCell[])[],
+    columns: readonly (readonly PackedCell[])[] | PackedBlock,
     statement: (rows: string) => string,
   ): Promise<number> {
-    return (await (await this.#bound(columns, statement)).run()).rowsChanged;
+    const block = 'asJson' in columns ? columns : packBlock(columns);
+    return (await (await this.#bound(block, statement)).run()).rowsChanged;
   }
 
   /** The first column of the result as numbers. */
@@ -75,25 +96,22 @@ export class PackedRunner {
     columns: readonly (readonly PackedCell[])[],
     statement: (rows: string) => string,
   ): Promise<readonly number[]> {
-    const reader = await (await this.#bound(columns, statement)).runAndReadAll();
+    const reader = await (await this.#bound(packBlock(columns), statement)).runAndReadAll();
     return reader.getRowsJS().map(([value]) => Number(value));
   }
 
   async #bound(
-    columns: readonly (readonly PackedCell[])[],
+    { columns, asJson, shared }: PackedBlock,
     statement: (rows: string) => string,
   ): Promise<DuckDBPreparedStatement> {
-    const packed = columns.map(packColumn);
-    const asJson = packed.some((column) => column.json !== null);
     const sql = statement(unpackQuery(columns.length, asJson));
     let prepared = this.#prepared.get(sql);
     if (prepared === undefined) {
       prepared = await this.#connection.prepare(sql);
       this.#prepared.set(sql, prepared);
     }
-    for (let i = 0; i < packed.length; i++) {
-      prepared.bindVarchar(i + 1, asJson ? (packed[i]!.json ?? JSON.stringify(columns[i])) : packed[i]!.text);
-    }
+    columns.forEach(({ text, json }, i) => void prepared.bindVarchar(i + 1, json ?? text));
+    shared.forEach((text, i) => void prepared.bindVarchar(columns.length + i + 1, text));
     return prepared;
   }
 

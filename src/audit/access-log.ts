@@ -3,10 +3,12 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import { strictUtf8 } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { quarantineTail, replaceFile } from './durable.ts';
+import { nodeEd25519 } from './ed25519/node-ed25519.ts';
 import { leafHash } from './hashing.ts';
 import { verifierKeyOf } from './keys.ts';
 import { CompactRange } from './merkle.ts';
-import { type HeadSigner, parseSignedHead, parseVerifierKey, type SignedHead } from './note.ts';
+import { parseSignedHead, parseVerifierKey, type SignedHead } from './note.ts';
+import { type Signer, signHead } from './signers/signer.ts';
 import { HeadVerifier } from './verify/signature.ts';
 
 /** One request to turn tokens back, written down and signed before it is answered (docs/audit-format.md §9). */
@@ -88,7 +90,7 @@ export async function openAccessLog(
   disk: Disk,
   directory: string,
   origin: string,
-  signer: HeadSigner,
+  signer: Signer,
   lock: (directory: string) => () => Promise<void>,
 ): Promise<AccessLog> {
   const folder = join(directory, ACCESS_FOLDER);
@@ -103,9 +105,13 @@ export async function openAccessLog(
     const { tree, end, note } = replay(bytes, published?.head.size ?? 0);
     if (published !== null && published.head.size > tree.size)
       throw damaged(`a head for ${published.head.size} requests was published, ${tree.size} are there`);
-    const verifier = new HeadVerifier(parseVerifierKey(verifierKeyOf(signer, origin))!);
-    // The newest head covers every line before it.
-    if (note !== null && !verifier.signedByKey(note))
+    const verifier = new HeadVerifier(parseVerifierKey(verifierKeyOf(signer, origin))!, nodeEd25519);
+    // The newest head covers every line before it. After a change of keys the head file has it, not the last line.
+    const newest = [note, published].filter((head) => head?.head.size === tree.size);
+    if (
+      note !== null &&
+      !newest.some((head) => head?.head.root === tree.root() && verifier.signedByKey(head))
+    )
       throw damaged('its newest head is signed by another key');
     if (end < size) {
       const quarantine = join(directory, 'quarantine');
@@ -179,7 +185,7 @@ class FileAccessLog implements AccessLog {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #origin: string;
-  readonly #signer: HeadSigner;
+  readonly #signer: Signer;
   readonly #release: () => Promise<void>;
   readonly #tree: CompactRange;
   #end: number;
@@ -190,7 +196,7 @@ class FileAccessLog implements AccessLog {
     disk: Disk,
     folder: string,
     origin: string,
-    signer: HeadSigner,
+    signer: Signer,
     release: () => Promise<void>,
     tree: CompactRange,
     end: number,
@@ -210,7 +216,7 @@ class FileAccessLog implements AccessLog {
     const bytes = entryBytes(entry);
     this.#tree.append(leafHash(bytes));
     const head = { origin: accessOrigin(this.#origin), size: this.#tree.size, root: this.#tree.root() };
-    const note = this.#signer.sign(head, this.#origin);
+    const note = await signHead(head, this.#origin, [this.#signer]);
     const line = Buffer.from(
       `${JSON.stringify({ entry: JSON.parse(bytes.toString('utf8')), note })}\n`,
       'utf8',

@@ -1,5 +1,7 @@
 import type { MaskedEvent, MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
+import type { KeyChange } from './key-change.ts';
+import type { Signer } from './signers/signer.ts';
 
 /** Number of a sealed group: the index of its leaf in the journal, from 0, without holes. */
 export type GroupIndex = number;
@@ -17,6 +19,19 @@ export interface AuditLog {
    * in memory until that seal is done, then spilled to the segment files as they grow.
    */
   begin(): GroupWriter;
+
+  /** Keys that may sign, oldest first, as C2SP vkeys. */
+  readonly keys: readonly string[];
+
+  /**
+   * Seals a group that changes the keys of the log and nothing else; only between groups.
+   *
+   * @param joint signs beside the key of this log: the one that is added
+   * @throws RowsealError RS-AUD-015 when the change makes no sense
+   */
+  changeKeys(changes: readonly KeyChange[], joint: Signer | null): Promise<SealedGroupInfo>;
+  /** Whether a signed journal head that somebody else kept is one of this log. */
+  compareHead(note: string): Promise<HeadComparison>;
 
   /** Sealed groups from `from` on, ending at the newest one sealed when the end is reached. */
   read(from: GroupIndex): AsyncIterable<SealedGroup>;
@@ -55,7 +70,22 @@ export interface SealedGroupInfo {
   readonly bytes: number;
 }
 
+/** What a journal head from outside says of a log. */
+export type HeadComparison =
+  /** The log had this head when it was that large. */
+  | { readonly kind: 'known' }
+  /** It is of this log, which was larger then than it is now. */
+  | { readonly kind: 'ahead'; readonly size: number; readonly ownSize: number }
+  /** The log has another head of that size: what it held is not what it holds. */
+  | { readonly kind: 'forked'; readonly size: number }
+  /** It is of another log. */
+  | { readonly kind: 'foreign'; readonly origin: string }
+  /** No signed head. */
+  | { readonly kind: 'malformed' };
+
 export interface SealedGroup extends SealedGroupInfo {
+  /** The signed head of the journal with this group as its newest (docs/audit-format.md): a C2SP signed note. */
+  readonly head: string;
   /** Every table version in the group, in order of first appearance. */
   readonly tables: readonly MaskedTable[];
   /** True while the events are held in memory; false: `chunks` reads them from the log. */

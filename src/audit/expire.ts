@@ -3,13 +3,12 @@ import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
 import { isErased } from './erased.ts';
-import { encodeFrame, type Frame, FrameType } from './frame.ts';
+import { encodeFrame, type Frame, FrameType, type ReadAt } from './frame.ts';
 import { SALT_BYTES } from './hashing.ts';
-import { readLeaves } from './journal-reader.ts';
-import { replaceSegment } from './packed-segment.ts';
+import { readFrames, readLeaves } from './journal-reader.ts';
+import { rewriteSegment } from './packed-segment.ts';
 import { listSegments, segmentName } from './segment.ts';
 import { segmentBytes } from './segment-bytes.ts';
-import { readSegmentFile } from './verify/segment-file.ts';
 
 /** Row images of one table that are old enough to go. */
 export interface DueExpiry {
@@ -65,7 +64,7 @@ export class ExpiryScan {
   ): Promise<{ readonly record: readonly DueExpiry[]; readonly carryOut: readonly DueExpiry[] }> {
     const youngestUs = nowUs - this.#age.shortestUs;
     let settled = true;
-    for await (const leaf of readLeaves(this.#disk, this.#directory, this.#from, last)) {
+    for await (const { leaf } of readLeaves(this.#disk, this.#directory, this.#from, last)) {
       if (leaf.sealedAtUs > youngestUs) break;
       for (const { directory, size, rows } of leaf.tables) {
         const keep = this.#age.of(directory);
@@ -118,23 +117,24 @@ export class ExpiryScan {
     return gone;
   }
 
+  /** @param end images from here on stay; null: none does */
   async #expireSegment(folder: string, segment: number, end: number | null): Promise<number> {
     const path = join(this.#directory, folder, segmentName('rows', segment));
-    const file = await readSegmentFile(this.#disk, this.#directory, folder, 'rows', segment);
-    if (file === null) return 0;
+    const segments = segmentBytes(this.#disk);
+    const size = await segments.size(path);
+    if (size === null) return 0;
+    const isOld = ({ type, offset }: Frame): boolean =>
+      type === FrameType.images && (end === null || offset < end);
     let gone = 0;
-    const changed: Frame[] = [];
-    for (const frame of file.frames) {
-      if (frame.type !== FrameType.images || (end !== null && frame.offset >= end)) continue;
-      const count = zeroImages(frame.payload);
-      if (count > 0) changed.push(frame);
-      gone += count;
-    }
-    if (changed.length === 0) return 0;
-    const bytes = await segmentBytes(this.#disk).read(path, 0, file.size);
-    for (const { payload, offset } of changed) encodeFrame(FrameType.images, payload).copy(bytes, offset);
-    await replaceSegment(this.#disk, path, bytes);
-    segmentBytes(this.#disk).forget(path);
+    for await (const frame of readFrames(this.#disk, path, 0, size))
+      if (isOld(frame)) gone += zeroImages(frame.payload);
+    if (gone === 0) return 0;
+    const read: ReadAt = (offset, length) => segments.read(path, offset, length);
+    await rewriteSegment(this.#disk, path, size, read, (frame) => {
+      if (!isOld(frame) || zeroImages(frame.payload) === 0) return null;
+      return encodeFrame(FrameType.images, frame.payload);
+    });
+    segments.forget(path);
     return gone;
   }
 

@@ -1,7 +1,15 @@
 import { join } from 'node:path';
+import { RowsealError } from '../error/rowseal-error.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
-import type { AuditLog, GroupIndex, GroupWriter, SealedGroup, SealedGroupInfo } from './audit-log.ts';
+import type {
+  AuditLog,
+  GroupIndex,
+  GroupWriter,
+  HeadComparison,
+  SealedGroup,
+  SealedGroupInfo,
+} from './audit-log.ts';
 import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
@@ -10,9 +18,11 @@ import { GroupReader } from './group-reader.ts';
 import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
-import type { HeadSigner } from './note.ts';
+import type { KeyChange } from './key-change.ts';
+import { parseSignedHead, type TreeHead } from './note.ts';
 import type { IndexSpacing } from './row-index/row-index.ts';
 import { SegmentPacker } from './segment-packer.ts';
+import { type Signer, signHead, unsignedHead } from './signers/signer.ts';
 import { tableDirectory } from './table-directory.ts';
 import { emptyTableState, TableLog, type TableState } from './table-log.ts';
 import { tableFromPayloads } from './table-payload.ts';
@@ -21,9 +31,11 @@ export interface FileAuditLogOptions {
   readonly directory: string;
   /** Origin of the log: the journal's own, and the name of the key in every note. */
   readonly origin: string;
-  readonly signer: HeadSigner;
+  readonly signer: Signer;
   /** The key as a C2SP vkey, for genesis records. */
   readonly publicKey: string;
+  /** The key that the log was begun with. */
+  readonly firstKey: string;
   readonly disk: Disk;
   readonly segmentMaxBytes: number;
   /** A group up to this size stays in memory for the sinks. */
@@ -105,6 +117,10 @@ export class FileAuditLog implements AuditLog, GroupHost {
     return this.#last;
   }
 
+  get keys(): readonly string[] {
+    return this.#journal.keys ?? [this.#options.firstKey];
+  }
+
   get spillBytes(): number {
     return this.#options.spillBytes;
   }
@@ -130,6 +146,19 @@ export class FileAuditLog implements AuditLog, GroupHost {
   begin(): GroupWriter {
     this.#open = new OpenGroup(this);
     return this.#open;
+  }
+
+  async compareHead(note: string): Promise<HeadComparison> {
+    const signed = parseSignedHead(note);
+    if (signed === null) return { kind: 'malformed' };
+    const { origin, size } = signed.head;
+    if (origin !== this.#options.origin) return { kind: 'foreign', origin };
+    const ownSize = (this.#last?.index ?? -1) + 1;
+    if (size > ownSize) return { kind: 'ahead', size, ownSize };
+    const own = size === 0 ? null : await this.#reader.head(size - 1);
+    return own !== null && parseSignedHead(own)?.body === signed.body
+      ? { kind: 'known' }
+      : { kind: 'forked', size };
   }
 
   async *read(from: GroupIndex): AsyncGenerator<SealedGroup> {
@@ -211,14 +240,33 @@ export class FileAuditLog implements AuditLog, GroupHost {
    * The order that recovery relies on: rows and records of all touched tables, fsync of each, then the journal leaf, fsync.
    * The last one is the moment the group exists.
    */
-  async seal(content: GroupContent, position: Position): Promise<SealedGroup> {
+  seal(content: GroupContent, position: Position): Promise<SealedGroup> {
+    return this.#seal(content, position, [], [this.#options.signer]);
+  }
+
+  async changeKeys(changes: readonly KeyChange[], joint: Signer | null): Promise<SealedGroupInfo> {
+    if (this.#last === null || this.#open !== null)
+      throw new RowsealError('RS-AUD-010', { detail: 'keys are changed between groups, after the first' });
+    const { signer } = this.#options;
+    const signers = joint === null ? [signer] : [signer, joint];
+    // Nothing came from the source: its position is where it was.
+    return this.#seal(NOTHING, this.#last.position, changes, signers);
+  }
+
+  async #seal(
+    content: GroupContent,
+    position: Position,
+    keys: readonly KeyChange[],
+    signers: readonly Signer[],
+  ): Promise<SealedGroup> {
     this.#open = null;
     if (this.#failure !== null) throw this.#failure.error;
-    const { signer, origin, nowUs } = this.#options;
+    const { origin, nowUs } = this.#options;
     const group = this.#journal.size;
     const expiries = this.#recordExpiries();
     const logs = [...new Set([...content.logs, ...expiries.keys()])].filter((log) => log.touched);
-    const touched = logs.map((log) => log.endGroup(group, signer, origin));
+    const noteLike = (head: TreeHead): string => unsignedHead(head, origin, signers);
+    const ended = logs.map((log) => log.endGroup(group, noteLike));
     const ends = logs.map((log) => log.state());
     const writes = logs.map((log) => log.takeWrites());
     const leaf: JournalLeaf = {
@@ -230,26 +278,36 @@ export class FileAuditLog implements AuditLog, GroupHost {
       rows: content.rows,
       bytes: content.bytes,
       gaps: content.gaps,
-      tables: touched,
+      tables: ended.map(({ touched }) => touched),
+      keys,
     };
-    const journal = this.#journal.append(leaf, signer, origin);
+    const journal = this.#journal.append(leaf, (head) => Buffer.byteLength(noteLike(head)));
+    // All at once: a key that is far away costs one journey a group, not one a table.
+    const tableNotes = Promise.all(ended.map(({ head }) => signHead(head, origin, signers)));
+    const journalNote = Promise.resolve(signHead(journal.head, origin, signers));
+    // The work in front may fail first; these are awaited in their turn or not at all.
+    for (const note of [tableNotes, journalNote]) note.catch(() => {});
     await this.#enqueue(async () => {
+      for (const [i, note] of (await tableNotes).entries()) {
+        ended[i]!.sign(note);
+        this.#headsDue.set(join('tables', ended[i]!.touched.directory, 'head'), note);
+      }
       for (const write of writes) await write();
       await Promise.all(logs.map((log) => log.sync()));
-      await journal.write();
+      await journal.write(await journalNote);
       this.#last = groupInfo(leaf);
-      for (const table of touched) this.#headsDue.set(join('tables', table.directory, 'head'), table.note);
-      this.#headsDue.set(join('journal', 'head'), journal.note);
+      this.#headsDue.set(join('journal', 'head'), await journalNote);
       if (performance.now() - this.#headsWrittenMs >= this.#options.headIntervalMs) await this.#writeHeads();
       this.#carryOut([...expiries.values()]);
-      touched.forEach(({ directory }, i) => {
-        this.#settled(directory, ends[i]!);
+      ended.forEach(({ touched }, i) => {
+        this.#settled(touched.directory, ends[i]!);
       });
       this.#lookForExpiries(leaf);
     });
     const { events } = content;
     return {
       ...groupInfo(leaf),
+      head: await journalNote,
       tables: content.tables,
       resident: events !== null,
       chunks: events === null ? () => this.#reader.chunks(leaf) : () => memoryChunks(events),
@@ -338,6 +396,17 @@ export class FileAuditLog implements AuditLog, GroupHost {
     return run;
   }
 }
+
+const NOTHING: GroupContent = {
+  tables: [],
+  logs: new Set(),
+  events: [],
+  gaps: [],
+  transactions: 0,
+  rows: 0,
+  bytes: 0,
+  commitTimeUs: null,
+};
 
 async function* memoryChunks<T>(chunks: readonly T[]): AsyncGenerator<T> {
   yield* chunks;

@@ -6,7 +6,7 @@ import type { GroupIndex, SealedEvent, SealedGroup } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { groupInfo, type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
-import { readLeaves } from './journal-reader.ts';
+import { type LeafFrame, readLeaves } from './journal-reader.ts';
 import { RecordKind } from './record.ts';
 import { readTableEvents, type TablePiece } from './row-reader.ts';
 import { TableVersions } from './table-versions.ts';
@@ -28,8 +28,18 @@ export class GroupReader {
   /** @throws RowsealError RS-AUD-004 when sealed bytes are damaged */
   async *read(from: GroupIndex, to: GroupIndex): AsyncGenerator<SealedGroup> {
     try {
-      for await (const leaf of readLeaves(this.#disk, this.#directory, from, to))
-        yield await this.#group(leaf);
+      for await (const frame of readLeaves(this.#disk, this.#directory, from, to))
+        yield await this.#group(frame);
+    } catch (error) {
+      throw corrupt(error, join(this.#directory, 'journal'));
+    }
+  }
+
+  /** The signed head that was written with a group; null: there is no such group. @throws RowsealError RS-AUD-004 */
+  async head(group: GroupIndex): Promise<string | null> {
+    try {
+      for await (const { note } of readLeaves(this.#disk, this.#directory, group, group)) return note;
+      return null;
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'journal'));
     }
@@ -41,17 +51,19 @@ export class GroupReader {
       const streams = leaf.tables.map((touched) =>
         readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched), this.#gone),
       );
+      if (leaf.gaps.length > 0) yield leaf.gaps.map((gap) => ({ kind: 'gap', gap }));
       yield* merge(leaf, streams);
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'tables'));
     }
   }
 
-  async #group(leaf: JournalLeaf): Promise<SealedGroup> {
+  async #group({ leaf, note }: LeafFrame): Promise<SealedGroup> {
     const tables: MaskedTable[] = [];
     for (const touched of leaf.tables) tables.push(...(await this.#versionsOf(touched).inGroup(touched)));
     return {
       ...groupInfo(leaf),
+      head: note,
       tables,
       resident: false,
       chunks: () => this.chunks(leaf),

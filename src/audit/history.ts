@@ -5,6 +5,7 @@ import { type Op, opLetter } from '../model/change.ts';
 import type { TableName } from '../model/table.ts';
 import { ByteReader } from './bytes.ts';
 import type { Disk } from './disk.ts';
+import { nodeEd25519 } from './ed25519/node-ed25519.ts';
 import { isErased } from './erased.ts';
 import { FrameType } from './frame.ts';
 import { DIGEST_BYTES, type Digest, leafHash, SALT_BYTES } from './hashing.ts';
@@ -89,7 +90,7 @@ export async function rowHistory(
   }
   const tree = leaves.slice(0, sealed);
   const head = parseSignedHead(note);
-  const verifier = new HeadVerifier(parsed);
+  const verifier = new HeadVerifier(parsed, nodeEd25519);
   const headSigned = head !== null && head.head.size === sealed && verifier.signedByKey(head);
   const versions = found
     .filter((version) => version.seq < sealed)

@@ -1,9 +1,11 @@
 import type { Gap } from '../model/masked.ts';
-import type { Position } from '../model/position.ts';
+import type { DueCopy, Position } from '../model/position.ts';
 import { formatLsn, parseLsn } from '../model/position.ts';
 import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
+import { decodeGap, decodeNames, encodeGap, encodeNames, type GapJson, type NameJson } from './gap-json.ts';
 import type { Digest } from './hashing.ts';
+import { canonicalKeyChange, type KeyChange } from './key-change.ts';
 
 /** Where bytes of a group lie: whole frames of one segment. */
 export interface Extent {
@@ -34,6 +36,7 @@ export interface JournalLeaf {
   readonly bytes: number;
   readonly gaps: readonly Gap[];
   readonly tables: readonly TouchedTable[];
+  readonly keys: readonly KeyChange[];
 }
 
 const hex = (digest: Digest): string => Buffer.from(digest, 'latin1').toString('hex');
@@ -50,7 +53,7 @@ export function encodeLeaf(leaf: JournalLeaf): Buffer {
       transactions: leaf.transactions,
       rows: leaf.rows,
       bytes: leaf.bytes,
-      gaps: leaf.gaps.map((gap) => ({ reason: gap.reason, from: gap.from, to: gap.to })),
+      gaps: leaf.gaps.map(encodeGap),
       tables: leaf.tables.map((table) => ({
         directory: table.directory,
         size: table.size,
@@ -59,6 +62,7 @@ export function encodeLeaf(leaf: JournalLeaf): Buffer {
         records: table.records.map((extent) => [extent.segment, extent.start, extent.end]),
         rows: table.rows.map((extent) => [extent.segment, extent.start, extent.end]),
       })),
+      ...(leaf.keys.length === 0 ? {} : { keys: leaf.keys.map(canonicalKeyChange) }),
     }),
     'utf8',
   );
@@ -76,7 +80,7 @@ export function decodeLeaf(bytes: Buffer): JournalLeaf {
       transactions: json.transactions,
       rows: json.rows,
       bytes: json.bytes,
-      gaps: json.gaps,
+      gaps: json.gaps.map(decodeGap),
       tables: json.tables.map((table) => ({
         directory: table.directory,
         size: table.size,
@@ -85,6 +89,7 @@ export function decodeLeaf(bytes: Buffer): JournalLeaf {
         records: table.records.map(([segment, start, end]) => ({ segment, start, end })),
         rows: table.rows.map(([segment, start, end]) => ({ segment, start, end })),
       })),
+      keys: json.keys ?? [],
     };
     if (encodeLeaf(leaf).equals(bytes)) return leaf;
   } catch {
@@ -101,7 +106,7 @@ interface LeafJson {
   readonly transactions: number;
   readonly rows: number;
   readonly bytes: number;
-  readonly gaps: readonly Gap[];
+  readonly gaps: readonly GapJson[];
   readonly tables: readonly {
     readonly directory: string;
     readonly size: number;
@@ -110,6 +115,7 @@ interface LeafJson {
     readonly records: readonly (readonly [number, number, number])[];
     readonly rows: readonly (readonly [number, number, number])[];
   }[];
+  readonly keys?: readonly KeyChange[];
 }
 
 function encodePosition(position: Position): Record<string, unknown> {
@@ -122,7 +128,7 @@ function encodePosition(position: Position): Record<string, unknown> {
         slot: position.slot,
         lsn: formatLsn(position.lsn),
         phase: position.phase,
-        ...encodeCopying(position),
+        ...encodeTables(position),
       };
     case 'mysql':
       return {
@@ -136,20 +142,37 @@ function encodePosition(position: Position): Record<string, unknown> {
         prepared: position.prepared.map((place) => [place.file, place.offset]),
         copied: position.copied,
         phase: position.phase,
-        ...encodeCopying(position),
+        ...encodeTables(position),
       };
   }
 }
 
-function encodeCopying({ copying = [] }: Position): Record<string, unknown> {
-  return copying.length === 0 ? {} : { copying: copying.map(({ namespace, name }) => [namespace, name]) };
+function encodeTables({ copying = [], outside = [] }: Position): Record<string, unknown> {
+  return {
+    ...(copying.length === 0 ? {} : { copying: copying.map(encodeDue) }),
+    ...(outside.length === 0 ? {} : { outside: encodeNames(outside) }),
+  };
 }
 
-function decodeCopying(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying'> {
-  const copying = json['copying'] as readonly (readonly [string, string])[] | undefined;
-  return copying === undefined
-    ? {}
-    : { copying: copying.map(([namespace, name]) => ({ namespace: String(namespace), name: String(name) })) };
+function encodeDue({ namespace, name, copied }: DueCopy): readonly string[] {
+  return copied === undefined ? [namespace, name] : [namespace, name, copied];
+}
+
+function decodeTables(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying' | 'outside'> {
+  const copying = json['copying'] as readonly (readonly [string, string, string?])[] | undefined;
+  const outside = json['outside'] as readonly NameJson[] | undefined;
+  return {
+    ...(copying === undefined ? {} : { copying: copying.map(decodeDue) }),
+    ...(outside === undefined ? {} : { outside: decodeNames(outside) }),
+  };
+}
+
+function decodeDue([namespace, name, copied]: readonly [string, string, string?]): DueCopy {
+  return {
+    namespace: String(namespace),
+    name: String(name),
+    ...(copied === undefined ? {} : { copied: String(copied) }),
+  };
 }
 
 function decodePosition(json: Readonly<Record<string, unknown>>): Position {
@@ -164,7 +187,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
       slot: String(json['slot']),
       lsn,
       phase,
-      ...decodeCopying(json),
+      ...decodeTables(json),
     };
   }
   return {
@@ -177,7 +200,7 @@ function decodePosition(json: Readonly<Record<string, unknown>>): Position {
     prepared: (json['prepared'] as [string, number][]).map(([file, offset]) => ({ file, offset })),
     copied: json['copied'] === null ? null : String(json['copied']),
     phase,
-    ...decodeCopying(json),
+    ...decodeTables(json),
   };
 }
 

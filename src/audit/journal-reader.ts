@@ -8,6 +8,9 @@ import { listSegments, segmentName } from './segment.ts';
 import { segmentBytes } from './segment-bytes.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts';
 
+/** Newest head of the journal with cosignatures of witnesses, inside the audit directory. */
+export const COSIGNED_FILE = join('journal', 'cosigned');
+
 export interface LeafFrame {
   readonly leaf: JournalLeaf;
   readonly bytes: Buffer;
@@ -56,13 +59,13 @@ export async function* readFrames(
   }
 }
 
-/** Sealed groups' leaves from group `from` to `to` inclusive. @throws MalformedBytes */
+/** Sealed groups' leaves with their notes, from group `from` to `to` inclusive. @throws MalformedBytes */
 export async function* readLeaves(
   disk: Disk,
   auditDirectory: string,
   from: number,
   to: number,
-): AsyncGenerator<JournalLeaf> {
+): AsyncGenerator<LeafFrame> {
   const directory = join(auditDirectory, 'journal');
   const segments = await listSegments(disk, directory, 'journal');
   let first = 0;
@@ -76,9 +79,9 @@ export async function* readLeaves(
   for (const segment of segments.slice(first)) {
     for await (const frame of readFrames(disk, join(directory, segmentName('journal', segment)), 0, null)) {
       if (frame.type !== FrameType.leaf) continue;
-      const { leaf } = decodeLeafFrame(frame.payload);
-      if (leaf.group >= from) yield leaf;
-      if (leaf.group >= to) return;
+      const found = decodeLeafFrame(frame.payload);
+      if (found.leaf.group >= from) yield found;
+      if (found.leaf.group >= to) return;
     }
   }
 }

@@ -7,15 +7,15 @@ import { FileAuditLog, type FileAuditLogOptions, type StorageOptions } from './f
 import { verifierKeyOf } from './keys.ts';
 import { lockDirectory } from './lock.ts';
 import { NodeDisk } from './node-disk.ts';
-import type { HeadSigner } from './note.ts';
 import { recover } from './recovery.ts';
 import { INDEX_SPACING, type IndexSpacing } from './row-index/row-index.ts';
+import type { Signer } from './signers/signer.ts';
 
 export interface AuditLogOptions {
   readonly directory: string;
   /** Name of the log, without spaces and `+`, for example `rowseal/shop`. */
   readonly origin: string;
-  readonly signer: HeadSigner;
+  readonly signer: Signer;
   readonly segmentMaxBytes?: number;
   readonly residentGroupBytes?: number;
   readonly spillBytes?: number;
@@ -54,8 +54,12 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
   const release = (options.lock ?? lockDirectory)(directory);
   try {
     const publicKey = verifierKeyOf(signer, origin);
-    await keepPublicKey(disk, directory, publicKey);
+    const firstKey = await keepFirstKey(disk, directory, publicKey);
     const recovered = await recover(disk, directory, origin);
+    if (!(recovered.journal.keys ?? [firstKey]).includes(publicKey))
+      throw new RowsealError('RS-AUD-007', {
+        detail: `${publicKey.slice(0, publicKey.lastIndexOf('+'))} is none of the keys that may sign`,
+      });
     await disk.syncDirectory(directory);
     const log = new FileAuditLog(
       {
@@ -63,6 +67,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
         origin,
         signer,
         publicKey,
+        firstKey,
         disk,
         segmentMaxBytes: options.segmentMaxBytes ?? 64 * MIB,
         residentGroupBytes: options.residentGroupBytes ?? 4 * MIB,
@@ -83,25 +88,25 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
   }
 }
 
-/** `log.vkey`: a convenience for readers. A verifier that matters brings its own copy of the key. */
-async function keepPublicKey(disk: Disk, directory: string, publicKey: string): Promise<void> {
+/**
+ * `log.vkey`, the key that the log was begun with: a convenience for readers. A verifier that matters brings its own copy.
+ *
+ * @returns what is kept
+ */
+async function keepFirstKey(disk: Disk, directory: string, publicKey: string): Promise<string> {
   const file = join(directory, 'log.vkey');
   const size = await disk.size(file);
   if (size === null) {
     await replaceFile(disk, file, Buffer.from(`${publicKey}\n`, 'utf8'));
-    return;
+    return publicKey;
   }
   const kept = (await disk.read(file, 0, size)).toString('utf8').trim();
-  if (kept === publicKey) return;
   const keptName = kept.slice(0, kept.indexOf('+'));
   const name = publicKey.slice(0, publicKey.indexOf('+'));
-  throw keptName === name
-    ? new RowsealError('RS-AUD-007', {
-        detail: `${file} differs from the public key of the configured signing key`,
-      })
-    : new RowsealError('RS-AUD-005', {
-        detail: `${directory} holds the log ${keptName}, configured is ${name}`,
-      });
+  if (keptName === name) return kept;
+  throw new RowsealError('RS-AUD-005', {
+    detail: `${directory} holds the log ${keptName}, configured is ${name}`,
+  });
 }
 
 async function nextEpoch(disk: Disk, directory: string): Promise<bigint> {

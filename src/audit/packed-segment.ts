@@ -2,7 +2,15 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { ByteBuilder, ByteReader, MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { replaceFileWith } from './durable.ts';
-import { encodeFrame, FRAME_HEADER_BYTES, FrameType, MAX_FRAME_BYTES, readFrame } from './frame.ts';
+import {
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  type Frame,
+  FrameType,
+  MAX_FRAME_BYTES,
+  type ReadAt,
+  readFrame,
+} from './frame.ts';
 
 /**
  * A segment that is no longer appended to may be packed (docs/audit-format.md §10): the same name, the same bytes inside,
@@ -124,13 +132,51 @@ export async function replaceSegment(disk: Disk, path: string, bytes: Buffer): P
   await writePacked(disk, path, bytes.length, lengths, read);
 }
 
+/**
+ * As `replaceSegment`, of a segment whose frames change one by one and keep their lengths: a block of it in memory at a time.
+ *
+ * @param read bytes of the segment as they are, packed or not
+ * @param change the frame's new bytes; null: it stays
+ */
+export async function rewriteSegment(
+  disk: Disk,
+  path: string,
+  size: number,
+  read: ReadAt,
+  change: (frame: Frame) => Buffer | null,
+): Promise<void> {
+  const lengths = blocksOf(await frameLengthsOf(read, size));
+  const changed: ReadAt = async (offset, length) => {
+    const bytes = await read(offset, length);
+    const inBlock: ReadAt = async (from, count) => bytes.subarray(from, from + count);
+    for (let at = 0; at < bytes.length; ) {
+      const frame = await readFrame(inBlock, at);
+      if (frame === null) break;
+      change({ ...frame, offset: offset + at })?.copy(bytes, at);
+      at += frame.length;
+    }
+    return bytes;
+  };
+  if (isPacked(await disk.read(path, 0, FRAME_HEADER_BYTES))) {
+    await writePacked(disk, path, size, lengths, changed);
+    return;
+  }
+  await replaceFileWith(disk, path, async (file) => {
+    let at = 0;
+    for (const length of lengths) {
+      await file.write([await changed(at, length)], at);
+      at += length;
+    }
+  });
+}
+
 /** @returns bytes of the file */
 async function writePacked(
   disk: Disk,
   path: string,
   size: number,
   lengths: readonly number[],
-  read: (offset: number, length: number) => Promise<Buffer>,
+  read: ReadAt,
 ): Promise<number> {
   const index = new ByteBuilder(64 + lengths.length * 8);
   index.byte(ZSTD);
@@ -154,19 +200,24 @@ async function writePacked(
 
 /** null: the segment is not a run of whole frames, so it is not ours to change. */
 async function blockLengths(disk: Disk, path: string, size: number): Promise<readonly number[] | null> {
-  const frames: number[] = [];
   try {
-    for (let at = 0; at < size; ) {
-      const frame = await readFrame((offset, length) => disk.read(path, offset, length), at);
-      if (frame === null) break;
-      frames.push(frame.length);
-      at += frame.length;
-    }
+    return blocksOf(await frameLengthsOf((offset, length) => disk.read(path, offset, length), size));
   } catch (error) {
     if (error instanceof MalformedBytes) return null;
     throw error;
   }
-  return blocksOf(frames);
+}
+
+/** @throws MalformedBytes where a frame is not whole */
+async function frameLengthsOf(read: ReadAt, size: number): Promise<readonly number[]> {
+  const lengths: number[] = [];
+  for (let at = 0; at < size; ) {
+    const frame = await readFrame(read, at);
+    if (frame === null) break;
+    lengths.push(frame.length);
+    at += frame.length;
+  }
+  return lengths;
 }
 
 function frameLengths(bytes: Buffer): readonly number[] {

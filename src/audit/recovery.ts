@@ -8,7 +8,8 @@ import { FRAME_HEADER_BYTES, type Frame, FrameType, readFrame } from './frame.ts
 import { chainNext, DIGEST_BYTES, leafHash } from './hashing.ts';
 import { emptyJournalState, type JournalState } from './journal.ts';
 import type { JournalLeaf, TouchedTable } from './journal-leaf.ts';
-import { decodeLeafFrame } from './journal-reader.ts';
+import { COSIGNED_FILE, decodeLeafFrame } from './journal-reader.ts';
+import { applyKeyChanges } from './key-change.ts';
 import { CompactRange } from './merkle.ts';
 import { parseSignedHead } from './note.ts';
 import { decodeRecord, RecordKind } from './record.ts';
@@ -67,7 +68,7 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
     const scan = await scanSegment(disk, file, 'journal', origin);
     if (scan.header !== null) {
       const tree = new CompactRange(scan.header.next, scan.header.peaks);
-      let chain = scan.header.chain;
+      let { chain, keys } = scan.header;
       let end = 0;
       leaves = [];
       for (const frame of scan.frames) {
@@ -75,6 +76,9 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
           frame.type === FrameType.leaf ? tryDecode(() => decodeLeafFrame(frame.payload)) : null;
         if (decoded === null) break;
         const hash = leafHash(decoded.bytes);
+        const after = applyKeyChanges(keys, decoded.leaf.keys, origin, decoded.leaf.group);
+        if (after !== null && 'wrong' in after) throw damaged(`${file}: ${after.wrong}`);
+        keys = after;
         const next = chainNext(chain, tree.size, hash);
         if (next !== decoded.chain || decoded.leaf.group !== tree.size)
           throw damaged(`${file}: the leaf at ${frame.offset} does not follow`);
@@ -85,7 +89,7 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
       }
       if (leaves.length > 0) {
         await cut(disk, directory, 'journal', 'journal', segment, end);
-        state = { size: tree.size, chain, tree, end: { segment, offset: end } };
+        state = { size: tree.size, chain, tree, keys, end: { segment, offset: end } };
         break;
       }
     }
@@ -93,6 +97,8 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
     await cut(disk, directory, 'journal', 'journal', segment, 0);
   }
   await refuseRollback(disk, join(path, 'head'), state.size);
+  // What witnesses have cosigned was published for certain.
+  await refuseRollback(disk, join(directory, COSIGNED_FILE), state.size);
   return { state, leaves };
 }
 

@@ -1,5 +1,6 @@
 import { MalformedBytes } from './bytes.ts';
 import type { Digest } from './hashing.ts';
+import type { ActiveKeys } from './key-change.ts';
 import type { SegmentKind } from './segment.ts';
 
 /** First frame of every segment: whose it is, and the state of its log before the first record in it. */
@@ -16,6 +17,8 @@ export interface SegmentHeader {
   /** Schema and policy records in force: their seq and payload; null: none yet. */
   readonly schema: { readonly seq: number; readonly payload: string } | null;
   readonly policy: { readonly seq: number; readonly payload: string } | null;
+  /** Of the journal: the keys that may sign; null: they were never changed. */
+  readonly keys: ActiveKeys;
 }
 
 const toHex = (digest: Digest): string => Buffer.from(digest, 'latin1').toString('hex');
@@ -33,6 +36,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
       peaks: header.peaks.map(toHex),
       schema: header.schema === null ? null : { seq: header.schema.seq, payload: header.schema.payload },
       policy: header.policy === null ? null : { seq: header.policy.seq, payload: header.policy.payload },
+      ...(header.keys === null ? {} : { keys: header.keys }),
     }),
     'utf8',
   );
@@ -51,6 +55,7 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader {
       peaks: json.peaks.map(fromHex),
       schema: json.schema,
       policy: json.policy,
+      keys: json.keys ?? null,
     };
     if (encodeSegmentHeader(header).equals(bytes)) return header;
   } catch {

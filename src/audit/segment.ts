@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { RowsealError } from '../error/rowseal-error.ts';
 import type { Disk, DiskFile } from './disk.ts';
-import { encodeFrame, FrameType, frameHeader } from './frame.ts';
+import { encodeFrame, FRAME_HEADER_BYTES, FrameType, frameHeader } from './frame.ts';
 import type { Extent } from './journal-leaf.ts';
 
 export type SegmentKind = 'records' | 'rows' | 'journal';
@@ -24,6 +25,13 @@ export async function listSegments(
 ): Promise<readonly number[]> {
   const names = await disk.list(directory);
   return names.map((name) => segmentNumber(kind, name)).filter((number) => number !== null);
+}
+
+/** A frame that has its place but not its bytes. */
+export interface OpenFrame {
+  readonly extent: Extent;
+  /** Before what was placed is written. @param payload of just the length that was asked for */
+  fill(payload: Uint8Array): void;
 }
 
 interface PlannedWrite {
@@ -95,14 +103,28 @@ export class SegmentAppender {
 
   /** Decides where a frame goes and keeps it for the next write. */
   place(type: FrameType, payload: Uint8Array): Extent {
-    if (this.#pendingHeader !== null) {
-      this.#plan(encodeFrame(FrameType.header, this.#pendingHeader));
-      this.#pendingHeader = null;
-    }
+    this.#planHeader();
     const start = this.#offset;
     this.#plan(frameHeader(type, payload));
     this.#plan(payload);
     return { segment: this.#segment, start, end: this.#offset };
+  }
+
+  /** As {@link place}, for a payload of a known length whose bytes come later. */
+  placeOpen(type: FrameType, length: number): OpenFrame {
+    const bytes = Buffer.alloc(FRAME_HEADER_BYTES + length);
+    this.#planHeader();
+    const start = this.#offset;
+    this.#plan(bytes);
+    return {
+      extent: { segment: this.#segment, start, end: this.#offset },
+      fill: (payload) => {
+        if (payload.length !== length)
+          throw new RowsealError('RS-AUD-010', { detail: 'a frame is not as long as its place' });
+        bytes.set(frameHeader(type, payload));
+        bytes.set(payload, FRAME_HEADER_BYTES);
+      },
+    };
   }
 
   /** Hands over what was placed since the last call, to be written by `write`. */
@@ -164,6 +186,12 @@ export class SegmentAppender {
     this.#dirty = [];
     this.#open = null;
     for (const file of files) await file.close();
+  }
+
+  #planHeader(): void {
+    if (this.#pendingHeader === null) return;
+    this.#plan(encodeFrame(FrameType.header, this.#pendingHeader));
+    this.#pendingHeader = null;
   }
 
   #plan(bytes: Uint8Array): void {

@@ -12,7 +12,7 @@ import { FrameType } from './frame.ts';
 import { chainNext, chainStart, type Digest, IMAGE_LABEL, SALT_BYTES, sha256 } from './hashing.ts';
 import type { Extent, TouchedTable } from './journal-leaf.ts';
 import { CompactRange } from './merkle.ts';
-import type { HeadSigner } from './note.ts';
+import type { TreeHead } from './note.ts';
 import { encodeChange, encodeRecord, MAX_RECORD_BYTES, RecordKind } from './record.ts';
 import { encodeImageBody } from './row-image.ts';
 import { indexPayload } from './row-index/index-payload.ts';
@@ -53,6 +53,14 @@ export function emptyTableState(origin: string): TableState {
     rowsEnd: { segment: 0, offset: 0 },
     index: new RowIndex().mark(),
   };
+}
+
+/** A group's end in a table, but for the signed head. */
+export interface EndedGroup {
+  readonly touched: TouchedTable;
+  readonly head: TreeHead;
+  /** Puts the signed head into its place, before the group is written. */
+  sign(note: string): void;
 }
 
 /** Fields of the transaction that records share, encoded once per transaction. */
@@ -243,23 +251,25 @@ export class TableLog {
     this.appendNotice(table, RecordKind.expiry, expiryPayload(expiry));
   }
 
-  /** Closes the group for this table: trailer with the signed head. Nothing is written yet. */
-  endGroup(group: number, signer: HeadSigner, keyName: string): TouchedTable & { readonly note: string } {
+  /**
+   * Closes the group for this table with a trailer, which has its place and lacks the signed head. Nothing is written yet.
+   *
+   * @param noteLike a text of as many bytes as the signed head will have, given what it says
+   */
+  endGroup(group: number, noteLike: (head: TreeHead) => string): EndedGroup {
     this.#closeFrames();
     const root = this.#tree.root();
-    const note = signer.sign({ origin: this.origin, size: this.#seq, root }, keyName);
+    const head = { origin: this.origin, size: this.#seq, root };
     const rows = this.#rows.end;
-    const trailer = JSON.stringify({
+    const facts = {
       group,
       size: this.#seq,
       chain: Buffer.from(this.#chain, 'latin1').toString('hex'),
       rows: [rows.segment, rows.offset],
-      note,
-    });
-    this.#addExtent(
-      this.#recordExtents,
-      this.#records.place(FrameType.trailer, Buffer.from(trailer, 'utf8')),
-    );
+    };
+    const trailer = (note: string): Buffer => Buffer.from(JSON.stringify({ ...facts, note }), 'utf8');
+    const frame = this.#records.placeOpen(FrameType.trailer, trailer(noteLike(head)).length);
+    this.#addExtent(this.#recordExtents, frame.extent);
     const touched = {
       directory: this.directory,
       size: this.#seq,
@@ -267,11 +277,10 @@ export class TableLog {
       chain: this.#chain,
       records: this.#recordExtents,
       rows: this.#rowExtents,
-      note,
     };
     this.#recordExtents = [];
     this.#rowExtents = [];
-    return touched;
+    return { touched, head, sign: (note) => frame.fill(trailer(note)) };
   }
 
   /** Work for the disk: what is closed so far. The frame being filled stays. */
@@ -472,6 +481,7 @@ export class TableLog {
       peaks: records ? this.#tree.peaks : [],
       schema: records ? this.#schema : null,
       policy: records ? this.#policy : null,
+      keys: null,
     });
   }
 }

@@ -130,7 +130,7 @@ export async function copyAgain(
     const { sealed } = pipeline.progress;
     if (sealed === null || isCopying(sealed.position)) return;
     const waiting = pipeline.deliveries.some(
-      (delivery) => delivery.state.kind !== 'stopped' && (delivery.cursor ?? -1) < sealed.index,
+      (delivery) => delivery.state.kind !== 'halted' && (delivery.cursor ?? -1) < sealed.index,
     );
     if (waiting) return;
     finished = true;
@@ -143,7 +143,7 @@ export async function copyAgain(
     if (outcome.kind !== 'stopped') throw outcome.error;
     if (!finished) return { kind: 'unfinished', tables: shown };
     const stoppedSinks = pipeline.deliveries
-      .filter((delivery) => delivery.state.kind === 'stopped')
+      .filter((delivery) => delivery.state.kind === 'halted')
       .map((delivery) => delivery.sink.name);
     return { kind: 'copied', tables: shown, stoppedSinks };
   } finally {
@@ -199,6 +199,9 @@ const silent: PipelineObserver = {
   groupSealed: () => {},
   batchDelivered: () => {},
   problem: () => {},
+  warning: () => {},
+  sinkFailed: () => {},
+  storageFailed: () => {},
   undecidedColumns: () => {},
   unfitValues: () => {},
   leaks: () => {},

@@ -6,14 +6,17 @@ import { Exit, exitCodeOf } from '../error/exit.ts';
 import { errorJson, renderError } from '../error/render.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
+import { acceptGapCommand } from './commands/accept-gap.ts';
 import { auditCommand } from './commands/audit.ts';
 import { checkCommand } from './commands/check.ts';
 import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
+import { healthCommand } from './commands/health.ts';
 import { initCommand } from './commands/init.ts';
 import { keysCommand } from './commands/keys.ts';
 import { maskCommand } from './commands/mask.ts';
 import { previewCommand } from './commands/preview.ts';
+import { queryCommand } from './commands/query.ts';
 import { resnapshotCommand } from './commands/resnapshot.ts';
 import { runCommand } from './commands/run.ts';
 import { scanCommand } from './commands/scan.ts';
@@ -33,9 +36,12 @@ async function main(argv: readonly string[]): Promise<void> {
     .command(previewCommand)
     .command(runCommand)
     .command(statusCommand)
+    .command(queryCommand)
+    .command(healthCommand)
     .command(auditCommand)
     .command(maskCommand)
     .command(resnapshotCommand)
+    .command(acceptGapCommand)
     .command(keysCommand)
     .command(explainCommand)
     .completion('completion', 'Print a completion script for bash or zsh')
@@ -70,6 +76,7 @@ const OPTION_NAMES = [
   'changed',
   'column',
   'config',
+  'csv',
   'dir',
   'domain',
   'dry-run',
@@ -79,26 +86,41 @@ const OPTION_NAMES = [
   'fail-on-finding',
   'force',
   'from',
+  'from-group',
   'git',
   'head',
   'help',
+  'host',
   'json',
   'keep',
   'key',
   'keys-dir',
   'limit',
+  'log',
+  'logs',
   'markdown',
   'min-confidence',
+  'name',
+  'new-key',
   'no-weaker',
   'offline',
   'origin',
+  'out',
+  'overlap',
   'overwrite',
+  'passphrase-file',
   'password-file',
   'path',
   'pipeline',
+  'policy',
+  'port',
   'preset',
+  'quorum',
+  'ready',
   'reason',
+  'retire',
   'reveal',
+  'revoke',
   'rows',
   'sample',
   'sample-rows',
@@ -107,11 +129,14 @@ const OPTION_NAMES = [
   'table',
   'tables',
   'test-key',
+  'tiles',
   'tls-ca-file',
   'tls-mode',
   'update',
   'url',
+  'verify',
   'version',
+  'witness',
   'yes',
 ];
 

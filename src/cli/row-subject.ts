@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
 import { MalformedBytes } from '../audit/bytes.ts';
+import { nodeEd25519 } from '../audit/ed25519/node-ed25519.ts';
 import { NodeDisk } from '../audit/node-disk.ts';
 import { parseVerifierKey } from '../audit/note.ts';
 import { NothingToProve, type ProofRequest } from '../audit/proof/make-proof.ts';
@@ -136,7 +137,7 @@ export function verifiersOf(keys: readonly string[]): readonly HeadVerifier[] {
     const key = parseVerifierKey(text);
     if (key === null)
       throw new RowsealError('RS-AUD-027', { detail: 'the verifier key cannot be read (name+id+base64)' });
-    return new HeadVerifier(key);
+    return new HeadVerifier(key, nodeEd25519);
   });
   if (new Set(verifiers.map(({ name }) => name)).size > 1)
     throw new RowsealError('RS-CLI-001', { detail: 'all keys must be of one log' });

@@ -1,14 +1,26 @@
+import type { SourceStats } from '../capture/source.ts';
 import type { RowsealConfig } from '../config/load.ts';
+import type { Delivery } from '../deliver/delivery.ts';
 import { errorCodes } from '../error/codes.ts';
+import type { RowsealError } from '../error/rowseal-error.ts';
 import { describePosition } from '../model/position.ts';
+import type { GroupTraces } from '../ops/group-traces.ts';
 import type { Logger } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { OpsMemory } from '../ops/ops-memory.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
-import type { PipelineStatus } from '../pipeline/status.ts';
+import type { PipelineStatus, ShownError, SinkStatus, WitnessStatus } from '../pipeline/status.ts';
+import type { QuorumState } from '../witness/submitter.ts';
+import type { Outside } from './outside.ts';
 
 /** Passes what a pipeline tells on to log and metrics. */
-export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
+export function observe(
+  logger: Logger,
+  metrics: Metrics,
+  memory: OpsMemory,
+  traces: GroupTraces | null = null,
+): PipelineObserver {
   const told = new Told();
   return {
     stateChanged(state, reason) {
@@ -20,9 +32,14 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
         ...(reason === null ? {} : { code: reason.code, fix: reason.fix }),
       });
     },
-    masked: (events) => metrics.masked(events),
+    masked(events) {
+      metrics.masked(events);
+      memory.masked(events);
+    },
     groupSealed(group, durationMs) {
-      metrics.sealed(group.commitTimeUs, group.sealedAtUs, durationMs);
+      metrics.sealed(group, durationMs);
+      memory.sealed(group.index, group.sealedAtUs);
+      traces?.sealed(group, durationMs);
       logger.log('debug', {
         message: 'sealed',
         group: group.index,
@@ -31,30 +48,57 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
       });
     },
     batchDelivered(sink, batch, durationMs) {
-      const commitTimes = batch.groups.map((group) => group.commitTimeUs).filter((time) => time !== null);
-      metrics.delivered(sink, batch.rows, commitTimes.at(-1) ?? null, durationMs);
-      logger.log('debug', { message: 'delivered', sink, group: batch.to, rows: batch.rows });
+      metrics.delivered(sink, batch, durationMs);
+      traces?.delivered(sink, batch.groups, durationMs);
+      logger.log('debug', {
+        message: 'delivered',
+        sink,
+        first_group: (batch.after ?? -1) + 1,
+        group: batch.to,
+        rows: batch.rows,
+      });
     },
     problem(where, name, error, retryInMs) {
       metrics.failed(error.kind);
-      logger.log(retryInMs === null ? 'error' : 'warn', {
+      logger.log('warn', {
         message: error.message,
         code: error.code,
         ...(where === 'sink' ? { sink: name } : {}),
-        ...(retryInMs === null
-          ? {
-              state:
-                where === 'storage'
-                  ? 'the log goes on; an old segment stays as it is until the next start'
-                  : 'this sink is stopped; sealing and the other sinks go on',
-            }
-          : { retry_in_ms: retryInMs }),
+        ...(retryInMs === null ? {} : { retry_in_ms: retryInMs }),
         fix: error.fix,
       });
+    },
+    storageFailed(error) {
+      metrics.failed(error.kind);
+      logger.log('error', {
+        message: error.message,
+        code: error.code,
+        state: 'the log goes on; an old segment stays as it is until the next start',
+        fix: error.fix,
+      });
+    },
+    sinkFailed(sink, error, verdict) {
+      metrics.failed(error.kind);
+      const retryInMs = verdict.kind === 'retry' ? verdict.inMs : verdict.retryInMs;
+      logger.log(verdict.kind === 'retry' ? 'warn' : 'error', {
+        message: error.message,
+        code: error.code,
+        sink,
+        ...(verdict.kind === 'retry'
+          ? {}
+          : { state: 'this sink is halted; sealing and the other sinks go on' }),
+        ...(retryInMs === null ? {} : { retry_in_ms: retryInMs }),
+        fix: error.fix,
+      });
+    },
+    warning({ code, detail, fix }) {
+      if (!told.first(`warning ${code}`)) return;
+      logger.log('warn', { message: detail, code: code ?? '', fix: fix ?? '' });
     },
     unfitValues(table, counts) {
       for (const { column, reason, count } of counts) {
         metrics.unfit(table, column, reason, count);
+        memory.activity.unfit(table, column, reason, count);
         if (!told.first(`unfit ${table}.${column} ${reason}`)) continue;
         logger.log('warn', {
           message: 'values do not fit the method of their column; counted in rowseal_mask_unfit_values_total',
@@ -68,6 +112,7 @@ export function observe(logger: Logger, metrics: Metrics): PipelineObserver {
     leaks(table, counts) {
       for (const { column, kind, count } of counts) {
         metrics.leaked(table, column, kind, count);
+        memory.activity.leaked(table, column, kind, count);
         if (!told.first(`leak ${table}.${column} ${kind}`)) continue;
         logger.log('warn', {
           message: 'personal data in a column that the policy keeps; counted in rowseal_mask_leaks_total',
@@ -105,23 +150,34 @@ class Told {
 }
 
 /** A picture of the pipeline at this moment, from memory. */
-export function statusOf(config: RowsealConfig, version: string, pipeline: Pipeline): PipelineStatus {
+export function statusOf(
+  config: RowsealConfig,
+  version: string,
+  pipeline: Pipeline,
+  outside: Outside,
+): PipelineStatus {
   const { sealed } = pipeline.progress;
-  const stats = pipeline.source?.stats() ?? { lastReceivedMs: null, retainedBytes: null, snapshot: null };
+  const stats: SourceStats = pipeline.source?.stats() ?? {
+    lastReceivedMs: null,
+    retainedBytes: null,
+    snapshot: null,
+  };
   const { reason } = pipeline;
   return {
     pipeline: config.pipeline,
     version,
     state: pipeline.state,
     since: new Date(pipeline.sinceMs).toISOString(),
-    reason:
-      reason === null
-        ? null
-        : { code: reason.code, title: errorCodes[reason.code].title, detail: reason.detail, fix: reason.fix },
+    reason: reason === null ? null : shownError(reason),
     source: {
       position: sealed === null ? null : describePosition(sealed.position),
       last_received: stats.lastReceivedMs === null ? null : new Date(stats.lastReceivedMs).toISOString(),
       retained_bytes: stats.retainedBytes,
+      retention:
+        stats.retention == null
+          ? null
+          : { status: stats.retention.status, safe_bytes: stats.retention.safeBytes },
+      warnings: (stats.warnings ?? []).map(({ code, detail, fix }) => ({ code, detail, fix })),
       snapshot:
         stats.snapshot === null
           ? null
@@ -129,6 +185,7 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
               table: stats.snapshot.table,
               rows: stats.snapshot.rows,
               estimated_rows: stats.snapshot.estimatedRows,
+              seconds_left: stats.snapshot.secondsLeft ?? null,
             },
     },
     sealed: {
@@ -136,24 +193,67 @@ export function statusOf(config: RowsealConfig, version: string, pipeline: Pipel
       sealed_at: sealed === null ? null : isoOfUs(sealed.sealedAtUs),
       commit_time: sealed === null || sealed.commitTimeUs === null ? null : isoOfUs(sealed.commitTimeUs),
     },
-    sinks: pipeline.deliveries.map((delivery) => {
-      const { state, cursor, sink } = delivery;
-      const sinkStats = sink.stats();
-      return {
-        name: sink.name,
-        state: state.kind,
-        group: cursor,
-        behind_groups: (sealed?.index ?? -1) - (cursor ?? -1),
-        rows: sinkStats.rows,
-        dead_letters: [...sinkStats.deadLetters.values()].reduce((sum, count) => sum + count, 0),
-        error:
-          'error' in state
-            ? { code: state.error.code, title: errorCodes[state.error.code].title, fix: state.error.fix }
-            : null,
-      };
-    }),
+    queues: { bytes: pipeline.memory.bytes, max_bytes: pipeline.memory.maxBytes },
+    sinks: pipeline.deliveries.map(sinkStatus),
     undecided_columns: Object.fromEntries(pipeline.undecidedColumns()),
+    witnesses: witnessStatus(outside.witnesses()),
+    anchors: outside.anchors().map((anchor) => ({
+      name: anchor.name,
+      place: anchor.place,
+      groups: anchor.groups,
+      kept_at: isoOfMs(anchor.atMs),
+      failures: anchor.failures,
+      error: anchor.error === null ? null : shownError(anchor.error),
+    })),
   };
+}
+
+function witnessStatus(state: QuorumState | null): WitnessStatus | null {
+  if (state === null) return null;
+  return {
+    quorum: state.quorum,
+    met: state.met,
+    groups: state.groups,
+    cosigned_at: isoOfMs(state.atMs),
+    members: state.witnesses.map(({ name, groups, timeS, failures, error }) => ({
+      name,
+      groups,
+      cosigned_at: isoOfMs(timeS === null ? null : timeS * 1000),
+      failures,
+      error: error === null ? null : shownError(error),
+    })),
+  };
+}
+
+/** null also for what is no time: a witness may say anything. */
+function isoOfMs(ms: number | null): string | null {
+  const date = new Date(ms ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+function sinkStatus(delivery: Delivery): SinkStatus {
+  const { state, breaker, backlog, sink } = delivery;
+  const stats = sink.stats();
+  return {
+    name: sink.name,
+    state: state.kind,
+    breaker,
+    group: backlog.cursor,
+    behind_groups: backlog.groups,
+    behind_bytes: backlog.bytes,
+    behind_ms: backlog.waitingMs(Date.now()),
+    queue_bytes: delivery.queuedBytes,
+    retries: delivery.retries,
+    retry_at:
+      state.kind === 'halted' && state.retryAtMs !== null ? new Date(state.retryAtMs).toISOString() : null,
+    rows: stats.rows,
+    dead_letters: [...stats.deadLetters.values()].reduce((sum, count) => sum + count, 0),
+    error: 'error' in state ? shownError(state.error) : null,
+  };
+}
+
+function shownError({ code, detail, fix }: RowsealError): ShownError {
+  return { code, title: errorCodes[code].title, detail, fix };
 }
 
 function isoOfUs(us: bigint): string {

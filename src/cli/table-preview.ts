@@ -6,7 +6,8 @@ import type { CompiledPolicy, PolicyDecision } from '../mask/policy.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
 import { describeRule } from '../mask/review/disclosure-text.ts';
 import { rawShape } from '../mask/review/raw-shape.ts';
-import { type TriedCell, tryRow } from '../mask/review/trial.ts';
+import { maskerFor, type TriedCell, tryRow } from '../mask/review/trial.ts';
+import type { SinkMask } from '../mask/sink-mask.ts';
 import { DROPPED, type RawCell, UNCHANGED } from '../model/cell.ts';
 import { type Column, displayName, type TableSchema } from '../model/table.ts';
 import { oneLine } from './layout.ts';
@@ -26,6 +27,8 @@ export interface ColumnPreview {
   /** What a run does without a decision. */
   readonly undecided: 'halt' | 'redact' | null;
   readonly dataClass: DataClass | null;
+  /** What the sink that is looked at does with it beyond the policy; null: nothing. */
+  readonly inSink: string | null;
   readonly cells: readonly { readonly raw: RawCell; readonly tried: TriedCell | null }[];
 }
 
@@ -34,6 +37,7 @@ export function previewTable(
   document: PolicyDocument,
   table: TableSchema,
   cells: readonly RawCell[],
+  sink: SinkMask | null = null,
 ): TablePreview {
   const width = table.columns.length;
   const rows = Array.from({ length: width === 0 ? 0 : cells.length / width }, (_, row) =>
@@ -41,9 +45,13 @@ export function previewTable(
   );
   let problem: RowsealError | null = null;
   let tried: (readonly TriedCell[])[] = [];
+  let changes: ReadonlyMap<string, string> = new Map();
   try {
     const masker = policy.compileMasker(table, 'running');
-    tried = rows.map((row) => tryRow(masker, table, row));
+    const view = sink?.check(masker.table) ?? null;
+    if (view !== null) changes = new Map(view.changes.map(({ column, change }) => [column, change]));
+    const all = view === null ? masker : maskerFor(masker, view);
+    tried = rows.map((row) => tryRow(all, table, row));
   } catch (thrown) {
     if (!(thrown instanceof RowsealError)) throw thrown;
     problem = thrown;
@@ -61,6 +69,7 @@ export function previewTable(
         decision,
         undecided: decision === null ? document.undecided : null,
         dataClass: found?.class ?? null,
+        inSink: changes.get(column.name) ?? null,
         cells: rows.map((row, i) => ({ raw: row[index]!, tried: tried[i]?.[index] ?? null })),
       };
     }),
@@ -127,7 +136,7 @@ export function tablePreviewJson({ table, rows, columns, problem }: TablePreview
     table: displayName(table),
     rows,
     ...(problem === null ? {} : errorJson(problem)),
-    columns: columns.map(({ column, isKey, decision, undecided, dataClass, cells }) => ({
+    columns: columns.map(({ column, isKey, decision, undecided, dataClass, inSink, cells }) => ({
       column: column.name,
       type: column.sourceType,
       key: isKey,
@@ -135,6 +144,7 @@ export function tablePreviewJson({ table, rows, columns, problem }: TablePreview
       domain: decision?.domain ?? null,
       undecided,
       data_class: dataClass,
+      ...(inSink === null ? {} : { in_sink: inSink }),
       cells: cells.map(({ raw, tried }) => ({ shape: rawText(raw, column, false), ...cellJson(tried) })),
     })),
   };

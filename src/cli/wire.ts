@@ -1,34 +1,42 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { ImageAge } from '../audit/expire.ts';
 import type { StorageOptions } from '../audit/file-audit-log.ts';
-import { parseSigningKey } from '../audit/keys.ts';
+import { NodeDisk } from '../audit/node-disk.ts';
 import { type OpenedAuditLog, openAuditLog } from '../audit/open.ts';
+import type { Signer } from '../audit/signers/signer.ts';
 import { tableDirectory } from '../audit/table-directory.ts';
+import { compareCapturedSet } from '../capture/captured-set.ts';
 import type { Source } from '../capture/source.ts';
 import {
   loadMaskKeys,
   type MysqlSourceConfig,
   type PostgresSourceConfig,
   type RowsealConfig,
-  readKeyFile,
   type SourceConfig,
 } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
 import type { MirrorReader } from '../deliver/mirror-reader.ts';
-import { selectTables } from '../deliver/selected-tables.ts';
+import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
+import { type ErrorCode, errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
 import { changedTables } from '../mask/changed-tables.ts';
 import { customWorkers } from '../mask/method/custom-worker.ts';
 import { CompiledPolicy } from '../mask/policy.ts';
 import { PositionCipher } from '../mask/position-cipher.ts';
+import type { SinkMask } from '../mask/sink-mask.ts';
 import type { Finding } from '../model/finding.ts';
-import { displayName, type TableSchema, tableKey } from '../model/table.ts';
+import type { MaskedTable } from '../model/masked.ts';
+import { retypedTables } from '../model/schema-diff.ts';
+import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { loadSigner } from './signer.ts';
+import { checkedViews, sinkMask } from './sink-masks.ts';
 import { tableNamed } from './table-choice.ts';
+import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
@@ -38,25 +46,36 @@ export async function makeSource(config: SourceSettings): Promise<() => Source> 
   const { source } = config;
   switch (source.type) {
     case 'postgres':
-      return makePostgresSource(source);
+      return makePostgresSource(source, config);
     case 'mysql':
       return makeMysqlSource(source, config);
   }
 }
 
-async function makePostgresSource(source: PostgresSourceConfig): Promise<() => Source> {
+async function makePostgresSource(
+  source: PostgresSourceConfig,
+  config: SourceSettings,
+): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
+  const positionSeal = new LazyPositionSeal(config);
   return () =>
     createPostgresSource({
       ...shared(source),
       slot: source.slot,
       publication: source.publication,
+      failoverSlot: source.failoverSlot,
+      copyTables: source.copyTables,
+      copyRowsPerSecond: source.copyRowsPerSecond,
+      copyBytesPerSecond: source.copyBytesPerSecond,
+      positionSeal,
     });
 }
 
 async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings): Promise<() => Source> {
   const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
+  const { RolledBack } = await import('../../connectors/sources/mysql/rolled-back.ts');
   const positionSeal = new LazyPositionSeal(config);
+  const rolledBack = new RolledBack();
   return () =>
     createMysqlSource({
       ...shared(source),
@@ -65,7 +84,9 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
       heartbeatMs: source.heartbeatMs,
       zeroDates: source.zeroDates,
       invalidText: source.invalidText,
+      maxUnpackedBytes: source.maxUnpackedBytes,
       positionSeal,
+      rolledBack,
     });
 }
 
@@ -121,16 +142,54 @@ function shared(source: SourceConfig) {
   };
 }
 
-export async function makeSink(config: SinkConfig): Promise<Sink> {
-  const sink = await makeBareSink(config);
-  return config.tables === null ? sink : selectTables(sink, config.tables);
+/** What a sink tells that is not of its deliveries. */
+export interface SinkWatch {
+  /** Values that the sink's own rules could not take. */
+  readonly unfit: PipelineObserver['unfitValues'];
+  /** Trouble beside delivery, such as a snapshot that could not be published. */
+  readonly trouble: (sink: string, error: RowsealError, retryInMs: number) => void;
 }
 
-async function makeBareSink(config: SinkConfig): Promise<Sink> {
+const UNWATCHED: SinkWatch = { unfit: () => {}, trouble: () => {} };
+
+/** A sink as the configuration wants it fed: with its selection of tables and columns, and its stricter rules. */
+export async function makeSink(
+  sink: SinkConfig,
+  config: RowsealConfig,
+  watch: SinkWatch = UNWATCHED,
+): Promise<Sink> {
+  const bare = await makeBareSink(sink, watch.trouble);
+  const mask = sinkMask(config, sink);
+  return mask === null ? bare : selectTables(bare, told(mask, watch.unfit));
+}
+
+/** Counts what the sink's rules could not take, run by run. */
+function told(mask: SinkMask, unfit: PipelineObserver['unfitValues']): TableSelection {
+  return {
+    viewOf: (table) => {
+      const view = mask.viewOf(table);
+      if (view === null || view.changes.length === 0) return view;
+      return {
+        table: view.table,
+        mask: (run) => {
+          const masked = view.mask(run);
+          const counts = view.takeUnfit();
+          if (counts.length > 0) unfit(displayName(table), counts);
+          return masked;
+        },
+      };
+    },
+  };
+}
+
+async function makeBareSink(config: SinkConfig, report: SinkWatch['trouble']): Promise<Sink> {
   switch (config.type) {
     case 'duckdb': {
       const { createDuckdbSink } = await import('../../connectors/sinks/duckdb/sink.ts');
-      return createDuckdbSink(config);
+      const retryMs = config.snapshots?.intervalMs ?? 0;
+      return createDuckdbSink({ ...config, query: config.query.enabled ? config.query : null }, (error) =>
+        report(config.name, error, retryMs),
+      );
     }
     case 'postgres': {
       const { createPostgresSink } = await import('../../connectors/sinks/postgres/sink.ts');
@@ -142,7 +201,7 @@ async function makeBareSink(config: SinkConfig): Promise<Sink> {
     }
     case 'parquet': {
       const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
-      return createParquetSink(config);
+      return createParquetSink(config, (error) => report(config.name, error, config.intervalMs));
     }
   }
 }
@@ -173,17 +232,44 @@ export function makePolicy(config: RowsealConfig): CompiledPolicy {
   return new CompiledPolicy(config.mask.policy, loadMaskKeys(config, process.env), customWorkers);
 }
 
-/** @param storage what becomes of old segments while it is open; by default nothing does */
-export function openLog(config: RowsealConfig, storage?: StorageOptions): Promise<OpenedAuditLog> {
+/** How long the steps take that make a group durable and signed. */
+export interface LogTimings {
+  fsynced(seconds: number): void;
+  signed(seconds: number): void;
+}
+
+export interface OpenLogOptions {
+  /** What becomes of old segments while it is open; by default nothing does. */
+  readonly storage?: StorageOptions;
+  readonly timings?: LogTimings;
+  /** By default the configured one. */
+  readonly signer?: Signer;
+}
+
+export function openLog(
+  config: RowsealConfig,
+  { storage, timings, signer = loadSigner(config) }: OpenLogOptions = {},
+): Promise<OpenedAuditLog> {
   const { audit } = config;
   return openAuditLog({
     directory: audit.directory,
     origin: audit.origin,
-    signer: parseSigningKey(readKeyFile(audit.keyFile)),
+    signer: timings === undefined ? signer : timedSigner(signer, (seconds) => timings.signed(seconds)),
+    ...(timings === undefined
+      ? {}
+      : { disk: timedDisk(new NodeDisk(), (seconds) => timings.fsynced(seconds)) }),
     segmentMaxBytes: audit.segmentMaxBytes,
     disclosure: disclosureBy(audit.columnDisclosure),
     ...(storage === undefined ? {} : { storage }),
   });
+}
+
+function disclosureBy(
+  columnar: RowsealConfig['audit']['columnDisclosure'],
+): (table: string) => 'row' | 'column' {
+  if (columnar === 'all') return () => 'column';
+  const directories = new Set([...columnar].map((name) => tableDirectory(tableNamed(name))));
+  return (table) => (directories.has(table) ? 'column' : 'row');
 }
 
 const DAY_US = 86_400_000_000n;
@@ -201,16 +287,10 @@ export function imageAgeOf({ audit, source }: RowsealConfig): ImageAge | null {
   return { of: (table) => ages.get(table) ?? null, shortestUs };
 }
 
-function disclosureBy(
-  columnar: RowsealConfig['audit']['columnDisclosure'],
-): (table: string) => 'row' | 'column' {
-  if (columnar === 'all') return () => 'column';
-  const directories = new Set([...columnar].map((name) => tableDirectory(tableNamed(name))));
-  return (table) => (directories.has(table) ? 'column' : 'row');
-}
-
 export interface WiredPipeline {
   readonly pipeline: Pipeline;
+  /** The newest sealed version of every table. */
+  readonly tables: () => readonly MaskedTable[];
   /** What the operator should know of, though the pipeline may run. */
   readonly notices: readonly Finding[];
   /** Releases the audit log; call after `pipeline.run` settled. */
@@ -235,19 +315,30 @@ export async function wirePipeline(
   config: RowsealConfig,
   observer: PipelineObserver,
   prepare: (prepared: Prepared) => Promise<void> = async () => {},
+  timings: LogTimings | null = null,
 ): Promise<WiredPipeline> {
   const policy = makePolicy(config);
   const source = await makeSource(config);
   const tables = await checkedTables(policy, source);
-  const sinks = await Promise.all(config.sinks.map(makeSink));
-  const { log, epoch } = await openLog(config, {
+  for (const sink of config.sinks) {
+    const mask = sinkMask(config, sink);
+    if (mask !== null) checkedViews(mask, policy, tables);
+  }
+  const watch: SinkWatch = {
+    unfit: (table, counts) => observer.unfitValues(table, counts),
+    trouble: (sink, error, inMs) => observer.sinkFailed(sink, error, { kind: 'retry', inMs }),
+  };
+  const sinks = await Promise.all(config.sinks.map((sink) => makeSink(sink, config, watch)));
+  const storage: StorageOptions = {
     pack: config.audit.compress,
     imageAge: imageAgeOf(config),
-    onFailure: (thrown) => observer.problem('storage', 'audit', toRowsealError(thrown), null),
-  });
+    onFailure: (thrown) => observer.storageFailed(toRowsealError(thrown)),
+  };
+  const { log, epoch } = await openLog(config, { storage, ...(timings === null ? {} : { timings }) });
   try {
+    const changes = await sealCapturedSet(config, log);
     await prepare({ policy, log, tables });
-    const notices = compareWithLog({ policy, log, tables });
+    const notices = [...changes, ...compareWithLog({ policy, log, tables })];
     const pipeline = new Pipeline({
       name: config.pipeline,
       makeSource: source,
@@ -257,27 +348,62 @@ export async function wirePipeline(
       epoch,
       limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
       queueBytes: config.queueBytes,
-      batchBytes: config.queueBytes,
       drainMs: 20_000,
       observer,
     });
-    return { pipeline, notices, close: () => log.close() };
+    return { pipeline, tables: () => log.tables(), notices, close: () => log.close() };
   } catch (error) {
     await log.close();
     throw error;
   }
 }
 
-async function checkedTables(policy: CompiledPolicy, source: () => Source): Promise<readonly TableSchema[]> {
+/**
+ * The captured tables as they are now. Whether the stream can go on is left to `open`, which knows what is sealed.
+ *
+ * @throws RowsealError for the first finding that speaks against a start
+ */
+export async function checkedTables(
+  policy: CompiledPolicy,
+  source: () => Source,
+): Promise<readonly TableSchema[]> {
   const probe = source();
   try {
     const tables = await probe.tables();
     policy.check(tables);
-    throwOnError(await probe.preflight());
+    throwOnError((await probe.preflight()).filter(({ code }) => !isSourceLost(code)));
     return tables;
   } finally {
     await probe.close();
   }
+}
+
+function isSourceLost(code: string | null): boolean {
+  return (
+    code !== null && Object.hasOwn(errorCodes, code) && errorCodes[code as ErrorCode].kind === 'source-lost'
+  );
+}
+
+/**
+ * Seals which tables are captured from here on, if others than before, and that those which came are copied first.
+ *
+ * @returns what the operator should know
+ */
+async function sealCapturedSet(config: RowsealConfig, log: AuditLog): Promise<readonly Finding[]> {
+  if (log.last === null) return [];
+  const { tables, snapshot } = config.source;
+  const set = compareCapturedSet(log.last.position, log.tables(), tables, snapshot === 'initial');
+  if (set === null) return [];
+  await log.begin().seal(set.position);
+  const told = (names: readonly TableName[], detail: string): readonly Finding[] =>
+    names.map((name) => ({ level: 'ok', code: null, subject: displayName(name), detail, fix: null }));
+  return [
+    ...told(
+      set.entered,
+      snapshot === 'initial' ? 'is captured from now on, and copied first' : 'is captured from now on',
+    ),
+    ...told(set.left, 'is captured no longer; what the sinks and the log have of it stays'),
+  ];
 }
 
 /**
@@ -288,7 +414,7 @@ async function checkedTables(policy: CompiledPolicy, source: () => Source): Prom
  */
 function compareWithLog({ policy, log, tables }: Prepared): readonly Finding[] {
   const position = log.last?.position ?? null;
-  if (position === null || position.phase === 'snapshot') return [];
+  if (position === null || (position.phase === 'snapshot' && position.copying === undefined)) return [];
   const due = new Set((position.copying ?? []).map(tableKey));
   const changed = changedTables(policy, tables, log.tables()).filter(
     ({ table }) => !due.has(tableKey(table)),
@@ -301,11 +427,21 @@ function compareWithLog({ policy, log, tables }: Prepared): readonly Finding[] {
       state: 'not started; nothing was changed',
     });
   }
-  return changed.map(({ table }) => ({
+  return [
+    ...changed.map(({ table }) => notice('RS-MASK-018', 'policy', table, 'was copied under other rules')),
+    ...(position.kind === 'postgres' ? retypedTables(tables, log.tables()) : [])
+      .filter((table) => !due.has(tableKey(table)))
+      .map((table) => notice('RS-PG-033', 'source', table, 'has columns of another type than the log')),
+  ];
+}
+
+function notice(code: ErrorCode, subject: string, table: TableName, what: string): Finding {
+  const name = displayName(table);
+  return {
     level: 'warning',
-    code: 'RS-MASK-018',
-    subject: 'policy',
-    detail: `${displayName(table)} was copied under other rules`,
-    fix: `rowseal resnapshot --table ${displayName(table)}`,
-  }));
+    code,
+    subject,
+    detail: `${name} ${what}`,
+    fix: `rowseal resnapshot --table ${name}`,
+  };
 }

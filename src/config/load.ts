@@ -7,7 +7,10 @@ import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
 import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
 import type { TableName } from '../model/table.ts';
+import { type AuditConfig, auditConfig } from './audit.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
+import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
+import { isOpenToOthers } from './key-file-mode.ts';
 import { policyDocument } from './policy.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -24,25 +27,10 @@ export interface RowsealConfig {
     readonly previousKeys: ReadonlyMap<number, MaskKeySource>;
     readonly policy: PolicyDocument;
   };
-  readonly audit: {
-    readonly directory: string;
-    readonly keyFile: string;
-    readonly origin: string;
-    readonly groupMaxBytes: number;
-    readonly groupMaxMs: number;
-    readonly segmentMaxBytes: number;
-    /** Tables whose images commit to each column for itself, as `schema.table`; `all`: every table. */
-    readonly columnDisclosure: ReadonlySet<string> | 'all';
-    readonly compress: boolean;
-    readonly retention: {
-      /** Age at which row images go, in days; null: they are kept. */
-      readonly rowImagesDays: number | null;
-      /** By `namespace.name`. */
-      readonly tables: ReadonlyMap<string, number | null>;
-    };
-  };
+  readonly audit: AuditConfig;
   readonly sinks: readonly SinkConfig[];
-  readonly http: ConfigDocument['http'];
+  readonly http: HttpConfig;
+  readonly telemetry: ConfigDocument['telemetry'];
   readonly log: ConfigDocument['log'];
   readonly queueBytes: number;
 }
@@ -61,6 +49,10 @@ export interface PostgresSourceConfig extends SharedSourceConfig {
   readonly type: 'postgres';
   readonly slot: string;
   readonly publication: string;
+  readonly failoverSlot: boolean;
+  readonly copyTables: number;
+  readonly copyRowsPerSecond: number | null;
+  readonly copyBytesPerSecond: number | null;
 }
 
 export interface MysqlSourceConfig extends SharedSourceConfig {
@@ -70,6 +62,7 @@ export interface MysqlSourceConfig extends SharedSourceConfig {
   readonly heartbeatMs: number;
   readonly zeroDates: 'text' | 'null' | 'error';
   readonly invalidText: 'error' | 'hex';
+  readonly maxUnpackedBytes: number;
 }
 
 export type SourceConfig = PostgresSourceConfig | MysqlSourceConfig;
@@ -146,11 +139,6 @@ function outputOf(command: readonly string[], timeoutMs: number): string {
   throw new RowsealError('RS-CFG-009', { detail: `${program} (${why})` });
 }
 
-function columnDisclosure(choice: ConfigDocument['audit']['disclosure']): ReadonlySet<string> | 'all' {
-  if (typeof choice === 'string') return choice === 'column' ? 'all' : new Set();
-  return new Set(Object.entries(choice).flatMap(([table, kind]) => (kind === 'column' ? [table] : [])));
-}
-
 type KeyConfig = Omit<ConfigDocument['mask']['key'], 'previous'>;
 
 export function keySource(key: KeyConfig, absolute: (name: string) => string): MaskKeySource {
@@ -159,22 +147,43 @@ export function keySource(key: KeyConfig, absolute: (name: string) => string): M
   return { kind: 'file', file: absolute(key.file ?? '') };
 }
 
+/**
+ * Who may look at health, metrics and the status page.
+ *
+ * @throws RowsealError RS-HTTP-001, -002, -003, RS-CFG-004, -005, -006
+ */
+export function loadHttpAccess(
+  config: Pick<RowsealConfig, 'http'>,
+  env: Readonly<Record<string, string | undefined>>,
+): HttpAccess {
+  return accessOf(config.http, env, { secret: readKeyFile, open: (file) => readText(file, 'RS-CFG-006') });
+}
+
 /** Content of a key file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
 export function readKeyFile(file: string): string {
-  const text = readText(file, 'RS-CFG-006');
-  const mode = statSync(file).mode & 0o777;
-  if ((mode & 0o077) !== 0) {
+  return readKeyBytes(file).toString('utf8');
+}
+
+/** As {@link readKeyFile}, for keys that may be raw bytes. */
+export function readKeyBytes(file: string): Buffer {
+  const bytes = readBytes(file, 'RS-CFG-006');
+  const { mode, uid } = statSync(file);
+  if (isOpenToOthers(mode & 0o777, uid, process.getuid?.() ?? 0)) {
     throw new RowsealError('RS-CFG-005', {
-      detail: `${file} has mode ${mode.toString(8)}`,
+      detail: `${file} has mode ${(mode & 0o777).toString(8)}`,
       fix: `chmod 600 ${file}`,
     });
   }
-  return text;
+  return bytes;
 }
 
 export function readText(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): string {
+  return readBytes(file, code).toString('utf8');
+}
+
+function readBytes(file: string, code: 'RS-CFG-001' | 'RS-CFG-006' | 'RS-CFG-008'): Buffer {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     const errno = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     throw new RowsealError(code, { detail: `${file} (${errno})`, origin: errno });
@@ -204,7 +213,6 @@ export function refuseDangerousEnvironment(env: Readonly<Record<string, string |
 }
 
 function normalize(config: ConfigDocument, file: string, absolute: (name: string) => string): RowsealConfig {
-  const { audit } = config;
   return {
     file,
     pipeline: config.pipeline,
@@ -214,33 +222,17 @@ function normalize(config: ConfigDocument, file: string, absolute: (name: string
       previousKeys: new Map(config.mask.key.previous.map((key) => [key.epoch, keySource(key, absolute)])),
       policy: policyDocument(config.mask, (path) => readText(absolute(path), 'RS-CFG-008')),
     },
-    audit: {
-      directory: absolute(audit.dir),
-      keyFile: absolute(audit.key.file),
-      origin: audit.origin ?? `rowseal/${config.pipeline}`,
-      groupMaxBytes: audit.group_max_bytes,
-      groupMaxMs: audit.group_max_ms,
-      segmentMaxBytes: audit.segment_max_bytes,
-      columnDisclosure: columnDisclosure(audit.disclosure),
-      compress: audit.compress === 'zstd',
-      retention: {
-        rowImagesDays: audit.retention.row_images_days ?? null,
-        tables: new Map(
-          Object.entries(audit.retention.tables).map(([table, days]) => [
-            table,
-            days === 'keep' ? null : days,
-          ]),
-        ),
-      },
-    },
+    audit: auditConfig(config.audit, config.pipeline, absolute),
     sinks: Object.entries(config.sinks).map(([name, sink]) =>
       sinkConfig(name, sink, {
         absolute,
         read: (path) => readText(absolute(path), 'RS-CFG-006'),
+        readModule: (path) => readText(absolute(path), 'RS-CFG-008'),
         readSecret: (path) => readKeyFile(absolute(path)),
       }),
     ),
-    http: config.http,
+    http: httpConfig(config.http, absolute),
+    telemetry: config.telemetry,
     log: config.log,
     queueBytes: config.memory.queue_bytes,
   };
@@ -266,6 +258,10 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
       return {
         ...shared,
         type: 'postgres',
+        failoverSlot: source.failover_slot,
+        copyTables: source.copy_tables,
+        copyRowsPerSecond: source.copy_rows_per_second ?? null,
+        copyBytesPerSecond: source.copy_bytes_per_second ?? null,
         slot: source.slot ?? fallback,
         publication: source.publication ?? fallback,
       };
@@ -278,6 +274,7 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
         heartbeatMs: source.heartbeat_ms,
         zeroDates: source.zero_dates,
         invalidText: source.invalid_text,
+        maxUnpackedBytes: source.max_unpacked_bytes,
       };
   }
 }

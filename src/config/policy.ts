@@ -6,7 +6,8 @@ import type {
   PolicyDocument,
   Rule,
 } from '../mask/policy-document.ts';
-import type { ColumnRuleConfig, ConfigDocument, MethodConfig } from './schema.ts';
+import type { ColumnRuleConfig, MethodConfig } from './rule-schema.ts';
+import type { ConfigDocument } from './schema.ts';
 
 /** One row image in this many, under `rows: sample`. */
 const SAMPLE_ONE_IN = 100;
@@ -44,7 +45,7 @@ function leakGuard(config: ConfigDocument['mask']['leak_guard']): LeakGuardDocum
   return { oneIn, action, except: new Set(except) };
 }
 
-function columnRule(rule: ColumnRuleConfig, readModule: (path: string) => string): ColumnRule {
+export function columnRule(rule: ColumnRuleConfig, readModule: (path: string) => string): ColumnRule {
   if (typeof rule === 'object' && 'domain' in rule) return { kind: 'domain', domain: rule.domain };
   return { kind: 'method', method: typeof rule === 'string' ? shorthand(rule) : fullRule(rule, readModule) };
 }

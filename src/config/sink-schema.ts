@@ -1,9 +1,33 @@
 import { z } from 'zod';
+import { columnRule } from './rule-schema.ts';
 import { positive, tableName, tls } from './schema-parts.ts';
+
+/** What a sink gets of one table. */
+const sinkTable = z
+  .strictObject({
+    leave_out: z.array(z.string()).min(1).optional().describe('columns that this sink does not get'),
+    only: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('columns that this sink gets; one that is added later it does not get'),
+    mask: z
+      .record(z.string(), columnRule)
+      .default({})
+      .describe('columns that are masked once more, by a rule that is stricter than the policy'),
+  })
+  .refine((table) => table.leave_out === undefined || table.only === undefined, {
+    message: 'has either leave_out or only',
+  });
 
 /** Options of every sink. */
 const anySink = {
-  tables: z.array(tableName).min(1).optional().describe('tables that this sink gets; default: all'),
+  tables: z
+    .union([z.array(tableName).min(1), z.record(z.union([z.literal('*'), tableName]), sinkTable.nullable())])
+    .optional()
+    .describe(
+      'tables that this sink gets, as a list, or by name with what it gets of each (`*`: all others, whole); default: all',
+    ),
 };
 
 /** Options of sinks that keep aside what they cannot hold. */
@@ -44,6 +68,28 @@ const duckdb = z.strictObject({
   path: z.string(),
   memory_limit_bytes: positive.min(32_000_000).default(40_000_000),
   threads: positive.max(64).default(1),
+  read_memory_bytes: positive
+    .min(32_000_000)
+    .default(128_000_000)
+    .describe('on top of memory_limit_bytes while a query or a snapshot reads'),
+  query: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('`rowseal run` answers `rowseal query`'),
+      socket: z.string().optional().describe('Unix socket that only its owner may use; default: <path>.sock'),
+      max_rows: positive.default(100_000),
+      time_limit_ms: positive.default(30_000),
+      temp_limit_bytes: positive
+        .default(1_000_000_000)
+        .describe('disk beside the file that a query may take for what does not fit its memory'),
+    })
+    .prefault({}),
+  snapshots: z
+    .strictObject({
+      dir: z.string().describe('directory of this sink alone, for Parquet files of all mirrors'),
+      interval_ms: positive.min(1_000).default(300_000).describe('made at most this often'),
+      keep: positive.max(1_000).default(3).describe('snapshots that stay, the newest among them'),
+    })
+    .optional(),
 });
 
 const postgres = z.strictObject({
@@ -58,6 +104,14 @@ const postgres = z.strictObject({
     .default('_rowseal')
     .describe('schema of cursor and dead letters; one for each pipeline in a database'),
   schema_prefix: z.string().max(40).default('').describe('put before the schema of the source'),
+  fillfactor: z
+    .int()
+    .min(10)
+    .max(100)
+    .default(85)
+    .describe(
+      'percent of a page that inserts fill, of mirrors that are made from now on: updates use the rest',
+    ),
 });
 
 const parquet = z.strictObject({
@@ -90,6 +144,21 @@ const parquet = z.strictObject({
   batch_interval_ms: z.int().min(0).default(60_000).describe('files are written at most this often'),
   batch_bytes: positive.default(67_108_864).describe('files are written earlier when this much waits'),
   memory_limit_bytes: positive.min(32_000_000).default(64_000_000),
+  compaction: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('small files of a table and day become larger ones'),
+      files: z
+        .int()
+        .min(2)
+        .default(64)
+        .describe('so many of the day that is being written; of a past day, two'),
+      max_bytes: positive
+        .min(1_048_576)
+        .max(1_073_741_824)
+        .default(134_217_728)
+        .describe('of a merged file; one with more than half of that is left alone'),
+    })
+    .prefault({}),
 });
 
 const bigqueryMode = z
@@ -172,4 +241,5 @@ const bigquery = z.strictObject({
 export const sinkSchema = z.discriminatedUnion('type', [duckdb, postgres, parquet, bigquery]);
 
 export type BigqueryDocument = z.infer<typeof bigquery>;
+export type SinkTableDocument = z.infer<typeof sinkTable>;
 export type SinkDocument = z.infer<typeof sinkSchema>;

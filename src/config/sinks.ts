@@ -1,18 +1,33 @@
 import { RowsealError } from '../error/rowseal-error.ts';
+import type { SinkColumns, SinkTables } from '../mask/sink-mask.ts';
 import { type BigqueryConfig, bigqueryConfig } from './bigquery.ts';
-import type { SinkDocument } from './sink-schema.ts';
+import { columnRule } from './policy.ts';
+import type { SinkDocument, SinkTableDocument } from './sink-schema.ts';
 
 /** What a sink is made of, with every path absolute and every file read. */
 export type SinkConfig = {
   readonly name: string;
-  /** Tables, as `namespace.name`, that it gets; null: all. */
-  readonly tables: ReadonlySet<string> | null;
+  /** null: all tables, whole. */
+  readonly tables: SinkTables | null;
 } & (
   | ({
       readonly type: 'duckdb';
       readonly path: string;
       readonly memoryLimitBytes: number;
       readonly threads: number;
+      readonly readMemoryBytes: number;
+      readonly query: {
+        readonly enabled: boolean;
+        readonly socket: string;
+        readonly rows: number;
+        readonly timeMs: number;
+        readonly tempBytes: number;
+      };
+      readonly snapshots: {
+        readonly directory: string;
+        readonly intervalMs: number;
+        readonly keep: number;
+      } | null;
     } & Warehouse)
   | ({
       readonly type: 'postgres';
@@ -22,6 +37,7 @@ export type SinkConfig = {
       readonly tlsCa: string | null;
       readonly stateSchema: string;
       readonly schemaPrefix: string;
+      readonly fillfactor: number;
     } & Warehouse)
   | {
       readonly type: 'parquet';
@@ -30,6 +46,7 @@ export type SinkConfig = {
       readonly batchBytes: number;
       readonly memoryLimitBytes: number;
       readonly maxDeadLetters: number;
+      readonly compaction: { readonly files: number; readonly maxBytes: number } | null;
     }
   | (BigqueryConfig & Mirrors)
 );
@@ -48,12 +65,14 @@ export interface Paths {
   absolute(name: string): string;
   /** @throws RowsealError RS-CFG-006 */
   read(name: string): string;
+  /** Of a mask function. @throws RowsealError RS-CFG-008 */
+  readModule(name: string): string;
   /** As `read`, of a file that nobody else may read. @throws RowsealError RS-CFG-005, -006 */
   readSecret(name: string): string;
 }
 
 export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): SinkConfig {
-  const any = { name, tables: sink.tables === undefined ? null : new Set(sink.tables) };
+  const any = { name, tables: sink.tables === undefined ? null : sinkTables(sink.tables, paths) };
   switch (sink.type) {
     case 'duckdb':
       return {
@@ -63,6 +82,22 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         path: paths.absolute(sink.path),
         memoryLimitBytes: sink.memory_limit_bytes,
         threads: sink.threads,
+        readMemoryBytes: sink.read_memory_bytes,
+        query: {
+          enabled: sink.query.enabled,
+          socket: paths.absolute(sink.query.socket ?? `${sink.path}.sock`),
+          rows: sink.query.max_rows,
+          timeMs: sink.query.time_limit_ms,
+          tempBytes: sink.query.temp_limit_bytes,
+        },
+        snapshots:
+          sink.snapshots === undefined
+            ? null
+            : {
+                directory: paths.absolute(sink.snapshots.dir),
+                intervalMs: sink.snapshots.interval_ms,
+                keep: sink.snapshots.keep,
+              },
       };
     case 'postgres':
       return {
@@ -75,6 +110,7 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         tlsCa: sink.tls.ca_file === undefined ? null : paths.read(sink.tls.ca_file),
         stateSchema: sink.state_schema,
         schemaPrefix: sink.schema_prefix,
+        fillfactor: sink.fillfactor,
       };
     case 'bigquery':
       return { ...any, ...mirrors(sink), ...bigqueryConfig(sink, paths) };
@@ -87,8 +123,34 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
         batchBytes: sink.batch_bytes,
         memoryLimitBytes: sink.memory_limit_bytes,
         maxDeadLetters: sink.dead_letters.max_rows,
+        compaction: sink.compaction.enabled
+          ? { files: sink.compaction.files, maxBytes: sink.compaction.max_bytes }
+          : null,
       };
   }
+}
+
+const WHOLE: SinkColumns = { leaveOut: null, only: null, rules: new Map() };
+
+function sinkTables(config: NonNullable<SinkDocument['tables']>, paths: Paths): SinkTables {
+  if (Array.isArray(config)) return { tables: new Map(config.map((table) => [table, WHOLE])), others: false };
+  const tables = Object.entries(config).flatMap(([name, table]) =>
+    name === '*' ? [] : [[name, table === null ? WHOLE : sinkColumns(table, paths)] as const],
+  );
+  return { tables: new Map(tables), others: '*' in config };
+}
+
+function sinkColumns({ leave_out, only, mask }: SinkTableDocument, paths: Paths): SinkColumns {
+  return {
+    leaveOut: leave_out === undefined ? null : new Set(leave_out),
+    only: only === undefined ? null : new Set(only),
+    rules: new Map(
+      Object.entries(mask).map(([column, rule]) => [
+        column,
+        columnRule(rule, (path) => paths.readModule(path)),
+      ]),
+    ),
+  };
 }
 
 type ParquetPlace =
@@ -138,9 +200,10 @@ export function checkSinkTables(
 ): void {
   for (const [name, sink] of Object.entries(sinks)) {
     for (const option of ['tables', 'history'] as const) {
-      const listed = option in sink ? sink[option as keyof typeof sink] : undefined;
-      if (!Array.isArray(listed)) continue;
-      const unknown = listed.find((table) => !captured.includes(table));
+      const value: unknown = option in sink ? sink[option as keyof typeof sink] : undefined;
+      if (typeof value !== 'object' || value === null) continue;
+      const listed = Array.isArray(value) ? (value as string[]) : Object.keys(value);
+      const unknown = listed.find((table) => table !== '*' && !captured.includes(table));
       if (unknown === undefined) continue;
       throw new RowsealError('RS-CFG-003', {
         detail: `${unknown} is not among source.tables`,

@@ -3,154 +3,184 @@ import type { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import { tableKey } from '../model/table.ts';
-import { GroupQueue } from './group-queue.ts';
-import { backoffMs, defaultRetry, type RetryPolicy, sleep } from './retry.ts';
+import { Backlog } from './backlog.ts';
+import { type BreakerState, CircuitBreaker, defaultPauses, type Verdict } from './circuit-breaker.ts';
+import type { GroupMemory, MemoryReader } from './group-memory.ts';
+import { defaultRetry, type RetryPolicy, sleep } from './retry.ts';
 import type { DeliveryBatch, Sink, SinkStats } from './sink.ts';
+import { expectKnown } from './stored-head.ts';
 
 export interface DeliveryOptions {
   readonly pipeline: string;
   /** Larger than that of any earlier run: fences older writers. */
   readonly epoch: bigint;
-  /** Bytes of sealed groups kept in memory for this sink. */
-  readonly queueBytes: number;
   /** Bytes of groups applied in one sink transaction; one larger group still goes whole. */
   readonly batchBytes: number;
   readonly retry?: RetryPolicy;
+  /** Pauses before a halted sink is tried again. */
+  readonly pauses?: RetryPolicy;
 }
 
 export interface DeliveryEvents {
   /** The sink is open, or a batch is durable. Throws to stop the run (law 6). */
   reached(sink: string, cursor: GroupIndex | null): void;
   delivered(sink: string, batch: DeliveryBatch, durationMs: number, stats: SinkStats): void;
-  failed(sink: string, error: RowsealError, retryInMs: number | null): void;
+  failed(sink: string, error: RowsealError, verdict: Verdict): void;
 }
 
 export type SinkState =
-  | { readonly kind: 'opening' | 'caught-up' | 'gathering' | 'delivering' | 'closed' }
-  | { readonly kind: 'waiting' | 'stopped'; readonly error: RowsealError };
+  | { readonly kind: 'opening' | 'caught-up' | 'gathering' | 'delivering' | 'catching-up' | 'closed' }
+  | { readonly kind: 'waiting'; readonly error: RowsealError }
+  /** Wall-clock milliseconds of the next attempt; null: there is none. */
+  | { readonly kind: 'halted'; readonly error: RowsealError; readonly retryAtMs: number | null };
 
 /**
  * Feeds one sink: sealed groups in order, from memory when it keeps up, from the log after a restart or when slow. A
- * failing sink waits and tries again, or stops; it never holds up sealing, confirms, or another sink.
+ * failing sink waits, or is halted; it never holds up sealing, confirms, or another sink.
  */
 export class Delivery {
   readonly sink: Sink;
+  readonly backlog: Backlog;
   readonly #log: AuditLog;
+  readonly #memory: MemoryReader;
   readonly #options: DeliveryOptions;
   readonly #events: DeliveryEvents;
-  readonly #queue: GroupQueue;
+  readonly #breaker: CircuitBreaker;
   readonly #known = new Map<string, MaskedTable>();
-  #newest: GroupIndex | null;
-  #cursor: GroupIndex | null = null;
   #state: SinkState = { kind: 'opening' };
+  #retries = 0;
+  #headChecked = false;
   #wake: () => void = () => {};
-  #roomWaiters: (() => void)[] = [];
-  /** Bytes of groups that were sealed since the batch before was begun. */
-  #waitingBytes = 0;
   #batchStartedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(sink: Sink, log: AuditLog, options: DeliveryOptions, events: DeliveryEvents) {
+  constructor(
+    sink: Sink,
+    log: AuditLog,
+    memory: GroupMemory,
+    options: DeliveryOptions,
+    events: DeliveryEvents,
+  ) {
     this.sink = sink;
     this.#log = log;
+    // One that gathers is meant to be behind: nobody waits for it.
+    this.#memory = memory.reader(sink.pace == null);
     this.#options = options;
     this.#events = events;
-    this.#queue = new GroupQueue(options.queueBytes);
-    this.#newest = log.last?.index ?? null;
+    this.#breaker = new CircuitBreaker(options.retry ?? defaultRetry, options.pauses ?? defaultPauses);
+    this.backlog = new Backlog(log.last?.index ?? null);
+    this.#needWhatComes();
   }
 
   get state(): SinkState {
     return this.#state;
   }
 
+  get breaker(): BreakerState {
+    return this.#breaker.state;
+  }
+
   get cursor(): GroupIndex | null {
-    return this.#cursor;
+    return this.backlog.cursor;
   }
 
+  /** Bytes of groups in memory that wait for this sink or are being written by it. */
   get queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.#memory.bytes;
   }
 
-  /** A group was sealed. Never blocks and never fails: what is not queued is read from the log. */
+  /** Attempts after a failure, since the start. */
+  get retries(): number {
+    return this.#retries;
+  }
+
+  /** A group was sealed, and is in memory if there is room. Never blocks and never fails. */
   offer(group: SealedGroup): void {
-    this.#newest = group.index;
-    this.#waitingBytes += group.bytes;
-    this.#queue.offer(group);
+    this.backlog.sealed(group);
     this.#wake();
   }
 
   /**
-   * Resolves when the queue has room, or after `maxMs`, or at once when this sink is not getting on (then the log takes
-   * the strain): a healthy sink slows the reader a little rather than read its rows twice.
-   */
-  room(maxMs: number): Promise<void> {
-    const { kind } = this.#state;
-    // One that gathers is meant to be behind.
-    if (!this.#queue.full || this.sink.pace != null || (kind !== 'delivering' && kind !== 'caught-up')) {
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, maxMs);
-      this.#roomWaiters.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-  }
-
-  /**
-   * Runs until `stop`, which lets the batch in hand finish, or `drain`, which first delivers everything sealed so far.
-   * Rejects only for what must end the whole run: integrity, disk, bug.
+   * Runs until `stop`, which lets the batch in hand finish, or `drain`, which first delivers everything sealed so far, or
+   * until the sink is halted for good. Rejects only for what must end the whole run: the log is not what it should be.
    */
   async run(stop: AbortSignal, drain: AbortSignal): Promise<void> {
     const onSignal = (): void => this.#wake();
+    const asked = AbortSignal.any([stop, drain]);
+    asked.addEventListener('abort', onSignal);
     stop.addEventListener('abort', onSignal);
-    drain.addEventListener('abort', onSignal);
-    let failures = 0;
     try {
       while (!stop.aborted) {
         try {
           await this.#open();
-          await this.#deliver(stop, drain, () => {
-            failures = 0;
-          });
+          await this.#deliver(stop, drain);
           return;
         } catch (thrown) {
           const error = toRowsealError(thrown);
           if (endsTheRun(error)) throw error;
+          this.#memory.need(null);
           await this.#closeQuietly();
-          if (!retryable(error)) {
-            this.#settle({ kind: 'stopped', error });
-            this.#events.failed(this.sink.name, error, null);
-            return;
-          }
-          failures++;
-          const waitMs = backoffMs(this.#options.retry ?? defaultRetry, failures, Math.random());
-          this.#settle({ kind: 'waiting', error });
-          this.#events.failed(this.sink.name, error, waitMs);
-          if (drain.aborted) return;
-          await sleep(waitMs, AbortSignal.any([stop, drain]));
+          const waitMs = this.#judge(error);
+          if (waitMs === null || drain.aborted) return;
+          await sleep(waitMs, asked);
+          if (this.#state.kind === 'halted' && asked.aborted) return;
+          this.#retries++;
+          this.#breaker.tries();
         }
       }
     } finally {
+      asked.removeEventListener('abort', onSignal);
       stop.removeEventListener('abort', onSignal);
-      drain.removeEventListener('abort', onSignal);
+      this.#memory.need(null);
       await this.#closeQuietly();
-      if (this.#state.kind !== 'stopped') this.#settle({ kind: 'closed' });
+      if (this.#state.kind !== 'halted') this.#state = { kind: 'closed' };
     }
   }
 
-  async #open(): Promise<void> {
-    this.#settle({ kind: 'opening' });
-    this.#known.clear();
-    this.#cursor = await this.sink.open(this.#options.pipeline, this.#options.epoch);
-    this.#events.reached(this.sink.name, this.#cursor);
+  /** @returns milliseconds until the next attempt; null: there is none */
+  #judge(error: RowsealError): number | null {
+    const verdict = this.#breaker.failed(error, Math.random());
+    const waitMs = verdict.kind === 'retry' ? verdict.inMs : verdict.retryInMs;
+    this.#state =
+      verdict.kind === 'retry'
+        ? { kind: 'waiting', error }
+        : { kind: 'halted', error, retryAtMs: waitMs === null ? null : Date.now() + waitMs };
+    this.#events.failed(this.sink.name, error, verdict);
+    return waitMs;
   }
 
-  async #deliver(stop: AbortSignal, drain: AbortSignal, onProgress: () => void): Promise<void> {
+  async #open(): Promise<void> {
+    this.#state = { kind: 'opening' };
+    this.#known.clear();
+    this.#needWhatComes();
+    const cursor = await this.sink.open(this.#options.pipeline, this.#options.epoch);
+    this.#events.reached(this.sink.name, cursor);
+    await this.#checkHead();
+    this.backlog.opened(cursor);
+    this.#memory.need(this.backlog.next);
+  }
+
+  /**
+   * A log that lost what the sink has must not go on, even if it is as large again. Once: while it runs a log only grows.
+   *
+   * @throws RowsealError RS-RUN-003, -006
+   */
+  async #checkHead(): Promise<void> {
+    if (this.#headChecked) return;
+    const head = await this.sink.head();
+    if (head !== null) expectKnown(this.sink.name, await this.#log.compareHead(head));
+    this.#headChecked = true;
+  }
+
+  /** Where the sink is, is not known yet: what is sealed from now on may serve it. */
+  #needWhatComes(): void {
+    this.#memory.need((this.backlog.newest ?? -1) + 1);
+  }
+
+  async #deliver(stop: AbortSignal, drain: AbortSignal): Promise<void> {
     while (!stop.aborted) {
-      const next = this.#cursor === null ? 0 : this.#cursor + 1;
-      if (this.#newest === null || next > this.#newest) {
-        this.#settle({ kind: 'caught-up' });
+      if (this.backlog.groups <= 0) {
+        this.#state = { kind: 'caught-up' };
+        this.#breaker.worked();
         if (drain.aborted) return;
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -159,31 +189,30 @@ export class Delivery {
         continue;
       }
       if (await this.#gathers(stop, drain)) continue;
-      this.#settle({ kind: 'delivering' });
       this.#batchStartedMs = performance.now();
-      const queued = this.#takeQueued(next);
-      if (queued.length > 0) {
-        this.#releaseRoom();
-        await this.#write(queued);
+      const groups = this.#fromMemory();
+      if (groups.length > 0) {
+        this.#state = { kind: 'delivering' };
+        await this.#write(groups);
       } else {
-        await this.#catchUp(next, stop);
+        this.#state = { kind: 'catching-up' };
+        await this.#catchUp(stop);
       }
-      onProgress();
     }
   }
 
   /** Waits while the sink's pace wants a larger batch; then true, and everything has to be looked at again. */
   async #gathers(stop: AbortSignal, drain: AbortSignal): Promise<boolean> {
     const { pace } = this.sink;
-    if (pace === undefined || pace === null || drain.aborted || this.#waitingBytes >= pace.bytes)
-      return false;
+    const enough = (): boolean => pace == null || this.backlog.knownBytes >= pace.bytes;
+    if (pace == null || drain.aborted || enough()) return false;
     const leftMs = pace.intervalMs - (performance.now() - this.#batchStartedMs);
     if (leftMs <= 0) return false;
-    this.#settle({ kind: 'gathering' });
+    this.#state = { kind: 'gathering' };
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, leftMs);
       this.#wake = () => {
-        if (!stop.aborted && !drain.aborted && this.#waitingBytes < pace.bytes) return;
+        if (!stop.aborted && !drain.aborted && !enough()) return;
         clearTimeout(timer);
         resolve();
       };
@@ -192,66 +221,68 @@ export class Delivery {
     return true;
   }
 
-  /** A batch from memory; none when the pace lets a batch be larger than the queue holds: then the log has it whole. */
-  #takeQueued(next: GroupIndex): readonly SealedGroup[] {
-    this.#queue.discardBelow(next);
-    const whole = this.#queue.newest === this.#newest;
-    return this.sink.pace == null || whole ? this.#queue.take(next, this.#batchBytes) : [];
+  /** A batch from memory; none when the pace lets a batch be larger than that: then the log has it whole. */
+  #fromMemory(): readonly SealedGroup[] {
+    const { next, newest } = this.backlog;
+    const groups = this.#memory.take(next, this.#batchBytes);
+    if (this.sink.pace == null || groups.length === 0 || groups.at(-1)!.index === newest) return groups;
+    this.#memory.release();
+    return [];
   }
 
   get #batchBytes(): number {
     return this.sink.pace?.bytes ?? this.#options.batchBytes;
   }
 
-  /** Reads from the log until the queue holds what follows. */
-  async #catchUp(from: GroupIndex, stop: AbortSignal): Promise<void> {
+  /** Reads from the log until memory serves what follows. What was not in memory is not there while it is written either. */
+  async #catchUp(stop: AbortSignal): Promise<void> {
     let pending: SealedGroup[] = [];
     let bytes = 0;
-    for await (const group of this.#log.read(from)) {
-      if (pending.length > 0 && bytes + group.bytes > this.#batchBytes) {
-        await this.#write(pending);
-        pending = [];
-        bytes = 0;
-        if (stop.aborted) return;
+    for await (const group of this.#log.read(this.backlog.next)) {
+      if (pending.length > 0) {
+        const goesOn = this.sink.pace == null && this.#memory.servesFrom(group.index);
+        if (goesOn || bytes + group.bytes > this.#batchBytes) {
+          await this.#write(pending);
+          pending = [];
+          bytes = 0;
+          if (stop.aborted || goesOn) return;
+        }
       }
       pending.push(group);
       bytes += group.bytes;
     }
     if (pending.length > 0) await this.#write(pending);
-    this.#queue.discardBelow((this.#cursor ?? -1) + 1);
   }
 
   async #write(groups: readonly SealedGroup[]): Promise<void> {
-    for (const group of groups) {
-      for (const table of group.tables) {
-        if (this.#known.get(tableKey(table)) === table) continue;
-        await this.sink.alter(table, group.index);
-        this.#known.set(tableKey(table), table);
+    const last = groups.at(-1)!;
+    this.#memory.need(last.index + 1);
+    try {
+      for (const group of groups) {
+        for (const table of group.tables) {
+          if (this.#known.get(tableKey(table)) === table) continue;
+          await this.sink.alter(table, group.index);
+          this.#known.set(tableKey(table), table);
+        }
       }
+      const batch: DeliveryBatch = {
+        after: this.backlog.cursor,
+        to: last.index,
+        head: last.head,
+        groups,
+        rows: groups.reduce((sum, group) => sum + group.rows, 0),
+        bytes: groups.reduce((sum, group) => sum + group.bytes, 0),
+      };
+      const started = performance.now();
+      const cursor = await this.sink.write(batch);
+      this.#events.reached(this.sink.name, cursor);
+      this.backlog.delivered(groups);
+      if (cursor !== last.index) this.backlog.opened(cursor);
+      this.#breaker.worked();
+      this.#events.delivered(this.sink.name, batch, performance.now() - started, this.sink.stats());
+    } finally {
+      this.#memory.release();
     }
-    const batch: DeliveryBatch = {
-      after: this.#cursor,
-      to: groups.at(-1)!.index,
-      groups,
-      rows: groups.reduce((sum, group) => sum + group.rows, 0),
-      bytes: groups.reduce((sum, group) => sum + group.bytes, 0),
-    };
-    const started = performance.now();
-    this.#cursor = await this.sink.write(batch);
-    this.#waitingBytes = this.#cursor === this.#newest ? 0 : Math.max(0, this.#waitingBytes - batch.bytes);
-    this.#events.reached(this.sink.name, this.#cursor);
-    this.#events.delivered(this.sink.name, batch, performance.now() - started, this.sink.stats());
-  }
-
-  #settle(state: SinkState): void {
-    this.#state = state;
-    if (state.kind !== 'delivering') this.#releaseRoom();
-  }
-
-  #releaseRoom(): void {
-    const waiters = this.#roomWaiters;
-    this.#roomWaiters = [];
-    for (const waiter of waiters) waiter();
   }
 
   async #closeQuietly(): Promise<void> {
@@ -263,11 +294,7 @@ export class Delivery {
   }
 }
 
-/** A sink's own trouble stays with the sink; these do not. */
+/** A sink's own trouble stays with the sink; what is wrong with the log does not. */
 function endsTheRun(error: RowsealError): boolean {
-  return error.kind === 'integrity' || error.kind === 'disk' || error.kind === 'bug';
-}
-
-function retryable(error: RowsealError): boolean {
-  return error.kind === 'transient' || error.kind === 'auth';
+  return error.kind === 'integrity' || error.kind === 'disk';
 }

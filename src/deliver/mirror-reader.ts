@@ -56,3 +56,21 @@ export interface MirroredRow {
   /** `seq` of its audit record; null: it carries none. */
   readonly seq: number | null;
 }
+
+/** A row that was read as text: its `seq` first, then its cells. */
+export function mirroredRow([seq, ...cells]: readonly (string | null)[]): MirroredRow {
+  return { cells, seq: seq == null ? null : Number(seq) };
+}
+
+/** Of what dead letters are read as text: group, table, key, column, value, reason. */
+export function deadLetterRow(row: readonly (string | null)[]): DeadLetter {
+  const [group, table, key, column, value, reason] = row;
+  return {
+    group: Number(group),
+    table: table ?? '',
+    key: key ?? null,
+    column: column ?? '',
+    value: value ?? null,
+    reason: reason ?? '',
+  };
+}

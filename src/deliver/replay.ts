@@ -41,6 +41,7 @@ export async function replay({ sink, groups, batchBytes, progress }: ReplayOptio
     const batch: DeliveryBatch = {
       after: cursor,
       to: pending.at(-1)!.index,
+      head: pending.at(-1)!.head,
       groups: pending,
       rows: pending.reduce((sum, group) => sum + group.rows, 0),
       bytes: size(pending),

@@ -1,27 +1,37 @@
 import type { GroupIndex, SealedEvent, SealedGroup } from '../audit/audit-log.ts';
 import type { Finding } from '../model/finding.ts';
-import type { MaskedTable } from '../model/masked.ts';
-import { displayName } from '../model/table.ts';
+import type { MaskedRun, MaskedTable } from '../model/masked.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkPace, SinkStats } from './sink.ts';
+import type { WarehouseReader } from './warehouse-reader.ts';
+
+/** What a sink gets of a table version: the columns as it sees them, and its rows so. */
+export interface TableView {
+  readonly table: MaskedTable;
+  mask(run: MaskedRun): MaskedRun;
+}
+
+/** What a sink gets. */
+export interface TableSelection {
+  /** Of one version always the same `table`. null: the sink does not get this table. */
+  viewOf(table: MaskedTable): TableView | null;
+}
 
 /**
- * A sink that gets some tables only. Its cursor moves over all groups, so a table that is selected later is there from then
- * on; `rowseal resnapshot` fills it.
- *
- * @param names as `namespace.name`
+ * A sink that gets some tables only, or some columns, or columns masked once more. Its cursor moves over all groups, so what
+ * is selected later is there from then on; `rowseal resnapshot` fills it.
  */
-export function selectTables(sink: Sink, names: ReadonlySet<string>): Sink {
-  return new SelectedTables(sink, names);
+export function selectTables(sink: Sink, selection: TableSelection): Sink {
+  return new SelectedTables(sink, selection);
 }
 
 class SelectedTables implements Sink {
   readonly #sink: Sink;
-  readonly #names: ReadonlySet<string>;
+  readonly #selection: TableSelection;
   #rows = 0;
 
-  constructor(sink: Sink, names: ReadonlySet<string>) {
+  constructor(sink: Sink, selection: TableSelection) {
     this.#sink = sink;
-    this.#names = names;
+    this.#selection = selection;
   }
 
   get name(): string {
@@ -40,6 +50,10 @@ class SelectedTables implements Sink {
     return this.#sink.pace ?? null;
   }
 
+  get reader(): WarehouseReader | null {
+    return this.#sink.reader ?? null;
+  }
+
   preflight(): Promise<readonly Finding[]> {
     return this.#sink.preflight();
   }
@@ -49,7 +63,8 @@ class SelectedTables implements Sink {
   }
 
   async alter(table: MaskedTable, at: GroupIndex): Promise<void> {
-    if (this.#has(table)) await this.#sink.alter(table, at);
+    const view = this.#selection.viewOf(table);
+    if (view !== null) await this.#sink.alter(view.table, at);
   }
 
   async write(batch: DeliveryBatch): Promise<GroupIndex> {
@@ -61,6 +76,10 @@ class SelectedTables implements Sink {
     return cursor;
   }
 
+  head(): Promise<string | null> {
+    return this.#sink.head();
+  }
+
   stats(): SinkStats {
     return { ...this.#sink.stats(), rows: this.#rows };
   }
@@ -70,26 +89,46 @@ class SelectedTables implements Sink {
   }
 
   #selected(group: SealedGroup, rows: Map<GroupIndex, number>): SealedGroup {
-    const keeps = (event: SealedEvent): boolean => {
-      if (event.kind === 'rows') return this.#has(event.run.table);
-      return !('table' in event) || this.#has(event.table);
-    };
+    const selected = selectedGroup(group, this.#selection);
     return {
-      ...group,
-      tables: group.tables.filter((table) => this.#has(table)),
+      ...selected,
       chunks: async function* () {
         let count = 0;
-        for await (const events of group.chunks()) {
-          const kept = events.filter(keeps);
-          for (const event of kept) if (event.kind === 'rows') count += event.run.count;
+        for await (const events of selected.chunks()) {
+          for (const event of events) if (event.kind === 'rows') count += event.run.count;
           rows.set(group.index, count);
-          yield kept;
+          yield events;
         }
       },
     };
   }
+}
 
-  #has(table: MaskedTable): boolean {
-    return this.#names.has(displayName(table));
+/** The groups as a sink with this selection sees them; null: as they are. */
+export async function* selectedGroups(
+  groups: AsyncIterable<SealedGroup>,
+  selection: TableSelection | null,
+): AsyncGenerator<SealedGroup> {
+  for await (const group of groups) yield selection === null ? group : selectedGroup(group, selection);
+}
+
+function selectedGroup(group: SealedGroup, selection: TableSelection): SealedGroup {
+  return {
+    ...group,
+    tables: group.tables.flatMap((table) => selection.viewOf(table)?.table ?? []),
+    chunks: async function* () {
+      for await (const events of group.chunks())
+        yield events.flatMap((event) => selectedEvent(event, selection) ?? []);
+    },
+  };
+}
+
+function selectedEvent(event: SealedEvent, selection: TableSelection): SealedEvent | null {
+  if (event.kind === 'rows') {
+    const view = selection.viewOf(event.run.table);
+    return view === null ? null : { ...event, run: view.mask(event.run) };
   }
+  if (!('table' in event)) return event;
+  const view = selection.viewOf(event.table);
+  return view === null ? null : { ...event, table: view.table };
 }

@@ -1,6 +1,7 @@
 import type { GroupIndex, SealedGroup } from '../audit/audit-log.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MaskedTable } from '../model/masked.ts';
+import type { WarehouseReader } from './warehouse-reader.ts';
 
 export interface SinkCapabilities {
   /** Rows with unchanged cells can be merged into what the target holds. */
@@ -29,6 +30,8 @@ export interface Sink {
   readonly capabilities: SinkCapabilities;
   /** null: a batch goes as soon as there is one. */
   readonly pace?: SinkPace | null;
+  /** Answers queries over what was delivered, for warehouses that nobody else can open meanwhile. */
+  readonly reader?: WarehouseReader | null;
 
   /** What is missing or risky, with the fix. Creates nothing. */
   preflight(): Promise<readonly Finding[]>;
@@ -56,6 +59,12 @@ export interface Sink {
    */
   write(batch: DeliveryBatch): Promise<GroupIndex>;
 
+  /**
+   * The signed head of the journal that was stored with the cursor, in the same transaction: what the warehouse, as an outside
+   * copy, says of the log. For a sink that is open or closed; reads only, and fences nobody. null: there is none yet.
+   */
+  head(): Promise<string | null>;
+
   /** Counts since the sink was opened; cheap, from memory. */
   stats(): SinkStats;
 
@@ -73,6 +82,8 @@ export interface DeliveryBatch {
   /** The cursor this batch follows; null: the sink is new. */
   readonly after: GroupIndex | null;
   readonly to: GroupIndex;
+  /** The signed head of the journal with group `to` as its newest; stored with the cursor. */
+  readonly head: string;
   readonly groups: readonly SealedGroup[];
   /** Rows and bytes over all groups, to choose a plan. */
   readonly rows: number;

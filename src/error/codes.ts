@@ -3,6 +3,7 @@ import { auditVerifyCodes } from './codes/audit-verify.ts';
 import { bigqueryCodes } from './codes/bigquery.ts';
 import { configCodes } from './codes/config.ts';
 import { duckdbCodes } from './codes/duckdb.ts';
+import { httpCodes } from './codes/http.ts';
 import { maskCodes } from './codes/mask.ts';
 import { mysqlCodes } from './codes/mysql.ts';
 import { parquetCodes } from './codes/parquet.ts';
@@ -10,9 +11,11 @@ import { pipelineCodes } from './codes/pipeline.ts';
 import { policyToolCodes } from './codes/policy-tools.ts';
 import { postgresCodes } from './codes/postgres.ts';
 import { postgresSinkCodes } from './codes/postgres-sink.ts';
+import { queryCodes } from './codes/query.ts';
 import { reconcileCodes } from './codes/reconcile.ts';
 import { scanCodes } from './codes/scan.ts';
 import { sinkCodes } from './codes/sink.ts';
+import { witnessCodes } from './codes/witness.ts';
 import type { CodeEntry } from './define.ts';
 
 const all = {
@@ -24,13 +27,16 @@ const all = {
   ...scanCodes,
   ...auditCodes,
   ...auditVerifyCodes,
+  ...witnessCodes,
   ...duckdbCodes,
   ...bigqueryCodes,
   ...postgresSinkCodes,
   ...parquetCodes,
   ...sinkCodes,
+  ...queryCodes,
   ...reconcileCodes,
   ...pipelineCodes,
+  ...httpCodes,
 };
 
 export type ErrorCode = keyof typeof all;

@@ -19,6 +19,7 @@ export function exitCodeOf(error: RowsealError): Exit {
     case 'RS-AUD-004':
       return Exit.tampered;
     case 'RS-RUN-003':
+    case 'RS-RUN-006':
     case 'RS-REC-004':
       return Exit.truncated;
     default:

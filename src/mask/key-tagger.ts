@@ -33,21 +33,25 @@ export class KeyTagger {
   tag(run: RowRun, width: number): KeyTags {
     if (this.#key.length === 0) return NONE;
     const { current, old } = keyImageOffsets(run, width);
-    const tags = Buffer.allocUnsafe(run.count * KEY_TAG_BYTES);
-    const oldTags = new Map<number, Uint8Array>();
+    const keys: string[] = [];
+    const oldKeys: string[] = [];
+    const changed: number[] = [];
     for (let row = 0; row < run.count; row++) {
       const key = this.#message(run.cells, current[row]!);
-      tags.write(this.#hmac.text(key, 'binary'), row * KEY_TAG_BYTES, KEY_TAG_BYTES, 'latin1');
-      if (old[row]! >= 0) {
-        const oldKey = this.#message(run.cells, old[row]!);
-        if (oldKey !== key)
-          oldTags.set(
-            row,
-            Buffer.from(this.#hmac.text(oldKey, 'binary'), 'latin1').subarray(0, KEY_TAG_BYTES),
-          );
-      }
+      keys.push(key);
+      if (old[row]! < 0) continue;
+      const oldKey = this.#message(run.cells, old[row]!);
+      if (oldKey === key) continue;
+      oldKeys.push(oldKey);
+      changed.push(row);
     }
-    return { tags, oldTags };
+    const tags = this.#hmac.texts(keys, KEY_TAG_BYTES);
+    if (changed.length === 0) return { tags, oldTags: NONE.oldTags };
+    const all = this.#hmac.texts(oldKeys, KEY_TAG_BYTES);
+    const oldTags = changed.map(
+      (row, i) => [row, all.subarray(i * KEY_TAG_BYTES, (i + 1) * KEY_TAG_BYTES)] as const,
+    );
+    return { tags, oldTags: new Map(oldTags) };
   }
 
   /** Length-prefixed, so that no two keys share a message. */

@@ -79,7 +79,8 @@ export class TableMasker {
 
 const NONE: readonly never[] = [];
 
-function maskColumn(
+/** One column of every image of a run. `raw` is what `cells` was before any column of it was masked. */
+export function maskColumn(
   raw: readonly RawCell[],
   cells: MaskedCell[],
   column: number,
@@ -110,7 +111,11 @@ function maskColumn(
       break;
     }
     case 'map': {
-      const { map } = transform;
+      const { map, mapAll } = transform;
+      if (mapAll !== undefined) {
+        maskTogether(cells, column, width, mapAll, settle);
+        break;
+      }
       for (let i = column; i < cells.length; i += width) {
         const cell = cells[i];
         if (typeof cell !== 'string') continue;
@@ -130,19 +135,34 @@ function maskColumn(
       }
       break;
     }
-    case 'batch': {
-      const places: number[] = [];
-      for (let i = column; i < cells.length; i += width) if (typeof cells[i] === 'string') places.push(i);
-      if (places.length === 0) break;
-      const values = places.map((i) => cells[i] as string);
-      const results = transform.map(values);
-      places.forEach((i, n) => {
-        cells[i] = settle(results[n]!, values[n]!);
-      });
-    }
+    case 'batch':
+      maskTogether(cells, column, width, transform.map, settle);
   }
   if (mask.onNull === null) return;
   for (let i = column; i < cells.length; i += width) if (raw[i] === null) cells[i] = mask.onNull;
+}
+
+function maskTogether(
+  cells: MaskedCell[],
+  column: number,
+  width: number,
+  map: (values: readonly string[]) => readonly MaskResult[],
+  settle: (result: MaskResult, value: string) => MaskedCell,
+): void {
+  const values: string[] = [];
+  for (let i = column; i < cells.length; i += width) {
+    const cell = cells[i];
+    if (typeof cell === 'string') values.push(cell);
+  }
+  if (values.length === 0) return;
+  const results = map(values);
+  let next = 0;
+  for (let i = column; i < cells.length; i += width) {
+    if (typeof cells[i] !== 'string') continue;
+    const result = results[next]!;
+    cells[i] = typeof result === 'string' ? result : settle(result, values[next]!);
+    next++;
+  }
 }
 
 const NO_ENTITY = new Unfit('entity');

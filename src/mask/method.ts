@@ -70,7 +70,12 @@ export type Transform =
   | { readonly kind: 'drop' }
   /** Every value, whatever it is, becomes this one. */
   | { readonly kind: 'constant'; readonly value: string | null }
-  | { readonly kind: 'map'; readonly map: (value: string) => MaskResult }
+  | {
+      readonly kind: 'map';
+      readonly map: (value: string) => MaskResult;
+      /** The same for many values at once, where that is cheaper. The answer has the length of the question. */
+      readonly mapAll?: (values: readonly string[]) => readonly MaskResult[];
+    }
   /** Needs another column of the same row image, raw. */
   | { readonly kind: 'map-by'; readonly by: number; readonly map: (value: string, by: string) => MaskResult }
   /** Many values at once, where a call is dear. The answer has the length of the question. */

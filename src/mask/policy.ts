@@ -171,9 +171,9 @@ export class CompiledPolicy {
   }
 
   /** The compiled method of a domain or column, for detokenizing and tests; the column gives the type. */
-  compileColumn(rule: ColumnRule, column: Column, where: string): ColumnMask {
-    const alone: TableSchema = { namespace: '', name: '', columns: [column], key: [] };
-    return this.#compile(rule, column, where, false, alone);
+  compileColumn(rule: ColumnRule, column: Column, where: string, isKey = false): ColumnMask {
+    const alone: TableSchema = { namespace: '', name: '', columns: [column], key: isKey ? [0] : [] };
+    return this.#compile(rule, column, where, isKey, alone);
   }
 
   #maskedTable(table: TableSchema, masks: readonly ColumnMask[]): MaskedTable {

@@ -83,13 +83,20 @@ export class MaskedRun implements MaskedRunFields {
   }
 }
 
-/** Why the stream has a hole or a seam that a verifier must see. */
+/** A hole in the history that somebody accepted: what the source did between two places is not in the log. */
 export interface Gap {
-  /** Stable word: `slot_lost`, `slot_recreated`, `timeline_changed`, `snapshot_restarted`, … */
-  readonly reason: string;
-  /** Last position that is sealed, and the first that follows, as text. */
+  /** Code of the error that stood in the way; `asked`: the source could have gone on, and was passed over by command. */
+  readonly cause: string;
+  /** The last sealed place, and the one at which capture begins again: `describePlace`. */
   readonly from: string;
   readonly to: string;
+  /** Those whose history is interrupted: all that were captured. */
+  readonly tables: readonly TableName[];
+  /** They are copied again, so that mirrors become equal to the source; false: `snapshot` is `never`. */
+  readonly copied: boolean;
+  readonly actor: string;
+  /** Why it was accepted, in the words of the actor. */
+  readonly reason: string;
 }
 
 /** What seal and deliver see: as `ChangeEvent`, with masked rows. Ordinals run over rows and truncates of a transaction. */

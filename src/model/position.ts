@@ -6,28 +6,42 @@ import { displayName, type TableName } from './table.ts';
  */
 export type Position = PostgresPosition | MysqlPosition;
 
-/** What positions of every kind may say. */
-interface CopiesDue {
+/** What positions of every kind may say of tables. */
+interface TablesOnTheWay {
   /**
    * Tables whose copy is due or unfinished at this position, though the stream went on: they are copied (again) before it
    * goes on beyond. Absent: none. What was delivered of them before is void when their copy begins.
    */
-  readonly copying?: readonly TableName[];
+  readonly copying?: readonly DueCopy[];
+  /**
+   * Tables whose changes are not in the log from some place before on: they were captured and are not now, or are about to
+   * be, and get inside with the end of their copy. Absent: none.
+   */
+  readonly outside?: readonly TableName[];
 }
 
-export interface PostgresPosition extends CopiesDue {
+/** A table whose copy is due or unfinished. */
+export interface DueCopy extends TableName {
+  /**
+   * Postgres: how far its copy has come, encrypted under a key derived from the mask key. Absent: it has not begun, or begins
+   * again.
+   */
+  readonly copied?: string;
+}
+
+export interface PostgresPosition extends TablesOnTheWay {
   readonly kind: 'postgres';
   /** `IDENTIFY_SYSTEM` systemid, decimal. */
   readonly systemId: string;
   readonly timeline: number;
   readonly slot: string;
-  /** End LSN of the last whole transaction (Commit message, "end LSN"). During a snapshot: the consistent point. */
+  /** End LSN of the last whole transaction (Commit message, "end LSN"). */
   readonly lsn: bigint;
-  /** `snapshot`: the initial copy was not finished at this position, so a restart begins the copy again. */
+  /** `snapshot`: the initial copy was not finished at this position; it goes on there. Without `copying`: the slot is about to be made. */
   readonly phase: 'snapshot' | 'stream';
 }
 
-export interface MysqlPosition extends CopiesDue {
+export interface MysqlPosition extends TablesOnTheWay {
   readonly kind: 'mysql';
   readonly flavor: 'mysql' | 'mariadb';
   /** server_uuid of MySQL, server_uid of MariaDB; `server_id:<n>` where there is neither. */
@@ -57,9 +71,20 @@ export interface BinlogPlace {
 }
 
 /** The same place with these tables due to be copied. */
-export function withCopying<P extends Position>(position: P, tables: readonly TableName[]): P {
+export function withCopying<P extends Position>(position: P, tables: readonly DueCopy[]): P {
   const { copying: _, ...rest } = position;
   return { ...rest, ...(tables.length === 0 ? {} : { copying: tables }) } as unknown as P;
+}
+
+/** The same place with these tables outside. */
+export function withOutside<P extends Position>(position: P, tables: readonly TableName[]): P {
+  const { outside: _, ...rest } = position;
+  return { ...rest, ...(tables.length === 0 ? {} : { outside: tables }) } as unknown as P;
+}
+
+/** Sealed before a Postgres slot is made; from then on a position of this phase says which copies are due. */
+export function isBeginning({ phase, copying }: Position): boolean {
+  return phase === 'snapshot' && copying === undefined;
 }
 
 /** Some table is not, or not wholly, copied at this position. */
@@ -77,6 +102,16 @@ export function parseLsn(text: string): bigint | null {
   const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text);
   if (match === null) return null;
   return (BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`);
+}
+
+/**
+ * Where a position is, without whose it is (docs/audit-format.md §7, "Gaps"): an LSN; a binlog file and offset, and what is
+ * executed there if there are GTIDs.
+ */
+export function describePlace(position: Position): string {
+  if (position.kind === 'postgres') return formatLsn(position.lsn);
+  const place = `${position.place.file}:${position.place.offset}`;
+  return position.gtidSet === null || position.gtidSet === '' ? place : `${place} ${position.gtidSet}`;
 }
 
 /** One line for people: logs, status. */

@@ -1,12 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
-import type { PipelineStatus } from '../pipeline/status.ts';
-import type { Metrics } from './metrics.ts';
-import { statusPage } from './page.ts';
+import { type Door, Gatekeeper } from './gatekeeper.ts';
+import type { OpsRoom } from './ops-room.ts';
+import { CONTENT_SECURITY_POLICY, statusPage } from './page/page.ts';
 
 const MAX_CONNECTIONS = 64;
 const WATCHDOG_MS = 30_000;
 const TICK_MS = 1_000;
+
+const MISSING_QUORUM = {
+  code: 'RS-WIT-006',
+  title: errorCodes['RS-WIT-006'].title,
+  detail: null,
+  fix: errorCodes['RS-WIT-006'].fix,
+};
 
 export interface OpsServer {
   /** `http://127.0.0.1:8484` */
@@ -14,12 +23,16 @@ export interface OpsServer {
   close(): Promise<void>;
 }
 
-/** Health, metrics and the status page. Reads only; never asks a database, never shows a value. */
+/**
+ * Health, metrics and the status page. Never asks a database; the one thing a request may start is a verification of the
+ * log. Probes are answered to everybody, the rest to whom the door lets in.
+ *
+ * @throws RowsealError RS-RUN-012
+ */
 export async function startOpsServer(
-  host: string,
-  port: number,
-  status: () => PipelineStatus,
-  metrics: Metrics,
+  { host, port }: { readonly host: string; readonly port: number },
+  door: Door,
+  room: OpsRoom,
 ): Promise<OpsServer> {
   // The event loop itself is what the watchdog watches: if it hangs, so does this tick.
   let tickedMs = Date.now();
@@ -27,8 +40,9 @@ export async function startOpsServer(
     tickedMs = Date.now();
   }, TICK_MS);
   ticker.unref();
-  const server = createServer((request, response) => {
-    void respond(request, response, host, status, metrics, () => Date.now() - tickedMs < WATCHDOG_MS);
+  const desk = new Desk(new Gatekeeper(host, door), room, () => Date.now() - tickedMs < WATCHDOG_MS);
+  const server = listener(door, (request, response) => {
+    desk.answer(request, response).catch(() => response.destroy());
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.requestTimeout = 10_000;
@@ -36,14 +50,32 @@ export async function startOpsServer(
   await listen(server, host, port);
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;
+  const scheme = door.tls === null ? 'http' : 'https';
   return {
-    address: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    address: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     close: () => {
       clearInterval(ticker);
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function listener(
+  { tls }: Door,
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  if (tls === null) return createServer(answer);
+  return createTlsServer(
+    {
+      cert: tls.cert,
+      key: tls.key,
+      minVersion: 'TLSv1.2',
+      // Asked for, not demanded: probes have none, and are told no more than whether all is well.
+      ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: false }),
+    },
+    answer,
+  );
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
@@ -60,53 +92,112 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-async function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
-  host: string,
-  status: () => PipelineStatus,
-  metrics: Metrics,
-  alive: () => boolean,
-): Promise<void> {
-  const send = (code: number, type: string, body: string): void => {
-    response.writeHead(code, {
-      'content-type': type,
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-    });
-    response.end(request.method === 'HEAD' ? '' : body);
-  };
-  if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'only GET\n');
-  if (!hostAllowed(request.headers.host, host)) return send(421, 'text/plain', 'unexpected Host header\n');
-  switch (new URL(request.url ?? '/', 'http://localhost').pathname) {
-    case '/healthz':
-      return alive()
-        ? send(200, 'text/plain', 'ok\n')
-        : send(503, 'text/plain', 'the event loop does not tick\n');
-    case '/readyz': {
-      const now = status();
-      const ready = now.state === 'streaming' || now.state === 'snapshot';
-      return send(
-        ready ? 200 : 503,
-        'application/json',
-        `${JSON.stringify({ ready, state: now.state, reason: now.reason, degraded: now.sinks.filter((sink) => sink.error !== null).map((sink) => sink.name) })}\n`,
-      );
+class Desk {
+  readonly #gatekeeper: Gatekeeper;
+  readonly #room: OpsRoom;
+  readonly #alive: () => boolean;
+
+  constructor(gatekeeper: Gatekeeper, room: OpsRoom, alive: () => boolean) {
+    this.#gatekeeper = gatekeeper;
+    this.#room = room;
+    this.#alive = alive;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const reply = new Reply(request, response);
+    const [path = '/'] = (request.url ?? '/').split('?', 1);
+    const starts = request.method === 'POST' && path === '/verify';
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !starts)
+      return reply.text(405, 'only GET\n');
+    if (!this.#gatekeeper.knowsHost(request)) return reply.text(421, 'unexpected Host header\n');
+    const admitted = this.#gatekeeper.admits(request);
+    switch (path) {
+      case '/healthz':
+        return this.#alive() ? reply.text(200, 'ok\n') : reply.text(503, 'the event loop does not tick\n');
+      case '/readyz':
+        return this.#ready(reply, admitted);
+      default:
+        if (!admitted) return reply.unauthorized();
+        return starts ? this.#verify(request, reply) : this.#look(path, reply);
     }
-    case '/metrics':
-      return send(200, 'text/plain; version=0.0.4', await metrics.text(status()));
-    case '/status.json':
-      return send(200, 'application/json', `${JSON.stringify(status())}\n`);
-    case '/':
-      return send(200, 'text/html; charset=utf-8', statusPage(status()));
-    default:
-      return send(404, 'text/plain', 'there are /, /healthz, /readyz, /metrics and /status.json\n');
+  }
+
+  /** A probe learns the state; why, and which sinks, is for those who are let in. */
+  #ready(reply: Reply, admitted: boolean): void {
+    const { state, reason, sinks, witnesses } = this.#room.status();
+    const witnessed = witnesses?.met !== false;
+    const ready = witnessed && (state === 'streaming' || state === 'snapshot');
+    const details = {
+      reason: reason ?? (witnessed ? null : MISSING_QUORUM),
+      degraded: sinks.filter((sink) => sink.error !== null).map((sink) => sink.name),
+      halted: sinks.filter((sink) => sink.breaker !== 'closed').map((sink) => sink.name),
+    };
+    reply.json(ready ? 200 : 503, { ready, state, ...(admitted ? details : {}) });
+  }
+
+  async #look(path: string, reply: Reply): Promise<void> {
+    switch (path) {
+      case '/metrics':
+        return reply.send(200, 'text/plain; version=0.0.4; charset=utf-8', await this.#room.metrics());
+      case '/status.json':
+        return reply.json(200, this.#room.picture());
+      case '/recent.json': {
+        const recent = this.#room.recent();
+        return recent === null
+          ? reply.text(404, 'http.recent_changes is 0: no change is kept for the page\n')
+          : reply.json(200, recent);
+      }
+      case '/':
+        return reply.html(statusPage(this.#room, null));
+      default:
+        return reply.text(404, 'there are /, /healthz, /readyz, /metrics, /status.json and /recent.json\n');
+    }
+  }
+
+  async #verify(request: IncomingMessage, reply: Reply): Promise<void> {
+    if (!this.#gatekeeper.isOwnPage(request)) return reply.text(403, 'only from the page itself\n');
+    const verdict = await this.#room.verify();
+    if (request.headers.accept?.includes('application/json') === true) return reply.json(200, verdict);
+    reply.html(statusPage(this.#room, verdict));
   }
 }
 
-/** On the loopback interface only local names: a web page elsewhere must not read us through a DNS name of its own. */
-function hostAllowed(header: string | undefined, bound: string): boolean {
-  if (bound !== '127.0.0.1' && bound !== '::1' && bound !== 'localhost') return true;
-  const name = (header ?? '').replace(/:\d+$/, '');
-  return ['127.0.0.1', 'localhost', '[::1]', ''].includes(name);
+class Reply {
+  readonly #response: ServerResponse;
+  readonly #bodiless: boolean;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#response = response;
+    this.#bodiless = request.method === 'HEAD';
+  }
+
+  send(code: number, type: string, body: string, headers: Readonly<Record<string, string>> = {}): void {
+    this.#response.writeHead(code, {
+      'content-type': type,
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+      'cache-control': 'no-store',
+      ...headers,
+    });
+    this.#response.end(this.#bodiless ? '' : body);
+  }
+
+  text(code: number, body: string): void {
+    this.send(code, 'text/plain; charset=utf-8', body);
+  }
+
+  json(code: number, value: unknown): void {
+    this.send(code, 'application/json', `${JSON.stringify(value)}\n`);
+  }
+
+  html(body: string): void {
+    this.send(200, 'text/html; charset=utf-8', body);
+  }
+
+  unauthorized(): void {
+    this.send(401, 'text/plain; charset=utf-8', 'a token or a client certificate is needed\n', {
+      'www-authenticate': 'Basic realm="rowseal: any name, the token as password", charset="UTF-8"',
+    });
+  }
 }

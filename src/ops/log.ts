@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { pino } from 'pino';
+import { LogRepeats } from './log-repeats.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -17,7 +18,10 @@ export interface LogEvent {
   readonly column?: string;
   /** Why a value did not fit; a class of personal data. */
   readonly reason?: string;
+  /** Sealed group that the line is about: the same number at the seal, at each sink and in `audit show`. */
   readonly group?: number;
+  /** Of a batch of several: its first group; `group` is its last. */
+  readonly first_group?: number;
   readonly position?: string;
   readonly detail?: string;
   readonly fix?: string;
@@ -32,9 +36,6 @@ export interface Logger {
 
 const WEIGHT: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 };
 
-/** Equal lines in a row are printed at most this often, with a count. */
-const REPEAT_MS = 10_000;
-
 /** @param write takes whole lines, without a line end in JSON's case */
 export function createLogger(options: {
   readonly pipeline: string;
@@ -44,29 +45,19 @@ export function createLogger(options: {
   readonly write: (text: string) => void;
 }): Logger {
   const emit = options.format === 'json' ? jsonWriter(options) : prettyWriter(options);
-  let last = '';
-  let lastMs = 0;
-  let repeats = 0;
+  const repeats = new LogRepeats();
   return {
     log(level, event) {
       if (WEIGHT[level] < WEIGHT[options.level]) return;
-      const key = `${level} ${event.code ?? ''} ${event.message} ${event.detail ?? ''}`;
-      const now = Date.now();
-      if (key === last && now - lastMs < REPEAT_MS) {
-        repeats++;
-        return;
-      }
-      emit(
-        level,
-        repeats > 0 && key === last
-          ? { ...event, message: `${event.message} (${repeats + 1} times)` }
-          : event,
-      );
-      last = key;
-      lastMs = now;
-      repeats = 0;
+      const now = performance.now();
+      for (const held of repeats.due(now)) emit(held.level, counted(held.event, held.times));
+      if (repeats.mayPass(level, event, now)) emit(level, event);
     },
   };
+}
+
+function counted(event: LogEvent, times: number): LogEvent {
+  return { ...event, message: `${event.message} (${times} more ${times === 1 ? 'time' : 'times'})` };
 }
 
 type Writer = (level: LogLevel, event: LogEvent) => void;
@@ -108,6 +99,7 @@ function prettyWriter(options: { readonly colour: boolean; readonly write: (text
       event.sink === undefined ? '' : `sink ${event.sink}`,
       event.table ?? '',
       event.columns === undefined ? '' : event.columns.join(', '),
+      groupsOf(event),
       event.detail ?? '',
       event.position ?? '',
       event.address ?? '',
@@ -119,4 +111,9 @@ function prettyWriter(options: { readonly colour: boolean; readonly write: (text
       `${parts[0]} ${parts[1]} ${parts[2]}${parts[3]}${facts.length === 0 ? '' : `  ${paint('gray', facts.join('  '))}`}\n`,
     );
   };
+}
+
+function groupsOf({ group, first_group: first }: LogEvent): string {
+  if (group === undefined) return '';
+  return first === undefined || first === group ? `group ${group}` : `groups ${first}–${group}`;
 }

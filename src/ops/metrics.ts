@@ -1,8 +1,32 @@
-import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { opLetter } from '../model/change.ts';
 import type { MaskedEvent } from '../model/masked.ts';
 import { displayName } from '../model/table.ts';
-import { PIPELINE_STATES, type PipelineState, type PipelineStatus } from '../pipeline/status.ts';
+import {
+  BREAKER_STATES,
+  PIPELINE_STATES,
+  type PipelineState,
+  type PipelineStatus,
+  type SinkStatus,
+} from '../pipeline/status.ts';
+import type { TableStatus } from './activity.ts';
+import { LatencyMetrics } from './latency-metrics.ts';
+import { MaskMetrics } from './mask-metrics.ts';
+import type { Family } from './otlp-metrics.ts';
+
+/** What is read when somebody scrapes, besides the status. */
+export interface Surroundings {
+  readonly tables: readonly TableStatus[];
+  /** Of the volume that holds the log; null: it cannot be asked. */
+  readonly volume: { readonly freeBytes: number; readonly sizeBytes: number } | null;
+}
+
+/** Of a sealed group: what its metrics are made of. */
+export interface SealedMeasure {
+  readonly commitTimeUs: bigint | null;
+  readonly sealedAtUs: bigint;
+  readonly bytes: number;
+}
 
 /** Tables with a series of their own; the rest share `_other`, so that a large schema cannot swamp a Prometheus. */
 const MAX_TABLES = 200;
@@ -14,24 +38,49 @@ const MAX_TABLES = 200;
 export class Metrics {
   readonly #registry = new Registry();
   readonly #tables = new Set<string>();
+  /** How long changes and the steps that make them durable take. */
+  readonly latency: LatencyMetrics;
+  readonly #mask: MaskMetrics;
   readonly #state: Gauge<string>;
   readonly #received: Gauge<string>;
   readonly #sealedCommit: Gauge<string>;
   readonly #deliveredCommit: Gauge<string>;
   readonly #retained: Gauge<string>;
+  readonly #safe: Gauge<string>;
+  readonly #warnings: Gauge<string>;
   readonly #changes: Counter<string>;
   readonly #sealedRecords: Counter<string>;
   readonly #sealSeconds: Histogram<string>;
   readonly #deliverySeconds: Histogram<string>;
   readonly #backlog: Gauge<string>;
+  readonly #backlogBytes: Gauge<string>;
+  readonly #lag: Gauge<string>;
+  readonly #queue: Gauge<string>;
+  readonly #queues: Gauge<string>;
+  readonly #queuesMax: Gauge<string>;
+  readonly #retries: Counter<string>;
+  readonly #retriesSeen = new Map<string, number>();
+  readonly #breaker: Gauge<string>;
   readonly #deliveredRows: Counter<string>;
   readonly #deadLetters: Gauge<string>;
   readonly #errors: Counter<string>;
   readonly #undecided: Gauge<string>;
   readonly #unfit: Counter<string>;
   readonly #leaks: Counter<string>;
+  readonly #sealedGroups: Counter<string>;
+  readonly #sealedBytes: Counter<string>;
+  readonly #deliveredGroups: Counter<string>;
+  readonly #columns: Gauge<string>;
+  readonly #volumeFree: Gauge<string>;
+  readonly #volumeSize: Gauge<string>;
   readonly #headSigned: Gauge<string>;
   readonly #memory: Gauge<string>;
+  readonly #cosigned: Gauge<string>;
+  readonly #witnessFailures: Counter<string>;
+  readonly #quorumMet: Gauge<string>;
+  readonly #cosignedGroups: Gauge<string>;
+  readonly #anchored: Gauge<string>;
+  readonly #anchorFailures: Counter<string>;
 
   constructor(pipeline: string, version: string, sinks: readonly string[]) {
     const registers = [this.#registry];
@@ -48,6 +97,18 @@ export class Metrics {
         buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
         registers,
       });
+    collectDefaultMetrics({ register: this.#registry });
+    this.latency = new LatencyMetrics(this.#registry);
+    this.#mask = new MaskMetrics(this.#registry);
+    this.#sealedGroups = counter('sealed_groups_total', 'Groups of transactions sealed.');
+    this.#sealedBytes = counter('sealed_bytes_total', 'Bytes of masked cells sealed.');
+    this.#deliveredGroups = counter('delivered_groups_total', 'Groups durable in the sink.', ['sink']);
+    this.#columns = gauge('policy_columns', 'Columns of a table by what the policy does with them.', [
+      'table',
+      'decision',
+    ]);
+    this.#volumeFree = gauge('audit_volume_free_bytes', 'Free space of the volume that holds the audit log.');
+    this.#volumeSize = gauge('audit_volume_size_bytes', 'Size of the volume that holds the audit log.');
     gauge('build_info', 'Version of Rowseal; always 1.', ['version']).labels({ version }).set(1);
     this.#state = gauge('pipeline_state', '1 for the state the pipeline is in.', ['state']);
     this.#received = gauge(
@@ -64,6 +125,11 @@ export class Metrics {
       ['sink'],
     );
     this.#retained = gauge('source_retained_bytes', 'WAL the server keeps for this pipeline.');
+    this.#safe = gauge(
+      'source_retention_safe_bytes',
+      'WAL that may be written before the server stops keeping what this pipeline needs; absent without a limit.',
+    );
+    this.#warnings = gauge('source_warnings', 'What should be seen to at the source, by code.', ['code']);
     this.#changes = counter('changes_total', 'Row operations sealed, by c u d r t.', ['op']);
     this.#sealedRecords = counter('sealed_records_total', 'Change records sealed.', ['table']);
     this.#sealSeconds = histogram(
@@ -74,6 +140,29 @@ export class Metrics {
     this.#backlog = gauge('delivery_backlog_groups', 'Sealed groups that the sink does not have yet.', [
       'sink',
     ]);
+    this.#backlogBytes = gauge(
+      'delivery_backlog_bytes',
+      'Bytes of those groups; not there until what an earlier process left is delivered.',
+      ['sink'],
+    );
+    this.#lag = gauge(
+      'delivery_lag_seconds',
+      'For how long the oldest sealed group has been waiting for the sink; 0 when it has all.',
+      ['sink'],
+    );
+    this.#queue = gauge(
+      'delivery_queue_bytes',
+      'Sealed groups in memory that wait for the sink or are being written; those of several sinks count with each.',
+      ['sink'],
+    );
+    this.#queues = gauge('queue_bytes', 'Sealed groups in memory for all sinks, each counted once.');
+    this.#queuesMax = gauge('queue_max_bytes', 'Most that they may take (memory.queue_bytes).');
+    this.#retries = counter('delivery_retries_total', 'Attempts of the sink after a failure.', ['sink']);
+    this.#breaker = gauge(
+      'sink_breaker_state',
+      '1 for the state of the circuit breaker of the sink: closed is working, open is halted, half-open is a trial.',
+      ['sink', 'state'],
+    );
     this.#deliveredRows = counter('delivered_rows_total', 'Row operations durable in the sink.', ['sink']);
     this.#deadLetters = gauge(
       'dead_letters',
@@ -98,12 +187,37 @@ export class Metrics {
     );
     this.#headSigned = gauge('head_signed_timestamp_seconds', 'When the newest group was sealed and signed.');
     this.#memory = gauge('memory_used_bytes', 'Resident memory of the process.');
+    this.#cosigned = gauge('witness_cosigned_timestamp_seconds', 'When the witness last cosigned a head.', [
+      'witness',
+    ]);
+    this.#witnessFailures = counter(
+      'witness_failures_total',
+      'Submissions that the witness did not cosign, by error code; sealing does not wait for it.',
+      ['witness', 'code'],
+    );
+    this.#quorumMet = gauge(
+      'witness_quorum_met',
+      '1 while enough witnesses have cosigned a head of late, or none are asked for; 0 when not.',
+    );
+    this.#quorumMet.set(1);
+    this.#cosignedGroups = gauge(
+      'witness_quorum_groups',
+      'Groups in the newest head that the quorum has cosigned.',
+    );
+    this.#anchored = gauge('anchor_kept_timestamp_seconds', 'When the anchor last took a head.', ['anchor']);
+    this.#anchorFailures = counter(
+      'anchor_failures_total',
+      'Heads that the anchor did not take, by error code.',
+      ['anchor', 'code'],
+    );
     for (const state of PIPELINE_STATES) this.#state.labels({ state }).set(0);
     for (const op of Object.values(opLetter)) this.#changes.labels({ op }).inc(0);
     for (const sink of sinks) {
       this.#backlog.labels({ sink }).set(0);
       this.#deliveredRows.labels({ sink }).inc(0);
       this.#deadLetters.labels({ sink }).set(0);
+      this.#retries.labels({ sink }).inc(0);
+      this.#deliveredGroups.labels({ sink }).inc(0);
     }
   }
 
@@ -116,6 +230,7 @@ export class Metrics {
       if (event.kind === 'truncate') this.#changes.labels({ op: 't' }).inc();
       if (event.kind !== 'rows') continue;
       const { run } = event;
+      this.#mask.masked(run);
       const counts = new Map<number, number>();
       for (let i = 0; i < run.count; i++) counts.set(run.ops[i]!, (counts.get(run.ops[i]!) ?? 0) + 1);
       for (const [op, count] of counts)
@@ -124,15 +239,30 @@ export class Metrics {
     }
   }
 
-  sealed(commitTimeUs: bigint | null, sealedAtUs: bigint, durationMs: number): void {
-    if (commitTimeUs !== null) this.#sealedCommit.set(Number(commitTimeUs) / 1e6);
+  sealed({ commitTimeUs, sealedAtUs, bytes }: SealedMeasure, durationMs: number): void {
+    if (commitTimeUs !== null) {
+      this.#sealedCommit.set(Number(commitTimeUs) / 1e6);
+      this.latency.sealed(Number(sealedAtUs - commitTimeUs) / 1e6);
+    }
     this.#headSigned.set(Number(sealedAtUs) / 1e6);
+    this.#sealedGroups.inc();
+    this.#sealedBytes.inc(bytes);
     this.#sealSeconds.observe(durationMs / 1000);
   }
 
-  delivered(sink: string, rows: number, commitTimeUs: bigint | null, durationMs: number): void {
-    this.#deliveredRows.labels({ sink }).inc(rows);
-    if (commitTimeUs !== null) this.#deliveredCommit.labels({ sink }).set(Number(commitTimeUs) / 1e6);
+  delivered(
+    sink: string,
+    batch: { readonly rows: number; readonly groups: readonly SealedMeasure[] },
+    durationMs: number,
+  ): void {
+    this.#deliveredRows.labels({ sink }).inc(batch.rows);
+    this.#deliveredGroups.labels({ sink }).inc(batch.groups.length);
+    const nowUs = Date.now() * 1000;
+    for (const { commitTimeUs } of batch.groups) {
+      if (commitTimeUs === null) continue;
+      this.#deliveredCommit.labels({ sink }).set(Number(commitTimeUs) / 1e6);
+      this.latency.delivered(sink, (nowUs - Number(commitTimeUs)) / 1e6);
+    }
     this.#deliverySeconds.labels({ sink }).observe(durationMs / 1000);
   }
 
@@ -148,21 +278,79 @@ export class Metrics {
     this.#leaks.labels({ table: this.#table(table), column, kind }).inc(count);
   }
 
-  undecided(table: string, columns: number): void {
-    this.#undecided.labels({ table: this.#table(table) }).set(columns);
+  cosigned(witness: string, timeS: number): void {
+    this.#cosigned.labels({ witness }).set(timeS);
+  }
+
+  witnessFailed(witness: string, code: string): void {
+    this.#witnessFailures.labels({ witness, code }).inc();
+  }
+
+  anchored(anchor: string, atMs: number): void {
+    this.#anchored.labels({ anchor }).set(atMs / 1000);
+  }
+
+  anchorFailed(anchor: string, code: string): void {
+    this.#anchorFailures.labels({ anchor, code }).inc();
   }
 
   /** The text of a scrape; gauges that mirror the status are brought up to date first. */
-  async text(status: PipelineStatus): Promise<string> {
+  text(status: PipelineStatus, surroundings: Surroundings): Promise<string> {
+    this.#mirror(status, surroundings);
+    return this.#registry.metrics();
+  }
+
+  /** The same series for whoever sends them elsewhere. */
+  families(status: PipelineStatus, surroundings: Surroundings): Promise<readonly Family[]> {
+    this.#mirror(status, surroundings);
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  #mirror(status: PipelineStatus, { tables, volume }: Surroundings): void {
+    for (const table of tables) {
+      const label = this.#table(table.name);
+      if (label !== table.name) continue;
+      for (const decision of ['masked', 'left_out', 'kept', 'undecided'] as const)
+        this.#columns.labels({ table: label, decision }).set(table[decision]);
+    }
+    if (volume !== null) {
+      this.#volumeFree.set(volume.freeBytes);
+      this.#volumeSize.set(volume.sizeBytes);
+    }
     if (status.source.last_received !== null)
       this.#received.set(Date.parse(status.source.last_received) / 1000);
     if (status.source.retained_bytes !== null) this.#retained.set(status.source.retained_bytes);
+    const safe = status.source.retention?.safe_bytes ?? null;
+    if (safe !== null) this.#safe.set(safe);
+    this.#warnings.reset();
+    for (const { code } of status.source.warnings) this.#warnings.labels({ code: code ?? '' }).set(1);
     for (const sink of status.sinks) {
-      this.#backlog.labels({ sink: sink.name }).set(sink.behind_groups);
-      this.#deadLetters.labels({ sink: sink.name }).set(sink.dead_letters);
+      this.#sink(sink);
     }
+    if (status.witnesses !== null) {
+      this.#quorumMet.set(status.witnesses.met ? 1 : 0);
+      this.#cosignedGroups.set(status.witnesses.groups ?? 0);
+    }
+    for (const [table, columns] of Object.entries(status.undecided_columns))
+      this.#undecided.labels({ table: this.#table(table) }).set(columns);
+    this.#queues.set(status.queues.bytes);
+    this.#queuesMax.set(status.queues.max_bytes);
     this.#memory.set(process.memoryUsage.rss());
-    return this.#registry.metrics();
+  }
+
+  #sink(status: SinkStatus): void {
+    const labels = { sink: status.name };
+    this.#backlog.labels(labels).set(status.behind_groups);
+    this.#deadLetters.labels(labels).set(status.dead_letters);
+    this.#queue.labels(labels).set(status.queue_bytes);
+    if (status.behind_bytes === null) this.#backlogBytes.remove(labels);
+    else this.#backlogBytes.labels(labels).set(status.behind_bytes);
+    if (status.behind_ms === null) this.#lag.remove(labels);
+    else this.#lag.labels(labels).set(status.behind_ms / 1000);
+    this.#retries.labels(labels).inc(status.retries - (this.#retriesSeen.get(status.name) ?? 0));
+    this.#retriesSeen.set(status.name, status.retries);
+    for (const state of BREAKER_STATES)
+      this.#breaker.labels({ ...labels, state }).set(state === status.breaker ? 1 : 0);
   }
 
   #table(name: string): string {

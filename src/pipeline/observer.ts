@@ -1,8 +1,10 @@
 import type { SealedGroup } from '../audit/audit-log.ts';
+import type { Verdict } from '../deliver/circuit-breaker.ts';
 import type { DeliveryBatch, SinkStats } from '../deliver/sink.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import type { UnfitCount } from '../mask/column-mask.ts';
 import type { LeakCount } from '../mask/leak-guard.ts';
+import type { Finding } from '../model/finding.ts';
 import type { MaskedEvent } from '../model/masked.ts';
 import type { PipelineState } from './status.ts';
 
@@ -13,13 +15,14 @@ export interface PipelineObserver {
   masked(events: readonly MaskedEvent[]): void;
   groupSealed(group: SealedGroup, durationMs: number): void;
   batchDelivered(sink: string, batch: DeliveryBatch, durationMs: number, stats: SinkStats): void;
-  /** Something failed and will be tried again, or a sink was stopped, or an old segment left as it is, while the rest goes on. */
-  problem(
-    where: 'source' | 'sink' | 'storage',
-    name: string,
-    error: RowsealError,
-    retryInMs: number | null,
-  ): void;
+  /** Something failed beside delivery and will be tried again. */
+  problem(where: 'source' | 'sink', name: string, error: RowsealError, retryInMs: number | null): void;
+  /** The source runs, but somebody should see to something. Told again as long as it lasts. */
+  warning(finding: Finding): void;
+  /** A sink failed and will be tried again, or is halted while the rest goes on. */
+  sinkFailed(sink: string, error: RowsealError, verdict: Verdict): void;
+  /** An old segment was left as it is while the log goes on. */
+  storageFailed(error: RowsealError): void;
   /** A table version was met whose policy leaves columns undecided; they are redacted. */
   undecidedColumns(table: string, columns: readonly string[]): void;
   /** Values did not fit the method of their column, and became what its rule says. */

@@ -1,6 +1,7 @@
 import type { AuditLog, SealedGroup } from '../audit/audit-log.ts';
 import type { Source } from '../capture/source.ts';
 import { Delivery } from '../deliver/delivery.ts';
+import { GroupMemory } from '../deliver/group-memory.ts';
 import { backoffMs, defaultRetry, type RetryPolicy, sleep } from '../deliver/retry.ts';
 import type { Sink } from '../deliver/sink.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
@@ -10,6 +11,7 @@ import { isCopying } from '../model/position.ts';
 import { displayName } from '../model/table.ts';
 import { Capture } from './capture.ts';
 import type { GroupingLimits } from './grouping.ts';
+import { HoldBack } from './hold-back.ts';
 import { MaskStage } from './mask-stage.ts';
 import type { PipelineObserver } from './observer.ts';
 import { Progress } from './progress.ts';
@@ -25,14 +27,14 @@ export interface PipelineOptions {
   /** Larger than that of any earlier run of this pipeline. */
   readonly epoch: bigint;
   readonly limits: GroupingLimits;
-  /** Bytes of sealed groups kept in memory per sink. */
+  /** Bytes of sealed groups in memory for all sinks together, batches in hand among them. */
   readonly queueBytes: number;
-  /** Bytes of groups applied in one sink transaction. */
-  readonly batchBytes: number;
   /** How long a stop may spend on delivering what is sealed, in milliseconds. */
   readonly drainMs: number;
   readonly observer: PipelineObserver;
   readonly retry?: RetryPolicy;
+  /** Pauses before a halted sink is tried again. */
+  readonly pauses?: RetryPolicy;
 }
 
 export type PipelineOutcome =
@@ -42,15 +44,13 @@ export type PipelineOutcome =
   /** A restart recovers: failed fsync, bug. */
   | { readonly kind: 'failed'; readonly error: RowsealError };
 
-/** How long a healthy but slower sink may hold up the reader per group before the log takes the strain, in milliseconds. */
-const ROOM_WAIT_MS = 2_000;
-
 /**
  * One source, one mask, one log, any number of sinks. `run` goes on until `stop`, or until something that neither waiting
  * nor a reconnect can mend.
  */
 export class Pipeline {
   readonly deliveries: readonly Delivery[];
+  readonly memory: GroupMemory;
   readonly progress: Progress;
   readonly #options: PipelineOptions;
   readonly #stop = new AbortController();
@@ -58,6 +58,7 @@ export class Pipeline {
   /** Aborted by whatever ends the run; deliveries then stop after the batch in hand. */
   readonly #abandon = new AbortController();
   readonly #undecided = new Map<string, number>();
+  readonly #holdBack = new HoldBack(performance.now());
   #source: Source | null = null;
   #state: PipelineState = 'starting';
   #sinceMs = Date.now();
@@ -66,23 +67,25 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.progress = new Progress(options.log.last, (position) => this.#source?.confirm(position));
+    this.memory = new GroupMemory(options.queueBytes, options.sinks.length);
     this.deliveries = options.sinks.map(
       (sink) =>
         new Delivery(
           sink,
           options.log,
+          this.memory,
           {
             pipeline: options.name,
             epoch: options.epoch,
-            queueBytes: options.queueBytes,
-            batchBytes: options.batchBytes,
+            batchBytes: options.queueBytes >> 1,
             ...(options.retry === undefined ? {} : { retry: options.retry }),
+            ...(options.pauses === undefined ? {} : { pauses: options.pauses }),
           },
           {
             reached: (name, cursor) => this.progress.sinkReached(name, cursor),
             delivered: (name, batch, durationMs, stats) =>
               options.observer.batchDelivered(name, batch, durationMs, stats),
-            failed: (name, error, retryInMs) => options.observer.problem('sink', name, error, retryInMs),
+            failed: (name, error, verdict) => options.observer.sinkFailed(name, error, verdict),
           },
         ),
     );
@@ -124,7 +127,13 @@ export class Pipeline {
       this.#stop.abort();
     };
     const deliveries = this.deliveries.map((delivery) =>
-      delivery.run(this.#abandon.signal, this.#drain.signal).catch(fail),
+      delivery
+        .run(this.#abandon.signal, this.#drain.signal)
+        .then(() => {
+          const error = this.#haltedForGood();
+          if (error !== null && !this.#stop.signal.aborted) fail(error);
+        })
+        .catch(fail),
     );
     await this.#captureUntilStopped().catch(fail);
     const deadline = setTimeout(() => this.#abandon.abort(), this.#options.drainMs);
@@ -132,6 +141,16 @@ export class Pipeline {
     await Promise.all(deliveries);
     clearTimeout(deadline);
     return this.#settle(failure);
+  }
+
+  /** What halted a sink when none is left, and none is tried again: then there is nothing to run for. */
+  #haltedForGood(): RowsealError | null {
+    let first: RowsealError | null = null;
+    for (const { state } of this.deliveries) {
+      if (state.kind !== 'halted' || state.retryAtMs !== null) return null;
+      first ??= state.error;
+    }
+    return first;
   }
 
   #settle(failure: RowsealError | null): PipelineOutcome {
@@ -202,8 +221,12 @@ export class Pipeline {
     this.progress.groupSealed(group);
     this.#enter(isCopying(group.position) ? 'snapshot' : 'streaming', null);
     this.#options.observer.groupSealed(group, durationMs);
+    for (const warning of this.#source?.stats().warnings ?? []) this.#options.observer.warning(warning);
+    this.memory.add(group);
     for (const delivery of this.deliveries) delivery.offer(group);
-    await Promise.all(this.deliveries.map((delivery) => delivery.room(ROOM_WAIT_MS)));
+    const fromMs = performance.now();
+    await this.memory.room(this.#holdBack.allowedMs(fromMs));
+    this.#holdBack.held(fromMs, performance.now());
   }
 
   #enter(state: PipelineState, reason: RowsealError | null): void {

@@ -13,12 +13,10 @@ import { RowStore } from './row-store.ts';
 export interface ReconcileOptions {
   readonly sink: string;
   readonly view: MirrorView;
-  /** Groups from 0 to the cursor of the view, with what is gone among their events. */
+  /** Groups from 0 to the cursor of the view, as the sink gets them, with what is gone among their events. */
   readonly groups: AsyncIterable<SealedGroup>;
   /** Newest sealed group. */
   readonly sealed: number;
-  /** Tables that the sink gets, as `namespace.name`; null: all. */
-  readonly tables: ReadonlySet<string> | null;
   /** Where a scratch directory may be made. */
   readonly workDirectory: string;
   /** Differences to keep; all are counted. */
@@ -52,12 +50,11 @@ export async function reconcile(options: ReconcileOptions): Promise<ReconcileRep
 }
 
 async function foldLog(
-  { view, groups, tables, progress }: ReconcileOptions,
+  { view, groups, progress }: ReconcileOptions,
   store: RowStore,
 ): Promise<ReadonlyMap<string, ExpectedTable>> {
   const expected = new Map<string, ExpectedTable>();
-  const of = (table: MaskedTable): ExpectedTable | null => {
-    if (tables !== null && !tables.has(displayName(table))) return null;
+  const of = (table: MaskedTable): ExpectedTable => {
     const key = tableKey(table);
     let one = expected.get(key);
     if (one === undefined) {
@@ -71,10 +68,10 @@ async function foldLog(
     for (const table of group.tables) of(table);
     for await (const events of group.chunks()) {
       for (const event of events) {
-        if (event.kind === 'rows') of(event.run.table)?.add(event.run, event.seq);
-        else if (event.kind === 'gone') of(event.table)?.lose(event);
+        if (event.kind === 'rows') of(event.run.table).add(event.run, event.seq);
+        else if (event.kind === 'gone') of(event.table).lose(event);
         else if (event.kind === 'truncate' || (event.kind === 'snapshot' && event.phase === 'begin'))
-          of(event.table)?.empty();
+          of(event.table).empty();
       }
     }
     progress.reading(group.index + 1, total);

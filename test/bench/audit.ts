@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { nodeEd25519 } from '../../src/audit/ed25519/node-ed25519.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { parseVerifierKey } from '../../src/audit/note.ts';
@@ -112,7 +113,7 @@ async function proofs(directory: string): Promise<ProofFigures> {
     atUs: null,
     columns: null,
   };
-  const signers = [new HeadVerifier(parseVerifierKey(key)!)];
+  const signers = [new HeadVerifier(parseVerifierKey(key)!, nodeEd25519)];
   const times: number[] = [];
   let [bytes, versions, cpu] = [0, 0, Infinity];
   for (let round = 0; round < 8; round++) {

@@ -1,37 +1,49 @@
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
 import { MergeWriter } from '../../connectors/sinks/bigquery/merge-writer.ts';
 import { RowEncoder } from '../../connectors/sinks/bigquery/row-encoder.ts';
+import { SharedBytes } from '../../connectors/sinks/bigquery/shared-bytes.ts';
 import { createBigquerySink } from '../../connectors/sinks/bigquery/sink.ts';
 import type { StagedLines, Staging } from '../../connectors/sinks/bigquery/staging.ts';
 import { Statements } from '../../connectors/sinks/bigquery/statements.ts';
 import { createTarget } from '../../connectors/sinks/bigquery/target.ts';
 import type { SealedEvent, SealedGroup } from '../../src/audit/audit-log.ts';
+import type { Sink } from '../../src/deliver/sink.ts';
 import type { MaskedCell } from '../../src/model/cell.ts';
+import type { MaskedRun, MaskedTable } from '../../src/model/masked.ts';
 import { BigqueryFake } from '../support/bigquery-fake.ts';
 import { testOptions } from '../support/bigquery-target.ts';
 import { BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { at, begin, column, INT, rows, TEXT, table } from '../support/masked.ts';
 
 /**
- * `node test/bench/bigquery.ts [rows]`: rows of ten fields and about 190 bytes of text, as protobuf, as staged JSON, and
- * through the whole sink in cdc mode into a server in another thread, which decodes and counts them.
+ * `npm run bench -- bigquery [--rows 600000]`: rows of ten fields and about 190 bytes of text, as protobuf, as staged JSON, and
+ * through the whole sink in cdc mode into a server in another process, which takes the requests apart and counts them. Then
+ * what memory a transaction of that many rows takes in each mode, over one table and over many.
  */
-const ROWS = Number(process.argv[2] ?? 600_000);
+const { rows: ROWS } = await yargs(hideBin(process.argv))
+  .option('rows', { type: 'number', default: 600_000 })
+  .strict()
+  .parseAsync();
 const RUN = 2_000;
 const DATASET = 'bench';
 
-if (isMainThread) await measure();
+if (process.send === undefined) await measure();
 else await serve();
 
 async function serve(): Promise<void> {
   const fake = await BigqueryFake.start();
-  fake.addDataset(DATASET);
+  for (const name of [DATASET, 'memory_merge_1', 'memory_merge_90', 'memory_cdc_1', 'memory_cdc_90'])
+    fake.addDataset(name);
   const write = await BigqueryWriteFake.start(fake);
   write.discard = true;
-  parentPort!.postMessage({ project: fake.project, rest: fake.url, grpc: write.address });
-  parentPort!.on('message', () => parentPort!.postMessage({ rows: write.rows, appends: write.appends }));
+  fake.discard = true;
+  process.send!({ project: fake.project, rest: fake.url, grpc: write.address });
+  process.on('message', () => process.send!({ rows: write.rows, appends: write.appends }));
+  process.on('disconnect', () => process.exit());
 }
 
 async function measure(): Promise<void> {
@@ -107,6 +119,7 @@ async function measure(): Promise<void> {
       statements: new Statements('p', 'd'),
       staging,
       pieceBytes: 16_000_000,
+      gathered: new SharedBytes(32_000_000),
       keep: none,
     });
     for (let seq = 0; seq < ROWS; seq += RUN) await writer.add(runs[(seq / RUN) % runs.length]!, place(seq));
@@ -114,21 +127,20 @@ async function measure(): Promise<void> {
     return '';
   });
 
-  const worker = new Worker(fileURLToPath(import.meta.url));
-  const [fake] = (await once(worker, 'message')) as [{ project: string; rest: string; grpc: string }];
-  const sink = createBigquerySink(
-    testOptions({
-      project: fake.project,
-      dataset: DATASET,
-      mode: 'cdc',
-      history: 'none',
-      fake: { rest: fake.rest, grpc: fake.grpc },
-      pieceBytes: 16_000_000,
-    }),
-  );
-  await sink.open('bench', 1n);
-  await sink.alter(wide, 0);
-  const group: SealedGroup = {
+  const child = fork(fileURLToPath(import.meta.url));
+  const [fake] = (await once(child, 'message')) as [{ project: string; rest: string; grpc: string }];
+  const openSink = (mode: 'merge' | 'cdc', dataset: string): Sink =>
+    createBigquerySink(
+      testOptions({
+        project: fake.project,
+        dataset,
+        mode,
+        history: 'none',
+        fake: { rest: fake.rest, grpc: fake.grpc },
+        pieceBytes: 16_000_000,
+      }),
+    );
+  const groupOf = (tables: readonly MaskedTable[]): SealedGroup => ({
     index: 0,
     position: at(0),
     sealedAtUs: 0n,
@@ -136,23 +148,71 @@ async function measure(): Promise<void> {
     transactions: 1,
     rows: ROWS,
     bytes: ROWS * 200,
-    tables: [wide],
+    tables,
+    head: '',
     resident: false,
     chunks: async function* (): AsyncGenerator<readonly SealedEvent[]> {
       yield [begin(0) as SealedEvent];
-      for (let seq = 0; seq < ROWS; seq += RUN)
-        yield [{ kind: 'rows', run: runs[(seq / RUN) % runs.length]!, seq }];
+      for (let n = 0; n * RUN < ROWS; n++) {
+        const table = tables[n % tables.length]!;
+        const run = { ...runs[n % runs.length]!, table } as MaskedRun;
+        yield [{ kind: 'rows', run, seq: n * RUN }];
+      }
     },
-  };
+  });
+  const sink = openSink('cdc', DATASET);
+  await sink.open('bench', 1n);
+  await sink.alter(wide, 0);
+  const group = groupOf([wide]);
   await timed('the sink in cdc mode into a server that decodes, acknowledged and committed', async () => {
-    await sink.write({ after: null, to: 0, groups: [group], rows: ROWS, bytes: group.bytes });
-    worker.postMessage('count');
-    const [counts] = (await once(worker, 'message')) as [{ rows: number; appends: number }];
+    await sink.write({
+      after: null,
+      to: 0,
+      head: group.head,
+      groups: [group],
+      rows: ROWS,
+      bytes: group.bytes,
+    });
+    child.send('count');
+    const [counts] = (await once(child, 'message')) as [{ rows: number; appends: number }];
     if (counts.rows !== ROWS) throw new Error(`${counts.rows} rows of ${ROWS} arrived`);
     return `${counts.appends} requests`;
   });
   await sink.close();
-  await worker.terminate();
+
+  for (const mode of ['merge', 'cdc'] as const) {
+    for (const count of [1, 90]) {
+      const tables = Array.from({ length: count }, (_, i) => ({
+        ...wide,
+        name: `bench_${mode}_${count}_${i}`,
+      }));
+      const one = openSink(mode, `memory_${mode}_${count}`);
+      await one.open('bench', 1n);
+      for (const table of tables) await one.alter(table, 0);
+      await peakOf(`memory of one transaction in ${mode} mode over ${count} tables`, () =>
+        one.write({ after: null, to: 0, head: '', groups: [groupOf(tables)], rows: ROWS, bytes: ROWS * 200 }),
+      );
+      await one.close();
+    }
+  }
+  child.disconnect();
+}
+
+/** What a step takes on top of what there is before it. */
+async function peakOf(what: string, action: () => Promise<unknown>): Promise<void> {
+  globalThis.gc?.();
+  const before = process.memoryUsage();
+  let resident = 0;
+  let used = 0;
+  const watch = setInterval(() => {
+    const now = process.memoryUsage();
+    resident = Math.max(resident, now.rss - before.rss);
+    used = Math.max(used, now.heapUsed + now.external - before.heapUsed - before.external);
+  }, 5);
+  await action();
+  clearInterval(watch);
+  const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
+  process.stdout.write(`${what}: ${mb(used)} MB of heap and buffers, ${mb(resident)} MB resident\n`);
 }
 
 async function timed(what: string, action: () => Promise<string>): Promise<void> {

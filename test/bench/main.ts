@@ -6,7 +6,17 @@ import { RowsealError } from '../../src/error/rowseal-error.ts';
  * `npm run bench`: every part, one after the other, each a program of its own with its own options.
  * `npm run bench -- mask --rounds 9`: one part.
  */
-const PARTS = ['pipeline', 'mysql', 'mysql-decode', 'mask', 'leak-guard', 'audit', 'audit-storage'] as const;
+const PARTS = [
+  'pipeline',
+  'mysql',
+  'mysql-decode',
+  'mask',
+  'leak-guard',
+  'audit',
+  'audit-storage',
+  'sinks',
+  'bigquery',
+] as const;
 
 const [first, ...rest] = process.argv.slice(2);
 const named = first === undefined || first.startsWith('-') ? null : first;

@@ -3,6 +3,7 @@ import { newDecoder } from '../../connectors/sources/mysql/binlog-again.ts';
 import { BinlogDump } from '../../connectors/sources/mysql/binlog-dump.ts';
 import { bindTable } from '../../connectors/sources/mysql/catalog.ts';
 import type { MysqlSourceOptions } from '../../connectors/sources/mysql/options.ts';
+import { RolledBack } from '../../connectors/sources/mysql/rolled-back.ts';
 
 /**
  * One reader in a process of its own: reads rows of shop.bench from a place of the binlog and prints the seconds from the start
@@ -40,6 +41,8 @@ async function ours(decode: boolean): Promise<number> {
     receiveBufferBytes: 1 << 20,
     zeroDates: 'text',
     invalidText: 'error',
+    maxUnpackedBytes: 1 << 28,
+    rolledBack: new RolledBack(),
     positionSeal: { seal: (_, text) => text, open: (_, sealed) => sealed },
   };
   const startedMs = performance.now();
@@ -60,7 +63,7 @@ async function ours(decode: boolean): Promise<number> {
       if (!decode) continue;
       decoder.decode(buffer, start + 1, end);
       for (let event = decoder.next(); event !== null; event = decoder.next()) {
-        if (event.kind === 'table-map') decoder.bind(event.map, bindTable(event.map, null));
+        if (event.kind === 'table-map') decoder.bind(event.map, bindTable(event.map, null, 'mysql'));
         else if (event.kind === 'rows') rows += event.count;
       }
     }

@@ -32,9 +32,16 @@ const observer: PipelineObserver = {
   problem(_where, _name, error) {
     finished.reject(error);
   },
+  sinkFailed(_sink, error) {
+    finished.reject(error);
+  },
+  storageFailed(error) {
+    finished.reject(error);
+  },
   undecidedColumns() {},
   unfitValues() {},
   leaks() {},
+  warning() {},
 };
 const { pipeline, close } = await wirePipeline(loadConfig(configFile, process.env), observer);
 const run = pipeline.run();

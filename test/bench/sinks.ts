@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { createDuckdbSink } from '../../connectors/sinks/duckdb/sink.ts';
+import { createParquetSink } from '../../connectors/sinks/parquet/sink.ts';
 import { createPostgresSink } from '../../connectors/sinks/postgres/sink.ts';
 import type { SealedGroup } from '../../src/audit/audit-log.ts';
 import type { Sink } from '../../src/deliver/sink.ts';
@@ -15,7 +16,7 @@ import { deliver, GroupMaker } from '../support/sink/groups.ts';
 /** From sealed groups into a sink: rows of eight columns and about 190 bytes, as in docs/benchmarks.md. */
 const options = await yargs(hideBin(process.argv))
   .option('rows', { type: 'number', default: 300_000 })
-  .option('sink', { type: 'array', default: ['duckdb', 'postgres'] })
+  .option('sink', { type: 'array', default: ['duckdb', 'parquet', 'postgres'] })
   .strict()
   .parseAsync();
 
@@ -108,22 +109,44 @@ for (const sink of options.sink) {
         await rm(`${path}${suffix}`, { recursive: true, force: true });
     }
   }
+  if (sink === 'parquet') {
+    const path = join(tmpdir(), `rowseal-bench-${randomUUID()}`);
+    const place = { kind: 'directory', path } as const;
+    const sinkOptions = {
+      ...any,
+      place,
+      intervalMs: 0,
+      batchBytes: 64_000_000,
+      memoryLimitBytes: 256_000_000,
+      compaction: { files: 64, maxBytes: 134_217_728 },
+    };
+    await measure('parquet', createParquetSink(sinkOptions));
+    await rm(path, { recursive: true });
+  }
   if (sink === 'postgres') {
     const server = await startPostgres(18, { fsync: 'on', max_wal_size: '8GB', shared_buffers: '512MB' });
     try {
-      for (const proof of [false, true]) {
+      for (const [proof, fillfactor] of [
+        [false, 85],
+        [true, 85],
+        [true, 60],
+      ] as const) {
         const sinkOptions = {
           ...any,
           url: server.url(),
           password: null,
           tlsMode: null,
           tlsCa: null,
-          stateSchema: `state_${proof}`,
-          schemaPrefix: `bench_${proof}_`,
+          stateSchema: `state_${proof}_${fillfactor}`,
+          schemaPrefix: `bench_${proof}_${fillfactor}_`,
+          fillfactor,
           history: 'none' as const,
           proof,
         };
-        await measure(`postgres${proof ? ' + proof' : ''}`, createPostgresSink(sinkOptions));
+        await measure(
+          `postgres${proof ? ' + proof' : ''}, ${fillfactor}% filled`,
+          createPostgresSink(sinkOptions),
+        );
       }
     } finally {
       await server.stop();

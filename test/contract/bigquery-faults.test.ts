@@ -114,6 +114,43 @@ describe.each(['merge', 'cdc'] as const)('BigQuery in %s mode: every request may
     },
   );
 
+  it('staging tables that expire before the commit are filled again', async () => {
+    const at = target(mode);
+    const sink = open(at);
+    await sink.open('p', 1n);
+    await deliver(sink, null, groups.slice(0, 2));
+    // Tables that change are known first; then the warehouse does not take the batch, for longer than staging lasts.
+    for (const group of groups.slice(2))
+      for (const version of group.tables) await sink.alter(version, group.index);
+    fake.jobFault = (id) =>
+      id.includes('_commit_') ? new RestError(403, 'quotaExceeded', 'enough for today') : null;
+    await expect(deliver(sink, 1, groups.slice(2))).rejects.toMatchObject({ code: 'RS-BQ-009' });
+    fake.jobFault = () => null;
+    const expired = await fake.expire();
+    expect(expired).toBeGreaterThan(0);
+    await sink.close();
+    expect(await sink.open('p', 1n)).toBe(1);
+    await deliver(sink, 1, groups.slice(2));
+    await sink.close();
+    await expectAll(at);
+  });
+
+  it('a transaction that was given up and committed after all is no newer writer', async () => {
+    const at = target(mode);
+    const [slow, again] = [open(at), open(at)];
+    await slow.open('p', 1n);
+    // The cursor was read before that transaction was through.
+    await again.open('p', 1n);
+    await deliver(slow, null, groups.slice(0, 3));
+    const late = deliver(again, null, groups.slice(0, 2));
+    await expect(late).rejects.toMatchObject({ code: 'RS-BQ-013', kind: 'transient' });
+    await again.close();
+    expect(await again.open('p', 1n)).toBe(2);
+    await deliver(again, 2, groups.slice(3));
+    await again.close();
+    await expectAll(at);
+  });
+
   it('jobs that fail for a passing reason run again under another id', async () => {
     const at = target(mode);
     const failed = new Set<string>();
@@ -501,6 +538,60 @@ describe('BigQuery: options of tables', () => {
     expect((await at.history(t))!.map(({ cells }) => cells[0]).sort()).toEqual(['1', '3']);
     expect((await at.mirror(t))!.map(({ cells }) => cells[0]).sort()).toEqual(['0', '1', '2', '3']);
   });
+
+  it('a row as large as a request may be goes in one of its own', async () => {
+    const at = target('cdc');
+    const wide = table('wide', [column('id', 1, INT), column('a', 2), column('b', 3)]);
+    const maker = new GroupMaker();
+    const row = (id: number, length: number) => ({
+      op: 'c' as const,
+      after: [String(id), 'a'.repeat(length), 'b'.repeat(length)],
+    });
+    // Nearly a whole request of small rows waits when the large one comes.
+    const list = Array.from({ length: 1_000 }, (_, id) => row(id, 500));
+    const group = maker.seal([rows(wide, 0, [...list, row(1_000, 4_700_000), row(1_001, 500)])]);
+    const sink = open(at);
+    await sink.open('p', 1n);
+    await deliver(sink, null, [group]);
+    await sink.close();
+    expect(await at.deadLetters()).toEqual([]);
+    await expectEqual(at, await new ReferenceWarehouse().apply([group]), wide);
+  });
+
+  it.each(['merge', 'cdc'] as const)(
+    'a transaction over many tables shares memory, in %s mode',
+    async (mode) => {
+      const at = target(mode);
+      const tables = Array.from({ length: 40 }, (_, i) =>
+        table(`many${i}`, [column('id', 1, INT), column('v', 2)]),
+      );
+      const maker = new GroupMaker();
+      const events = Array.from({ length: 4 }, (_, round) =>
+        tables.map((one) =>
+          rows(
+            one,
+            0,
+            Array.from({ length: 40 }, (_, id) => ({
+              op: 'c' as const,
+              after: [String(id + round * 40), 'v'.repeat(900)],
+            })),
+          ),
+        ),
+      ).flat();
+      const group = maker.seal(events);
+      const sink = open(at, { pieceBytes: 200_000 });
+      await sink.open('p', 1n);
+      const before = fake.requests.length;
+      await deliver(sink, null, [group]);
+      await sink.close();
+      const model = await new ReferenceWarehouse().apply([group]);
+      for (const one of tables) await expectEqual(at, model, one);
+      if (mode === 'cdc') return;
+      // 6 MB of cells for mirrors and as much for histories, 0.4 MB held at a time: each table was staged more than once.
+      const loads = fake.requests.slice(before).filter(({ path }) => path.startsWith('/upload'));
+      expect(loads.length).toBeGreaterThan(2 * tables.length);
+    },
+  );
 
   it('one table may be streamed while the others are merged', async () => {
     const at = target('merge');

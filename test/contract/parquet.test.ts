@@ -1,8 +1,13 @@
+import { cp, readdir, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
+import { createParquetSink } from '../../connectors/sinks/parquet/sink.ts';
 import { FakeS3 } from '../support/sink/fake-s3.ts';
+import { deliver } from '../support/sink/groups.ts';
 import { ParquetTarget } from '../support/sink/parquet-target.ts';
+import { bag, peopleLater, randomGroups } from '../support/sink/random-groups.ts';
+import { ReferenceWarehouse } from '../support/sink/reference-warehouse.ts';
 import { S3Target } from '../support/sink/s3-target.ts';
-import { describeSinkContract } from './sink-contract.ts';
+import { describeSinkContract, expectEqual } from './sink-contract.ts';
 
 const files = {
   kind: 'atomic',
@@ -36,5 +41,62 @@ it('a store that ignores conditions is found out', async () => {
   const target = new S3Target(lax, await lax.listen());
   await expect(target.sink().open('p', 1n)).rejects.toMatchObject({ code: 'RS-PQT-002' });
   await lax.close();
+  await target.drop();
+});
+
+it('many small batches become few files, and the views are right also in the moment when both are there', async () => {
+  const target = new ParquetTarget();
+  const { place } = target.address;
+  if (place.kind !== 'directory') throw new Error('a directory');
+  const groups = randomGroups(3, 60);
+  const model = await new ReferenceWarehouse().apply(groups);
+  const files = async (): Promise<readonly string[]> =>
+    (await readdir(`${place.path}/tables`, { recursive: true })).filter((name) => name.endsWith('.parquet'));
+  const write = async (from: number, to: number, epoch: bigint, compaction: boolean): Promise<void> => {
+    const sink = createParquetSink({ ...target.address, ...(compaction ? {} : { compaction: null }) });
+    let cursor = await sink.open('p', epoch);
+    for (const group of groups.slice(from, to)) cursor = await deliver(sink, cursor, [group]);
+    await sink.close();
+  };
+  await write(0, 50, 1n, false);
+  const small = await files();
+  expect(small.length).toBeGreaterThan(50);
+  await cp(`${place.path}/tables`, `${place.path}-copy`, { recursive: true });
+  await write(50, 60, 2n, true);
+  expect((await files()).length).toBeLessThanOrEqual(6);
+  for (const table of [peopleLater, bag]) await expectEqual(target, model, table);
+  await cp(`${place.path}-copy`, `${place.path}/tables`, { recursive: true });
+  expect((await files()).length).toBeGreaterThan(small.length);
+  for (const table of [peopleLater, bag]) {
+    const shown = await target.mirror(table);
+    expect(shown!.length).toBe(model.mirror(table).length);
+  }
+  const cells = (rows: readonly { readonly cells: readonly (string | null)[] }[]): string[] =>
+    rows.map((row) => JSON.stringify(row.cells)).sort();
+  expect(cells((await target.mirror(bag))!)).toEqual(cells(model.mirror(bag)));
+  await target.drop();
+});
+
+it('a note of a merge that a fenced writer left behind, of a file that is gone, stops nobody', async () => {
+  const target = new ParquetTarget();
+  const { place } = target.address;
+  if (place.kind !== 'directory') throw new Error('a directory');
+  const groups = randomGroups(4, 4);
+  const model = await new ReferenceWarehouse().apply(groups);
+  const sink = target.sink();
+  let cursor = await sink.open('p', 1n);
+  for (const group of groups) cursor = await deliver(sink, cursor, [group]);
+  await sink.close();
+  const [kept] = await readdir(`${place.path}/tables`);
+  const merge = {
+    into: `tables/${kept}/date=2026-01-01/gone.parquet`,
+    from: [`tables/${kept}/date=2026-01-01/there.parquet`],
+  };
+  await writeFile(`${place.path}/_rowseal/merge.json`, JSON.stringify(merge));
+  const heir = target.sink();
+  expect(await heir.open('p', 2n)).toBe(3);
+  await heir.close();
+  expect(await readdir(`${place.path}/_rowseal`)).not.toContain('merge.json');
+  for (const table of [peopleLater, bag]) await expectEqual(target, model, table);
   await target.drop();
 });

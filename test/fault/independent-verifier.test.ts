@@ -143,21 +143,21 @@ describe('a second verifier, from the specification alone', () => {
 
   it('refuses what RFC 8032 leaves open: S beyond the order, small and strange points', () => {
     const signer = parseSigningKey(generateSigningKeyFile());
-    const note = signer.sign({ origin: 'o', size: 1, root: 'r'.repeat(32) }, 'o');
-    const body = Buffer.from(note.slice(0, note.indexOf('\n\n') + 1));
-    const signature = Buffer.from(note.trim().split(' ').at(-1)!, 'base64').subarray(4);
-    expect(verifyEd25519(signer.publicKey, body, signature)).toBe(true);
+    const publicKey = Buffer.from(signer.publicKey);
+    const body = Buffer.from('o\n1\nroot\n');
+    const signature = Buffer.from(signer.sign(body));
+    expect(verifyEd25519(publicKey, body, signature)).toBe(true);
     const L = 2n ** 252n + 27742317777372353535851937790883648493n;
     const s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + L;
     const large = Buffer.concat([
       signature.subarray(0, 32),
       Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse(),
     ]);
-    expect(verifyEd25519(signer.publicKey, body, large)).toBe(false);
+    expect(verifyEd25519(publicKey, body, large)).toBe(false);
     const identity = Buffer.alloc(32);
     identity[0] = 1;
     expect(verifyEd25519(identity, body, signature)).toBe(false);
-    expect(verifyEd25519(signer.publicKey, body, Buffer.concat([identity, Buffer.alloc(32)]))).toBe(false);
+    expect(verifyEd25519(publicKey, body, Buffer.concat([identity, Buffer.alloc(32)]))).toBe(false);
   });
 });
 

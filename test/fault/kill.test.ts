@@ -107,7 +107,7 @@ it.skipIf(noPostgres(18))(
       },
       240_000,
     ).catch(async (error: unknown) => {
-      // Seen once in some thirty runs, and not explained: what the process says of itself would tell.
+      // What the process says of itself tells more than that it did not come.
       console.error(JSON.stringify(await readStatus(project)), process.output.slice(-4_000));
       throw error;
     });

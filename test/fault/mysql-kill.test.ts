@@ -112,7 +112,7 @@ describe.each(cases)('$name', ({ release, options }) => {
   );
 
   async function binlogEnd(): Promise<{ file: string; offset: number }> {
-    const sql = release === 'mysql-9' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+    const { binlogEnd: sql } = await server.statements();
     const [rows] = (await client.query(sql)) as unknown as [{ File: string; Position: string }[]];
     return { file: rows[0]!.File, offset: Number(rows[0]!.Position) };
   }

@@ -75,7 +75,6 @@ async function compare(directory: string, reader: MirrorReader, limit = 100): Pr
       view,
       groups: new GroupReader(new NodeDisk(), directory, 'tell').read(0, view.cursor!),
       sealed: (await newestGroup(new NodeDisk(), directory))!,
-      tables: null,
       workDirectory: root,
       limit,
       progress: { reading: () => {}, comparing: () => {} },

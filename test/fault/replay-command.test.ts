@@ -13,7 +13,9 @@ import { dumpDuckdb } from '../support/sink/dump-warehouse.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
 /** `ROWSEAL_SLOW_TESTS=1`: a million rows in the small heap. */
-const ROWS = process.env['ROWSEAL_SLOW_TESTS'] === '1' ? 1_000_000 : 40_000;
+const slow = process.env['ROWSEAL_SLOW_TESTS'] === '1';
+const ROWS = slow ? 1_000_000 : 40_000;
+const timeout = slow ? 3_600_000 : 600_000;
 const GROUP_ROWS = 2_000;
 const GROUPS = ROWS / GROUP_ROWS;
 const HEAP_MB = 48;
@@ -44,7 +46,7 @@ beforeAll(async () => {
     await open.seal(at(group + 1));
   }
   await log.close();
-}, 600_000);
+}, timeout);
 afterAll(() => project.remove());
 
 async function rowseal(
@@ -56,7 +58,7 @@ async function rowseal(
   return { code, output: command.output, json: line === undefined ? {} : JSON.parse(line) };
 }
 
-describe('audit replay and reconcile', { timeout: 600_000 }, () => {
+describe('audit replay and reconcile', { timeout }, () => {
   it('refuse what is not there, and what is not theirs', async () => {
     const nothing = await rowseal('audit', 'reconcile', '--sink', 'warehouse');
     expect([nothing.code, nothing.output]).toEqual([2, expect.stringContaining('RS-REC-001')]);

@@ -33,6 +33,7 @@ describe.skipIf(noPostgres(18))('the Postgres sink', () => {
     tlsCa: null,
     stateSchema: '_rowseal',
     schemaPrefix: '',
+    fillfactor: 85,
     history: 'none',
     proof: true,
     maxDeadLetters: 10,

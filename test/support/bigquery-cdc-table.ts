@@ -10,16 +10,18 @@ import { quoteDuckdb } from './bigquery-sql.ts';
 /** One streamed change: `_CHANGE_TYPE`, `_CHANGE_SEQUENCE_NUMBER`, the row. */
 export interface StreamedChange {
   readonly type: 'UPSERT' | 'DELETE';
-  readonly sequence: readonly bigint[];
+  /** See {@link parseSequence}. */
+  readonly sequence: string;
   readonly row: ReadonlyMap<string, FakeValue>;
 }
 
-interface Held {
-  readonly sequence: readonly bigint[];
+interface Touched {
   readonly row: ReadonlyMap<string, FakeValue>;
-  /** Remembered, so that an older upsert does not bring the row back. */
   readonly deleted: boolean;
 }
+
+/** Rows that are held in memory before they go where the others are. */
+const MAX_TOUCHED = 20_000;
 
 /**
  * What BigQuery makes of streamed changes (https://cloud.google.com/bigquery/docs/change-data-capture): the row with a
@@ -27,8 +29,10 @@ interface Held {
  */
 export class CdcTable {
   readonly #key: readonly string[];
-  readonly #rows = new Map<string, Held>();
-  readonly #touched = new Map<string, Held>();
+  /** Of each key the newest sequence number; of a deleted one too, so that an older upsert does not bring the row back. */
+  readonly #sequences = new Map<string, string>();
+  /** Not yet among the stored rows. */
+  readonly #touched = new Map<string, Touched>();
   appended = 0;
 
   constructor(primaryKey: readonly string[]) {
@@ -39,14 +43,18 @@ export class CdcTable {
     return this.#touched.size > 0;
   }
 
+  /** Should be materialized: memory is not without end. */
+  get full(): boolean {
+    return this.#touched.size >= MAX_TOUCHED;
+  }
+
   apply({ type, sequence, row }: StreamedChange): void {
     this.appended++;
     const key = JSON.stringify(this.#key.map((name) => String(row.get(name) ?? null)));
-    const held = this.#rows.get(key);
-    if (held !== undefined && compareSequences(sequence, held.sequence) < 0) return;
-    const now: Held = { sequence, row, deleted: type === 'DELETE' };
-    this.#rows.set(key, now);
-    this.#touched.set(key, now);
+    const held = this.#sequences.get(key);
+    if (held !== undefined && sequence < held) return;
+    this.#sequences.set(key, sequence);
+    this.#touched.set(key, { row, deleted: type === 'DELETE' });
   }
 
   /** Brings the stored rows up to date. */
@@ -83,17 +91,14 @@ export class CdcTable {
   }
 }
 
-/** One to four sections of up to sixteen hexadecimal digits, joined by `/`; null: not one. */
-export function parseSequence(text: string): readonly bigint[] | null {
+/**
+ * One to four sections of up to sixteen hexadecimal digits, joined by `/`: as a text that compares as they do, section by
+ * section, a missing one below all others. null: not one.
+ */
+export function parseSequence(text: string): string | null {
   if (!/^[0-9A-Fa-f]{1,16}(\/[0-9A-Fa-f]{1,16}){0,3}$/.test(text)) return null;
-  return text.split('/').map((section) => BigInt(`0x${section}`));
-}
-
-function compareSequences(a: readonly bigint[], b: readonly bigint[]): number {
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    const left = a[i] ?? -1n;
-    const right = b[i] ?? -1n;
-    if (left !== right) return left < right ? -1 : 1;
-  }
-  return 0;
+  return text
+    .split('/')
+    .map((section) => section.toLowerCase().padStart(16, '0'))
+    .join('/');
 }

@@ -37,7 +37,8 @@ interface Job {
   readonly reference: Record<string, unknown>;
   state: 'RUNNING' | 'DONE';
   error: RestError | null;
-  rows: readonly (readonly (string | null)[])[];
+  /** Table in DuckDB with the rows of its last SELECT; null: it has none. */
+  answer: string | null;
   done: Promise<void>;
 }
 
@@ -48,6 +49,7 @@ export interface FakeTable {
   labels: Readonly<Record<string, string>>;
   description: string | null;
   readonly expires: number | null;
+  readonly createdMs: number;
   readonly primaryKey: readonly string[];
   maxStaleness: string | null;
   readonly clustering: readonly string[];
@@ -60,6 +62,8 @@ export interface FakeTable {
   fieldsBefore: number;
 }
 
+/** Rows of one page of an answer. (BigQuery's pages have 10 MB, https://cloud.google.com/bigquery/docs/paging-results.) */
+const PAGE_ROWS = 10_000;
 /** Bytes of SQL that a request may have (https://cloud.google.com/bigquery/quotas#query_jobs: 1 MB). */
 const MAX_SQL = 1_048_576;
 
@@ -72,6 +76,8 @@ export class BigqueryFake {
   readonly tables = new Map<string, FakeTable>();
   /** Statements that changed rows, by table: what counts against BigQuery's limits. */
   readonly mutations = new Map<string, number>();
+  /** Loaded rows are looked at and forgotten: for measurements. */
+  discard = false;
   readonly requests: Omit<FakeRequest, 'body'>[] = [];
   /** Asked before each request is answered. */
   fault: (request: FakeRequest) => Fault | null = () => null;
@@ -82,6 +88,7 @@ export class BigqueryFake {
   readonly #server: Server;
   readonly #database: DuckDBInstance;
   readonly #connection: DuckDBConnection;
+  #answers = 0;
   /** Jobs run one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -92,7 +99,11 @@ export class BigqueryFake {
   }
 
   static async start(): Promise<BigqueryFake> {
-    const database = await DuckDBInstance.create(':memory:', { threads: '1', memory_limit: '1GB' });
+    const database = await DuckDBInstance.create(':memory:', {
+      threads: '1',
+      memory_limit: '1GB',
+      temp_directory: join(tmpdir(), `rowseal-fake-${randomUUID()}`),
+    });
     const connection = await database.connect();
     await connection.run("SET TimeZone = 'UTC'");
     for (const macro of DUCKDB_MACROS) await connection.run(macro);
@@ -245,6 +256,7 @@ export class BigqueryFake {
       labels,
       description: (body['description'] as string | undefined) ?? null,
       expires: body['expirationTime'] === undefined ? null : Number(body['expirationTime']),
+      createdMs: Date.now(),
       primaryKey,
       maxStaleness: (body['maxStaleness'] as string | undefined) ?? null,
       clustering,
@@ -260,6 +272,13 @@ export class BigqueryFake {
     });
     this.tables.set(full, table);
     return resource(table);
+  }
+
+  /** What has an expiration time is gone, as it is some day. @returns how many tables */
+  async expire(): Promise<number> {
+    const due = [...this.tables].filter(([, { expires }]) => expires !== null);
+    for (const [full, table] of due) await this.#deleteTable(full, table);
+    return due.length;
   }
 
   async #createView(full: string, query: string): Promise<void> {
@@ -350,7 +369,7 @@ export class BigqueryFake {
     if (!/^[A-Za-z0-9_-]{1,1024}$/.test(id)) throw new RestError(400, 'invalid', 'Invalid job ID');
     if (this.#jobs.has(id))
       throw new RestError(409, 'duplicate', `Already Exists: Job ${this.project}:${id}`);
-    const job: Job = { reference, state: 'RUNNING', error: null, rows: [], done: Promise.resolve() };
+    const job: Job = { reference, state: 'RUNNING', error: null, answer: null, done: Promise.resolve() };
     this.#jobs.set(id, job);
     job.done = this.#inTurn(async () => {
       try {
@@ -376,7 +395,19 @@ export class BigqueryFake {
     const job = this.#job(id, query);
     await job.done;
     if (job.error !== null) throw job.error;
-    return { jobComplete: true, rows: job.rows.map((row) => ({ f: row.map((v) => ({ v })) })) };
+    const { answer } = job;
+    if (answer === null) return { jobComplete: true, rows: [] };
+    const at = Number(query.get('pageToken') ?? 0);
+    const rows = await this.peek(
+      `SELECT * FROM ${answer} WHERE rowid >= ${at} AND rowid < ${at + PAGE_ROWS} ORDER BY rowid`,
+    );
+    const next = await this.peek(`SELECT 1 FROM ${answer} WHERE rowid = ${at + PAGE_ROWS}`);
+    return {
+      jobComplete: true,
+      // DuckDB's binding drops a byte order mark at a text's beginning.
+      rows: rows.map((row) => ({ f: row.map((cell) => ({ v: (cell as string | null)?.slice(1) ?? null })) })),
+      ...(next.length === 0 ? {} : { pageToken: String(at + PAGE_ROWS) }),
+    };
   }
 
   /** Jobs are found in their location only. */
@@ -397,12 +428,9 @@ export class BigqueryFake {
       }
       for (const name of statement.tables) await this.#freshen(this.#existing(name), name);
       if (statement.kind === 'select') {
-        const reader = await this.#connection.runAndReadAll(
-          `SELECT 'x' || CAST(COLUMNS(*) AS VARCHAR) FROM (${statement.sql})`,
-        );
-        // DuckDB's binding drops a byte order mark at a text's beginning.
-        job.rows = (reader.getRowsJS() as (string | null)[][]).map((row) =>
-          row.map((v) => v?.slice(1) ?? null),
+        job.answer = `answer_${this.#answers++}`;
+        await this.#connection.run(
+          `CREATE TEMP TABLE ${job.answer} AS SELECT 'x' || CAST(COLUMNS(*) AS VARCHAR) FROM (${statement.sql})`,
         );
         continue;
       }
@@ -431,6 +459,11 @@ export class BigqueryFake {
       if (statement.kind !== 'insert')
         this.mutations.set(statement.target, (this.mutations.get(statement.target) ?? 0) + 1);
     }
+  }
+
+  /** Streamed changes that wait in memory become rows. */
+  async settle(full: string): Promise<void> {
+    await this.#inTurn(() => this.#freshen(this.#existing(full), full));
   }
 
   /** Streamed changes are applied when a query looks ("runtime merge"), unless it may be stale. */
@@ -464,6 +497,7 @@ export class BigqueryFake {
         checkLoadedValue(field, row[name]);
       }
     }
+    if (this.discard) return;
     const file = join(tmpdir(), `rowseal-fake-${randomUUID()}.json`);
     await writeFile(file, media);
     try {
@@ -502,6 +536,7 @@ function resource(table: FakeTable): object {
   return {
     type: table.view === null ? 'TABLE' : 'VIEW',
     tableReference: { tableId: table.name },
+    creationTime: String(table.createdMs),
     schema: { fields: table.fields },
     labels: table.labels,
     ...(table.view === null ? {} : { view: { query: table.view, useLegacySql: false } }),

@@ -153,7 +153,7 @@ export class BigqueryWriteFake {
           if (fault?.kind === 'cut' && fault.when === 'before') return void call.emit('error', broken());
           if (fault?.kind === 'error')
             throw new Refusal(fault.code, 'a fault was ordered', fault.storageCode);
-          const rowErrors = fault?.kind === 'rows' ? fault.indexes : connection.apply(append);
+          const rowErrors = fault?.kind === 'rows' ? fault.indexes : await connection.apply(append);
           if (fault?.kind === 'cut') return void call.emit('error', broken());
           call.write(rowErrors.length > 0 ? refusedRows(append.stream, rowErrors) : success(append.stream));
         } catch (thrown) {
@@ -247,7 +247,7 @@ class Connection {
   }
 
   /** All rows or none. @returns indexes of rows that are refused */
-  apply({ table, full, rows }: ReadAppend): readonly number[] {
+  async apply({ table, full, rows }: ReadAppend): Promise<readonly number[]> {
     this.#owner.rows += rows.length;
     if (this.#owner.discard) return [];
     const { cdc } = this.#fake.cdcTable(full)!;
@@ -261,6 +261,7 @@ class Connection {
     });
     if (refused.length > 0) return refused;
     for (const change of changes) cdc.apply(change);
+    if (cdc.full) await this.#fake.settle(full);
     return [];
   }
 

@@ -1,4 +1,5 @@
 import type { MysqlSourceOptions } from '../../connectors/sources/mysql/options.ts';
+import { RolledBack } from '../../connectors/sources/mysql/rolled-back.ts';
 import { createMysqlSource } from '../../connectors/sources/mysql/source.ts';
 import type { Position } from '../../src/model/position.ts';
 import { MirrorReader } from './mirror-reader.ts';
@@ -23,7 +24,9 @@ export function mysqlOptions(
     receiveBufferBytes: 1 << 18,
     zeroDates: 'text',
     invalidText: 'error',
+    maxUnpackedBytes: 1 << 28,
     positionSeal: { seal: (_, text) => text, open: (_, sealed) => sealed },
+    rolledBack: new RolledBack(),
     ...more,
   };
 }

@@ -25,6 +25,9 @@ const IMAGES: Readonly<Record<MysqlRelease, string>> = {
   'mariadb-11': 'mariadb:11.8',
 };
 
+/** Servers then run in containers: they do not reach each other, and neither their files nor their processes are at hand. */
+export const inContainers = process.env['ROWSEAL_TEST_SERVERS'] === 'containers';
+
 export interface TestMysql {
   readonly release: MysqlRelease;
   readonly flavor: 'mysql' | 'mariadb';
@@ -33,6 +36,10 @@ export interface TestMysql {
   /** `mysql://root@host:port`; the test servers have no password. */
   readonly url: string;
   client(database?: string): Promise<Connection>;
+  /** `90704` for 9.7.4: a container may bring another one than the release says. */
+  version(): Promise<number>;
+  /** What was renamed in MySQL 8.2. */
+  statements(): Promise<{ readonly binlogEnd: string; readonly resetBinlog: string }>;
   /** Stops the server, keeps its data and starts it again on the same port. */
   restart(options?: readonly string[]): Promise<void>;
   /** Stops the server's process as it is, or lets it go on. */
@@ -48,7 +55,7 @@ export interface TestMysql {
  * @param options server options, for example `--gtid-mode=OFF`
  */
 export async function startMysql(release: MysqlRelease, options: readonly string[] = []): Promise<TestMysql> {
-  if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') return startContainer(release, options);
+  if (inContainers) return startContainer(release, options);
   const server = await getDebianServer(DEBIAN[release]);
   const directory = await mkdtemp(join(tmpdir(), 'rowseal-my-'));
   await chmod(directory, 0o755);
@@ -84,7 +91,7 @@ export async function mysqlProgram(
 
 /** Whether such a server can be had: it is there, and its program runs. @throws Error that says why not */
 export async function probeMysql(release: MysqlRelease): Promise<void> {
-  if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') {
+  if (inContainers) {
     await (await startContainer(release, [])).stop();
     return;
   }
@@ -98,26 +105,43 @@ function common(
   host: string,
   port: number,
 ): Omit<TestMysql, 'restart' | 'freeze' | 'kill' | 'stop'> {
+  const { flavor } = DEBIAN[release];
+  const version = async (): Promise<number> => {
+    const connection = await client();
+    try {
+      const [rows] = (await connection.query('SELECT VERSION() AS v')) as unknown as [{ v: string }[]];
+      const [major, minor, patch] = /(\d+)\.(\d+)\.(\d+)/.exec(rows[0]!.v)!.slice(1).map(Number);
+      return major! * 10_000 + minor! * 100 + patch!;
+    } finally {
+      await connection.end();
+    }
+  };
+  const client = async (database?: string): Promise<Connection> => {
+    const connection = await createConnection({
+      host,
+      port,
+      user: 'root',
+      multipleStatements: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      dateStrings: true,
+      ...(database === undefined ? {} : { database }),
+    });
+    connection.on('error', () => {});
+    return connection;
+  };
   return {
     release,
-    flavor: DEBIAN[release].flavor,
+    flavor,
     host,
     port,
     url: `mysql://root@${host}:${port}`,
-    client: async (database) => {
-      const connection = await createConnection({
-        host,
-        port,
-        user: 'root',
-        multipleStatements: true,
-        supportBigNumbers: true,
-        bigNumberStrings: true,
-        dateStrings: true,
-        ...(database === undefined ? {} : { database }),
-      });
-      connection.on('error', () => {});
-      return connection;
-    },
+    client,
+    version,
+    statements: async () =>
+      flavor === 'mysql' && (await version()) >= 80_200
+        ? { binlogEnd: 'SHOW BINARY LOG STATUS', resetBinlog: 'RESET BINARY LOGS AND GTIDS' }
+        : { binlogEnd: 'SHOW MASTER STATUS', resetBinlog: 'RESET MASTER' },
   };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Disclosure } from '../../src/audit/disclosure/disclosure.ts';
 import type { Disk } from '../../src/audit/disk.ts';
+import { nodeEd25519 } from '../../src/audit/ed25519/node-ed25519.ts';
 import { eraseRow } from '../../src/audit/erase.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
@@ -20,7 +21,7 @@ const signer = parseSigningKey(generateSigningKeyFile());
 export const PROOF_KEY = verifierKeyOf(signer, PROOF_ORIGIN);
 
 export function proofVerifier(key = PROOF_KEY): HeadVerifier {
-  return new HeadVerifier(parseVerifierKey(key)!);
+  return new HeadVerifier(parseVerifierKey(key)!, nodeEd25519);
 }
 
 export const people = table('people', [column('id', 1, INT), column('email', 2), column('city', 3)]);

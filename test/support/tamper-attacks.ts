@@ -1,8 +1,8 @@
 import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
-import type { HeadSigner } from '../../src/audit/note.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
+import type { Signer } from '../../src/audit/signers/signer.ts';
 import { at, begin, column, INT, type Row, rows, table, UNCHANGED } from './masked.ts';
 
 /** A log of many groups over two tables, several segments, a schema change and an idle group; and what can be done to it. */
@@ -15,12 +15,7 @@ const wider = table('people', [column('id', 1, INT), column('email', 2), column(
 const orders = table('orders', [column('id', 1, INT), column('note', 2)]);
 
 /** Groups `from` to `to` of the log; a second call goes on where the first ended. */
-export async function write(
-  directory: string,
-  from: number,
-  to: number,
-  by: HeadSigner = signer,
-): Promise<void> {
+export async function write(directory: string, from: number, to: number, by: Signer = signer): Promise<void> {
   const { log } = await openAuditLog({
     directory,
     origin: ORIGIN,

@@ -5,12 +5,15 @@ import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { type AccessEntry, accessOrigin, entryBytes, parseAccessLine } from '../../src/audit/access-log.ts';
 import { ByteBuilder, MalformedBytes } from '../../src/audit/bytes.ts';
+import { nodeEd25519 } from '../../src/audit/ed25519/node-ed25519.ts';
 import { erasurePayload, isErased, parseErasure } from '../../src/audit/erased.ts';
 import { leafHash, sha256 } from '../../src/audit/hashing.ts';
 import { inclusionProof, treeRoot, verifyInclusion } from '../../src/audit/inclusion-proof.ts';
 import { CompactRange } from '../../src/audit/merkle.ts';
-import { formatVerifierKey, HeadSigner, parseSignedHead, parseVerifierKey } from '../../src/audit/note.ts';
+import { formatVerifierKey, parseSignedHead, parseVerifierKey } from '../../src/audit/note.ts';
 import { type AuditRecord, decodeRecord, encodeRecord, type RecordKind } from '../../src/audit/record.ts';
+import { LocalSigner } from '../../src/audit/signers/local-signer.ts';
+import { signHead } from '../../src/audit/signers/signer.ts';
 import { HeadVerifier } from '../../src/audit/verify/signature.ts';
 
 const toHex = (digest: string): string => Buffer.from(digest, 'latin1').toString('hex');
@@ -67,14 +70,14 @@ describe('C2SP signed notes', () => {
   const origin = 'audit.example.com/pg1/app/public.customers';
 
   it('the public key of RFC 8032 test 1', () => {
-    expect(new HeadSigner(key).publicKey.toString('hex')).toBe(
+    expect(Buffer.from(new LocalSigner(key).publicKey).toString('hex')).toBe(
       'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
     );
   });
 
   it('a checkpoint signed by it has the published bytes', () => {
     const root = Buffer.from('XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=', 'base64').toString('latin1');
-    expect(new HeadSigner(key).sign({ origin, size: 8, root }, origin)).toBe(
+    expect(signHead({ origin, size: 8, root }, origin, [new LocalSigner(key)])).toBe(
       `${origin}\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n\n— ${origin} 3DiaXuVPWxlmsIrt8FaUu4jfXVb0f5eom013DM52piXw6TGMhWFohvDwLVHN3cerByKA2K8PEXGA4sm6mweMuyDJUgk=\n`,
     );
   });
@@ -87,10 +90,13 @@ describe('C2SP signed notes', () => {
   });
 
   it('what one signs the other verifies; anything else is refused', () => {
-    const signer = new HeadSigner(key);
+    const signer = new LocalSigner(key);
     const head = { origin, size: 3, root: sha256(Buffer.from('r')) };
-    const note = signer.sign(head, origin);
-    const verifier = new HeadVerifier(parseVerifierKey(formatVerifierKey(origin, signer.publicKey))!);
+    const note = String(signHead(head, origin, [signer]));
+    const verifier = new HeadVerifier(
+      parseVerifierKey(formatVerifierKey(origin, signer.publicKey))!,
+      nodeEd25519,
+    );
     expect(verifier.check(note, head)).toBe('ok');
     expect(verifier.check(note.replace('\n3\n', '\n4\n'), { ...head, size: 4 })).toBe('unsigned');
     expect(verifier.check(note, { ...head, size: 4 })).toBe('other');
@@ -103,7 +109,10 @@ describe('C2SP signed notes', () => {
     weak[0] = 1;
     const name = 'weak.example';
     const note = `${name}\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— ${name} ${Buffer.concat([Buffer.alloc(4), weak, Buffer.alloc(32)]).toString('base64')}\n`;
-    const verifier = new HeadVerifier({ name, keyId: Buffer.alloc(4), publicKey: weak });
+    const verifier = new HeadVerifier(
+      { name, type: 1, keyId: Buffer.alloc(4), publicKey: weak },
+      nodeEd25519,
+    );
     expect(verifier.signedByKey(parseSignedHead(note)!)).toBe(false);
   });
 });
@@ -123,7 +132,7 @@ describe('the access log (docs/audit-format.md §9), bytes made without our code
     );
     const publicKey = Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex');
     const name = 'audit.example.com/pg1';
-    const verifier = new HeadVerifier(parseVerifierKey(formatVerifierKey(name, publicKey))!);
+    const verifier = new HeadVerifier(parseVerifierKey(formatVerifierKey(name, publicKey))!, nodeEd25519);
     const head = { origin: accessOrigin(name), size: 1, root: leafHash(entryBytes(entry)) };
     expect(verifier.check(note, head)).toBe('ok');
     expect(parseAccessLine(line)).toEqual({ entry, note });

@@ -104,6 +104,12 @@ export class AppendStream {
     this.#onRowErrors = onRowErrors;
   }
 
+  get unansweredBytes(): number {
+    let bytes = 0;
+    for (const { rows } of this.#unanswered) bytes += rows.length;
+    return bytes;
+  }
+
   /** Resolves when there is room for more. @throws RowsealError */
   async append(append: Append): Promise<void> {
     this.#unanswered.push(append);

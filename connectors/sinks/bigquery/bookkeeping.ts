@@ -25,6 +25,7 @@ const CURSOR_COLUMNS: readonly StoredColumn[] = [
   { name: 'pipeline', type: 'STRING' },
   { name: 'epoch', type: 'INT64' },
   { name: 'group_index', type: 'INT64' },
+  { name: 'head', type: 'STRING' },
 ];
 
 const TABLES_COLUMNS: readonly StoredColumn[] = [
@@ -84,6 +85,7 @@ export class Bookkeeping {
     remembered: ReadonlyMap<string, Target>,
   ): Promise<void> {
     const parameters: QueryParameter[] = [...this.#who()];
+    if (move.head !== null) parameters.push({ name: 'head', value: move.head });
     const all = [...statements];
     for (const [key, target] of remembered) {
       const n = parameters.length;
@@ -95,7 +97,29 @@ export class Bookkeeping {
       .update(JSON.stringify([sql, parameters]))
       .digest('hex')
       .slice(0, 16);
-    await this.#jobs.query(`rowseal_${batch}_commit_${digest}`, sql, parameters, 'committing a batch');
+    try {
+      await this.#jobs.query(`rowseal_${batch}_commit_${digest}`, sql, parameters, 'committing a batch');
+    } catch (thrown) {
+      if (thrown instanceof RowsealError && thrown.code === 'RS-BQ-006') await this.#blameOwnAttempt();
+      throw thrown;
+    }
+  }
+
+  /**
+   * The cursor is not where the batch begins. If it is still this writer's, a transaction of an earlier attempt was committed
+   * after all, which was given up while it ran: the sink has to be opened again, not to be stopped.
+   *
+   * @throws RowsealError RS-BQ-006 when it is a newer writer's, else RS-BQ-013
+   */
+  async #blameOwnAttempt(): Promise<never> {
+    await this.assertNewest();
+    throw new RowsealError('RS-BQ-013', { detail: 'an earlier attempt of this writer moved the cursor' });
+  }
+
+  /** The signed head that is stored with the cursor; null: there is none yet. */
+  async head(): Promise<string | null> {
+    const rows = await this.#select(this.#statements.readHead(), 'reading the head');
+    return rows[0]?.[0] ?? null;
   }
 
   async countDeadLetters(after: GroupIndex | null, to: GroupIndex): Promise<ReadonlyMap<string, number>> {
@@ -117,6 +141,10 @@ export class Bookkeeping {
   }
 
   #mine(rows: readonly QueryRow[]): GroupIndex | null {
+    if (rows.length > 1)
+      throw new RowsealError('RS-BQ-010', {
+        detail: `${this.#catalog.dataset}.${CURSOR} has ${rows.length} rows`,
+      });
     const [pipeline, epoch, group] = rows[0] ?? [];
     if (pipeline !== this.#pipeline)
       throw new RowsealError('RS-BQ-005', {

@@ -10,6 +10,8 @@ export interface TableResource {
   readonly view: string | null;
   /** Pipeline that made it; null: not one of ours. */
   readonly owner: string | null;
+  /** Milliseconds since 1970: tells a table from one that had its name before. */
+  readonly createdMs: string;
 }
 
 export interface NewTable {
@@ -124,8 +126,9 @@ export class Catalog {
     await this.#patch(name, { maxStaleness: intervalText(0) }, `changing table ${name}`);
   }
 
-  async createStaging(name: string, columns: readonly StoredColumn[]): Promise<void> {
-    await this.#create(name, {
+  /** Makes a staging table, or takes the one that an earlier attempt made, unless that has expired. */
+  createStaging(name: string, columns: readonly StoredColumn[]): Promise<TableResource> {
+    return this.#create(name, {
       schema: { fields: columns.map(fieldOf) },
       expirationTime: String(Date.now() + this.#stagingExpirationMs),
     });
@@ -204,6 +207,7 @@ function tableResource(resource: Record<string, unknown>): TableResource {
     })),
     view: view?.query ?? null,
     owner: labels[OWNER_LABEL] ?? null,
+    createdMs: String(resource['creationTime']),
   };
 }
 

@@ -3,7 +3,11 @@ import type { WriteChannel } from './append-stream.ts';
 import { CdcStream } from './cdc-stream.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { type BigquerySinkOptions, defaultPatience } from './options.ts';
+import { SharedBytes } from './shared-bytes.ts';
 import type { Relation } from './target.ts';
+
+/** Rows of all tables that wait to be sent or answered, in bytes. */
+const STREAM_BYTES = 32_000_000;
 
 interface OpenStream {
   readonly relation: Relation;
@@ -17,6 +21,7 @@ export class CdcStreams {
   readonly #options: BigquerySinkOptions;
   /** By the base name of their tables. */
   readonly #streams = new Map<string, OpenStream>();
+  readonly #memory = new SharedBytes(STREAM_BYTES);
 
   constructor(options: BigquerySinkOptions) {
     this.#options = options;
@@ -28,7 +33,7 @@ export class CdcStreams {
     if (known?.relation === relation) return known.stream;
     known?.stream.close();
     const patience = this.#options.patience ?? defaultPatience;
-    const stream = new CdcStream(channel, this.#options, relation, history, patience);
+    const stream = new CdcStream(channel, this.#options, relation, history, patience, this.#memory);
     this.#streams.set(relation.base, { relation, stream, table });
     return stream;
   }

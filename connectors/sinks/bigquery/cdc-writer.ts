@@ -1,6 +1,7 @@
+import { imagePlaces } from '../../../src/deliver/warehouse/row-images.ts';
 import { proofOf, type RowProof, type RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
-import { Image, Op } from '../../../src/model/change.ts';
+import { Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import type { BaseRow, BaseRows } from './base-rows.ts';
@@ -10,6 +11,7 @@ import { historyRows, unchangedNames } from './history-lines.ts';
 import { KeyedPiece, keyText, type PendingRow } from './keyed-piece.ts';
 import { RowReader, type WrittenCell } from './row-reader.ts';
 import { SetAside } from './set-aside.ts';
+import type { Holder, SharedBytes } from './shared-bytes.ts';
 import type { TableWriter } from './table-writer.ts';
 import { keyColumns, type Relation, type Target } from './target.ts';
 
@@ -19,6 +21,8 @@ export interface CdcServices {
   /** Looks rows up that are in the warehouse already. */
   readonly baseRows: BaseRows;
   readonly pieceBytes: number;
+  /** What all tables of the batch gather together. */
+  readonly gathered: SharedBytes;
   readonly keep: (letter: DeadLetter) => void;
   /** Makes an empty table the mirror's, for rows from `seq` on. */
   readonly nextVersion: (seq: number) => Promise<Target>;
@@ -29,7 +33,7 @@ export interface CdcServices {
  * whole go straight from canonical text to protobuf. From the first one that does not (unchanged cells, an older key),
  * changes are gathered by key, and what they lack is read from the warehouse.
  */
-export class CdcWriter implements TableWriter {
+export class CdcWriter implements TableWriter, Holder {
   readonly mayMissRows = false;
   readonly #services: CdcServices;
   readonly #name: string;
@@ -66,14 +70,10 @@ export class CdcWriter implements TableWriter {
     if (place.seq + run.count <= this.#target.since) return;
     await this.#use(run.table);
     this.#stream.encoder.use(run.table);
-    const width = run.table.columns.length;
-    let at = 0;
+    const places = imagePlaces(run);
     for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const before = (bits & Image.before) !== 0 ? at : -1;
-      if (before >= 0) at += width;
-      const after = (bits & Image.after) !== 0 ? at : -1;
-      if (after >= 0) at += width;
+      const before = places.before[row]!;
+      const after = places.after[row]!;
       const op = run.ops[row]! as Op;
       const proof = proofOf(place, op, row);
       if (proof.seq < this.#target.since) continue;
@@ -83,6 +83,16 @@ export class CdcWriter implements TableWriter {
       if (this.#stream.full) await this.#stream.flush();
     }
     if (this.#piece.bytes >= this.#services.pieceBytes) await this.#flushPiece();
+    await this.#stream.changed();
+    await this.#services.gathered.changed(this);
+  }
+
+  get heldBytes(): number {
+    return this.#piece.bytes;
+  }
+
+  letGo(): Promise<void> {
+    return this.#flushPiece();
   }
 
   async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
@@ -110,6 +120,7 @@ export class CdcWriter implements TableWriter {
     await this.#flushPiece();
     await this.#history?.settled();
     await this.#stream.settled();
+    this.#services.gathered.forget(this);
   }
 
   statements(): readonly string[] {
@@ -243,6 +254,7 @@ export class CdcWriter implements TableWriter {
       stream.rowDone(seq, '');
       if (stream.full) await stream.flush();
     }
+    await stream.changed();
   }
 }
 

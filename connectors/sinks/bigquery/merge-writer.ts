@@ -1,6 +1,7 @@
+import { imagePlaces } from '../../../src/deliver/warehouse/row-images.ts';
 import { proofOf, type RowProof, type RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
-import { Image, Op } from '../../../src/model/change.ts';
+import { Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { HistoryLines } from './history-lines.ts';
@@ -8,6 +9,7 @@ import { KeyedPiece } from './keyed-piece.ts';
 import { KeylessPiece } from './keyless-piece.ts';
 import { RowReader } from './row-reader.ts';
 import { SetAside } from './set-aside.ts';
+import type { Holder } from './shared-bytes.ts';
 import { cellMembers, member, stampMembers } from './staged-row.ts';
 import { StagedLines } from './staging.ts';
 import type { TableWriter, WriterServices } from './table-writer.ts';
@@ -22,7 +24,7 @@ const STAMP_COLUMNS: readonly StoredColumn[] = [
 ];
 
 /** Stages a table's changes, coalesced by key, and merges them in the batch's transaction. */
-export class MergeWriter implements TableWriter {
+export class MergeWriter implements TableWriter, Holder {
   readonly #target: Target;
   readonly #services: WriterServices;
   readonly #name: string;
@@ -59,20 +61,26 @@ export class MergeWriter implements TableWriter {
       if (this.#history.bytes >= this.#services.pieceBytes) await this.#flushHistory();
     }
     await this.#use(run.table);
-    const width = run.table.columns.length;
-    let at = 0;
+    const places = imagePlaces(run);
     for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const before = (bits & Image.before) !== 0 ? at : -1;
-      if (before >= 0) at += width;
-      const after = (bits & Image.after) !== 0 ? at : -1;
-      if (after >= 0) at += width;
+      const before = places.before[row]!;
+      const after = places.after[row]!;
       const proof = proofOf(place, run.ops[row]!, row);
       if (this.#keys.length === 0) this.#addToBag(run, before, after, proof);
       else if (after < 0) this.#delete(run, before, proof);
       else this.#upsert(run, run.ops[row]! === Op.update ? before : -1, after, proof);
     }
     if (this.#piece.bytes + this.#bag.bytes >= this.#services.pieceBytes) await this.#flushMirror();
+    await this.#services.gathered.changed(this);
+  }
+
+  get heldBytes(): number {
+    return this.#piece.bytes + this.#bag.bytes + (this.#history?.bytes ?? 0);
+  }
+
+  async letGo(): Promise<void> {
+    await this.#flushHistory();
+    await this.#flushMirror();
   }
 
   async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
@@ -83,8 +91,8 @@ export class MergeWriter implements TableWriter {
   }
 
   async finish(): Promise<void> {
-    await this.#flushHistory();
-    await this.#flushMirror();
+    await this.letGo();
+    this.#services.gathered.forget(this);
   }
 
   statements(): readonly string[] {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type {
-  MirroredColumn,
-  MirroredRow,
-  MirroredTable,
-  MirrorReader,
-  MirrorView,
+import {
+  deadLetterRow,
+  type MirroredColumn,
+  type MirroredRow,
+  type MirroredTable,
+  type MirrorReader,
+  type MirrorView,
+  mirroredRow,
 } from '../../../src/deliver/mirror-reader.ts';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
@@ -89,22 +91,13 @@ class BigqueryView implements MirrorView {
       return `${isList(type) ? textExpression(value, type) : convertExpression(value, type, 'STRING')} AS x${i}`;
     });
     const sql = `SELECT ${['_rowseal_seq', ...cells].join(', ')} FROM ${this.#statements.table(mirror.view)}`;
-    for await (const page of this.#pages(sql, displayName(table)))
-      yield page.map(([seq, ...row]) => ({ cells: row, seq: seq == null ? null : Number(seq) }));
+    for await (const page of this.#pages(sql, displayName(table))) yield page.map(mirroredRow);
   }
 
   async *deadLetters(): AsyncGenerator<readonly DeadLetter[]> {
     const columns = 'group_index, table_name, row_key, column_name, value, reason';
     const sql = `SELECT ${columns} FROM ${this.#statements.table(DEAD_LETTERS)}`;
-    for await (const page of this.#pages(sql, 'dead letters'))
-      yield page.map(([group, table, key, column, value, reason]) => ({
-        group: Number(group),
-        table: table!,
-        key: key!,
-        column: column ?? '',
-        value: value!,
-        reason: reason!,
-      }));
+    for await (const page of this.#pages(sql, 'dead letters')) yield page.map(deadLetterRow);
   }
 
   async moved(): Promise<boolean> {

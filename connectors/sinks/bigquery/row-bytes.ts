@@ -14,8 +14,21 @@ export class RowBytes {
   #at = 0;
   #rowStart = 0;
 
-  constructor(size = 1 << 20) {
+  readonly #initial: number;
+
+  constructor(size = 1 << 14) {
+    this.#initial = size;
     this.#buffer = Buffer.allocUnsafeSlow(size);
+  }
+
+  get capacity(): number {
+    return this.#buffer.length;
+  }
+
+  /** Gives memory back; nothing may be written. */
+  shrink(): void {
+    if (this.#at === 0 && this.#buffer.length > this.#initial)
+      this.#buffer = Buffer.allocUnsafeSlow(this.#initial);
   }
 
   get length(): number {

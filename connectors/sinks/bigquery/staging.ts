@@ -110,7 +110,14 @@ export class Staging {
     chunks: readonly Buffer[],
     doing: string,
   ): Promise<void> {
-    await this.#catalog.createStaging(table, columns);
-    await this.#jobs.load(id, { dataset: this.#catalog.dataset, table }, () => chunks, doing);
+    // A load that was done is not done again, so it must be one into this very table: into one of the same name that
+    // expired meanwhile it would be no load at all, and its rows would be lost.
+    const { createdMs } = await this.#catalog.createStaging(table, columns);
+    await this.#jobs.load(
+      `${id}_${createdMs}`,
+      { dataset: this.#catalog.dataset, table },
+      () => chunks,
+      doing,
+    );
   }
 }

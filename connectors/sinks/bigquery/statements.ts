@@ -33,11 +33,15 @@ export class Statements {
   takeOver(epoch: bigint): string {
     return `MERGE ${this.table(CURSOR)} AS t USING (SELECT @pipeline AS pipeline) AS s ON TRUE
 WHEN MATCHED AND t.pipeline = s.pipeline AND t.epoch <= ${epoch} THEN UPDATE SET epoch = ${epoch}
-WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index) VALUES (s.pipeline, ${epoch}, NULL)`;
+WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index, head) VALUES (s.pipeline, ${epoch}, NULL, NULL)`;
   }
 
   readCursor(): string {
     return `SELECT pipeline, epoch, group_index FROM ${this.table(CURSOR)}`;
+  }
+
+  readHead(): string {
+    return `SELECT head FROM ${this.table(CURSOR)}`;
   }
 
   readTables(): string {
@@ -46,11 +50,12 @@ WHEN NOT MATCHED THEN INSERT (pipeline, epoch, group_index) VALUES (s.pipeline, 
 
   /** One transaction: the cursor first, which only the newest writer can move from where the batch begins. */
   transaction(move: CursorMove, statements: readonly string[]): string {
-    const { epoch, after, to } = move;
+    const { epoch, after, to, head } = move;
+    const moved = head === null ? '' : ', head = @head';
     const from = after === null ? 'group_index IS NULL' : `group_index = ${after}`;
     const sql = [
       'BEGIN TRANSACTION',
-      `UPDATE ${this.table(CURSOR)} SET group_index = ${to ?? 'NULL'} WHERE pipeline = @pipeline AND epoch = ${epoch} AND ${from}`,
+      `UPDATE ${this.table(CURSOR)} SET group_index = ${to ?? 'NULL'}${moved} WHERE pipeline = @pipeline AND epoch = ${epoch} AND ${from}`,
       `SELECT IF(@@row_count = 1, 'mine', ERROR(${quoteLiteral(FENCED)}))`,
       ...statements,
       'COMMIT TRANSACTION',
@@ -213,6 +218,8 @@ export interface CursorMove {
   readonly after: GroupIndex | null;
   /** null: it stays where it is, and is nowhere. */
   readonly to: GroupIndex | null;
+  /** Of the journal, signed; null: the cursor stays, and so does the head. */
+  readonly head: string | null;
 }
 
 export const CURSOR = '_rowseal_cursor';

@@ -1,5 +1,6 @@
 import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
 import type { DeadLetter } from './dead-letters.ts';
+import type { SharedBytes } from './shared-bytes.ts';
 import type { Staging } from './staging.ts';
 import type { Statements } from './statements.ts';
 
@@ -17,5 +18,7 @@ export interface WriterServices {
   readonly statements: Statements;
   readonly staging: Staging;
   readonly pieceBytes: number;
+  /** What all tables of the batch gather together. */
+  readonly gathered: SharedBytes;
   readonly keep: (letter: DeadLetter) => void;
 }

@@ -1,10 +1,12 @@
 import { access } from 'node:fs/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type {
-  MirroredRow,
-  MirroredTable,
-  MirrorReader,
-  MirrorView,
+import {
+  deadLetterRow,
+  type MirroredRow,
+  type MirroredTable,
+  type MirrorReader,
+  type MirrorView,
+  mirroredRow,
 } from '../../../src/deliver/mirror-reader.ts';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { Target } from '../../../src/deliver/warehouse/target.ts';
@@ -85,7 +87,7 @@ class DuckdbView implements MirrorView {
     const sql = [proof ? 'CAST(_rowseal_seq AS VARCHAR)' : 'NULL', ...texts];
     try {
       for await (const rows of markedRows(this.#connection, sql, mirrorName(table)))
-        yield rows.map(([seq, ...cells]) => ({ cells, seq: seq == null ? null : Number(seq) }));
+        yield rows.map(mirroredRow);
     } catch (thrown) {
       // The names in it are gone, or of another kind.
       if (failureOf(thrown) === 'name') throw new RowsealError('RS-REC-003', { detail: displayName(table) });
@@ -103,14 +105,7 @@ class DuckdbView implements MirrorView {
       'reason',
     ];
     for await (const rows of markedRows(this.#connection, columns, '_rowseal.dead_letters'))
-      yield rows.map(([group, table, key, column, value, reason]) => ({
-        group: Number(group),
-        table: table!,
-        key: key!,
-        column: column ?? '',
-        value: value!,
-        reason: reason!,
-      }));
+      yield rows.map(deadLetterRow);
   }
 
   async moved(): Promise<boolean> {

@@ -1,10 +1,16 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import {
+  type DeadLetter,
+  DeadLetterBox,
+  DeadLetterCount,
+  letterColumns,
+} from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
   type Alteration,
@@ -21,8 +27,11 @@ import { dialect } from '../../duckdb-engine/dialect.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
 import { PackedRunner } from '../../duckdb-engine/packed.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
+import { closeDatabase, type Database, openDatabase, openError } from './database.ts';
 import { alterStatements, createHistory, createMirror, historyName, mirrorName } from './dialect.ts';
 import { duckdbError } from './errors.ts';
+import { DuckdbReader, type ReadingOptions } from './reader.ts';
+import { type SnapshotOptions, Snapshots } from './snapshots.ts';
 import { TableWriter } from './table-writer.ts';
 
 export interface DuckdbSinkOptions {
@@ -37,6 +46,11 @@ export interface DuckdbSinkOptions {
   readonly threads: number;
   /** Dead letters that one table may have; one more, and the sink stops. */
   readonly maxDeadLetters: number;
+  /** Memory on top of the limit while queries or snapshots read; default: none. */
+  readonly readMemoryBytes?: number;
+  /** Queries that the process answers (`DuckdbReader`); null: none. */
+  readonly query?: ReadingOptions | null;
+  readonly snapshots?: SnapshotOptions | null;
 }
 
 /** Memory that a column of a table being written takes: DuckDB's block of 256 KiB, and what is worked on. */
@@ -44,21 +58,26 @@ const COLUMN_BYTES = 400_000;
 
 const BOOKKEEPING = `
   CREATE SCHEMA IF NOT EXISTS _rowseal;
-  CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT);
+  CREATE TABLE IF NOT EXISTS _rowseal.cursor (pipeline VARCHAR NOT NULL, epoch BIGINT NOT NULL, group_index BIGINT, head VARCHAR);
   CREATE TABLE IF NOT EXISTS _rowseal.tables (table_key VARCHAR NOT NULL, known VARCHAR NOT NULL);
   CREATE TABLE IF NOT EXISTS _rowseal.dead_letters (
     group_index BIGINT NOT NULL, table_name VARCHAR NOT NULL, row_key VARCHAR, column_name VARCHAR, value VARCHAR, reason VARCHAR NOT NULL
   );
 `;
 
-/** Mirrors (and histories) in one DuckDB file. Rows, dead letters and cursor commit in one transaction. */
-export function createDuckdbSink(options: DuckdbSinkOptions): Sink {
-  return new DuckdbSink(options);
+/**
+ * Mirrors (and histories) in one DuckDB file. Rows, dead letters and cursor commit in one transaction.
+ *
+ * @param report told of trouble that is not delivery's
+ */
+export function createDuckdbSink(
+  options: DuckdbSinkOptions,
+  report: (error: RowsealError) => void = () => {},
+): Sink {
+  return new DuckdbSink(options, report);
 }
 
-interface OpenDatabase {
-  readonly instance: DuckDBInstance;
-  readonly connection: DuckDBConnection;
+interface OpenDatabase extends Database {
   readonly runner: PackedRunner;
   readonly pipeline: string;
   readonly epoch: bigint;
@@ -72,15 +91,19 @@ class DuckdbSink implements Sink {
     keylessTables: true,
     ddlInTransaction: true,
   };
+  readonly reader: DuckdbReader | null;
   readonly #options: DuckdbSinkOptions;
+  readonly #snapshots: Snapshots | null;
   readonly #targets = new Map<string, Target>();
   readonly #deadLetters: DeadLetterCount;
   #open: OpenDatabase | null = null;
   #cursor: GroupIndex | null = null;
   #rows = 0;
 
-  constructor(options: DuckdbSinkOptions) {
+  constructor(options: DuckdbSinkOptions, report: (error: RowsealError) => void) {
     this.name = options.name;
+    this.reader = options.query == null ? null : new DuckdbReader(options.query);
+    this.#snapshots = options.snapshots == null ? null : new Snapshots(options.snapshots, report);
     this.#options = options;
     this.#deadLetters = new DeadLetterCount(options.maxDeadLetters);
   }
@@ -106,32 +129,21 @@ class DuckdbSink implements Sink {
   }
 
   async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
-    const { path, memoryLimitBytes, threads } = this.#options;
     await this.close();
-    try {
-      await mkdir(dirname(path), { recursive: true });
-      const instance = await DuckDBInstance.create(path, {
-        memory_limit: `${Math.round(memoryLimitBytes / 1e6)}MB`,
-        threads: String(threads),
-        // Spilled rows are masked rows; they stay beside the database, not in a shared directory.
-        temp_directory: `${path}.tmp`,
-        preserve_insertion_order: 'false',
-        // Give memory back after a few megabytes instead of 128: the process has other uses for it.
-        allocator_flush_threshold: '8MB',
-        allocator_bulk_deallocation_flush_threshold: '32MB',
-      });
-      const connection = await instance.connect();
-      this.#open = { instance, connection, runner: new PackedRunner(connection), pipeline, epoch };
-    } catch (thrown) {
-      throw openError(thrown, path);
-    }
+    const database = await openDatabase({
+      ...this.#options,
+      readMemoryBytes: this.#options.readMemoryBytes ?? 0,
+      snapshotDirectory: this.#options.snapshots?.directory ?? null,
+    });
+    this.#open = { ...database, runner: new PackedRunner(database.connection), pipeline, epoch };
     return this.#guard('opening', async ({ connection }) => {
       await connection.run(BOOKKEEPING);
-      await connection.run("SET TimeZone = 'UTC'");
       this.#cursor = await this.#takeOver(connection, pipeline, epoch);
       await this.#loadTargets(connection);
       await this.#loadDeadLetters(connection);
-      await this.#raiseMemoryLimit(connection);
+      await this.#raiseMemoryLimit(database);
+      this.reader?.opened(database);
+      await this.#snapshots?.opened(database, pipeline);
       return this.#cursor;
     });
   }
@@ -163,7 +175,7 @@ class DuckdbSink implements Sink {
         ]);
       });
       this.#targets.set(tableKey(table), alteration.target);
-      await this.#raiseMemoryLimit(connection);
+      await this.#raiseMemoryLimit(database);
     });
   }
 
@@ -179,8 +191,25 @@ class DuckdbSink implements Sink {
       }
       this.#cursor = batch.to;
       this.#rows += batch.rows;
+      this.#snapshots?.moved();
       return batch.to;
     });
+  }
+
+  async head(): Promise<string | null> {
+    if (this.#open !== null) return this.#guard('reading the head', ({ connection }) => readHead(connection));
+    const { path } = this.#options;
+    if (!(await exists(path))) return null;
+    try {
+      const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' });
+      try {
+        return await readHead(await instance.connect());
+      } finally {
+        instance.closeSync();
+      }
+    } catch (thrown) {
+      throw openError(thrown, path);
+    }
   }
 
   stats(): SinkStats {
@@ -193,46 +222,32 @@ class DuckdbSink implements Sink {
     this.#targets.clear();
     if (open === null) return;
     open.runner.forget();
-    open.connection.closeSync();
-    open.instance.closeSync();
+    await this.reader?.closed();
+    await this.#snapshots?.closed();
+    closeDatabase(open);
   }
 
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
-      const letters: DeadLetter[] = [];
-      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
+      const overlap = new Overlap();
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);
-        const writer = new TableWriter({ connection, runner, target, careful, keep });
+        const writer = new TableWriter({ connection, runner, overlap, target, careful, keep: box.keep });
         return new PieceCollector(target, history, writer);
       });
-      for (const group of batch.groups) await feedGroup(group, takers.of);
-      for (const taker of takers.all()) await taker.flush();
-      await this.#keep(runner, letters);
+      try {
+        for (const group of batch.groups) await feedGroup(group, takers.of);
+        for (const taker of takers.all()) await taker.flush();
+        await overlap.settled();
+      } finally {
+        // The rollback must not meet a statement that runs.
+        await overlap.ended();
+      }
+      await keepLetters(runner, box.letters);
       await this.#moveCursor(database, batch);
     });
-  }
-
-  /** Dead letters and what they belong to commit together, or not at all when there are too many. */
-  async #keep(runner: PackedRunner, all: readonly DeadLetter[]): Promise<void> {
-    if (all.length === 0) return;
-    const letters = distinct(all);
-    for (const { table, column, reason } of letters)
-      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
-    const columns = [
-      letters.map(({ group }) => String(group)),
-      letters.map(({ table }) => table),
-      letters.map(({ key }) => key),
-      letters.map(({ column }) => column),
-      letters.map(({ value }) => value),
-      letters.map(({ reason }) => reason),
-    ];
-    await runner.run(
-      columns,
-      (rows) =>
-        `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
-    );
   }
 
   async #transaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {
@@ -252,8 +267,8 @@ class DuckdbSink implements Sink {
   async #moveCursor({ connection, pipeline, epoch }: OpenDatabase, batch: DeliveryBatch): Promise<void> {
     const after = batch.after === null ? 'IS NULL' : `= ${batch.after}`;
     const { rowsChanged } = await connection.run(
-      `UPDATE _rowseal.cursor SET group_index = ${batch.to} WHERE pipeline = $1 AND epoch = ${epoch} AND group_index ${after}`,
-      [pipeline],
+      `UPDATE _rowseal.cursor SET group_index = ${batch.to}, head = $2 WHERE pipeline = $1 AND epoch = ${epoch} AND group_index ${after}`,
+      [pipeline, batch.head],
     );
     if (rowsChanged !== 1)
       throw new RowsealError('RS-DUCK-004', { detail: `sink ${this.name}, epoch ${epoch}` });
@@ -263,7 +278,7 @@ class DuckdbSink implements Sink {
     const reader = await connection.runAndReadAll('SELECT pipeline, epoch, group_index FROM _rowseal.cursor');
     const row = reader.getRowsJS()[0];
     if (row === undefined) {
-      await connection.run(`INSERT INTO _rowseal.cursor VALUES ($1, ${epoch}, NULL)`, [pipeline]);
+      await connection.run(`INSERT INTO _rowseal.cursor VALUES ($1, ${epoch}, NULL, NULL)`, [pipeline]);
       return null;
     }
     if (row[0] !== pipeline)
@@ -283,12 +298,10 @@ class DuckdbSink implements Sink {
   }
 
   /** Rows that a transaction adds take a block a column, however few they are: wide tables need more than the option says. */
-  async #raiseMemoryLimit(connection: DuckDBConnection): Promise<void> {
+  async #raiseMemoryLimit({ limits }: Database): Promise<void> {
     let widest = 0;
     for (const { historyColumns } of this.#targets.values()) widest = Math.max(widest, historyColumns.length);
-    const needed = widest * COLUMN_BYTES;
-    if (needed > this.#options.memoryLimitBytes)
-      await connection.run(`SET memory_limit = '${Math.round(needed / 1e6)}MB'`);
+    await limits.raiseWriter(widest * COLUMN_BYTES);
   }
 
   async #loadDeadLetters(connection: DuckDBConnection): Promise<void> {
@@ -348,6 +361,26 @@ class DuckdbSink implements Sink {
   }
 }
 
+/** Dead letters and what they belong to commit together. */
+async function keepLetters(runner: PackedRunner, letters: readonly DeadLetter[]): Promise<void> {
+  if (letters.length === 0) return;
+  await runner.run(
+    letterColumns(letters),
+    (rows) =>
+      `INSERT INTO _rowseal.dead_letters SELECT CAST(c0 AS BIGINT), c1, c2, c3, c4, c5 FROM (${rows})`,
+  );
+}
+
+async function readHead(connection: DuckDBConnection): Promise<string | null> {
+  const made = await connection.runAndReadAll(
+    "SELECT 1 FROM information_schema.tables WHERE table_schema = '_rowseal' AND table_name = 'cursor'",
+  );
+  if (made.currentRowCount === 0) return null;
+  const reader = await connection.runAndReadAll('SELECT head FROM _rowseal.cursor');
+  const head = reader.getRowsJS()[0]?.[0];
+  return typeof head === 'string' ? head : null;
+}
+
 async function inTransaction(connection: DuckDBConnection, action: () => Promise<void>): Promise<void> {
   await connection.run('BEGIN TRANSACTION');
   try {
@@ -357,15 +390,6 @@ async function inTransaction(connection: DuckDBConnection, action: () => Promise
     await connection.run('ROLLBACK').catch(() => {});
     throw thrown;
   }
-}
-
-function openError(thrown: unknown, path: string): RowsealError {
-  if (thrown instanceof RowsealError) return thrown;
-  const lock = failureOf(thrown) === 'lock';
-  const pid = thrown instanceof Error ? /\(PID (\d+)\)/.exec(thrown.message)?.[1] : undefined;
-  return new RowsealError(lock ? 'RS-DUCK-002' : 'RS-DUCK-001', {
-    detail: pid === undefined ? path : `${path}, held by process ${pid}`,
-  });
 }
 
 async function exists(path: string): Promise<boolean> {

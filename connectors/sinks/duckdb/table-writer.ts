@@ -1,8 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
 import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import type { MirrorPiece, PartialRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
+import type { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import type { PieceApplier } from '../../../src/deliver/warehouse/piece-collector.ts';
 import { blockOf, type ProvenBlock, type RowBlock } from '../../../src/deliver/warehouse/row-block.ts';
 import type { RowProof } from '../../../src/deliver/warehouse/row-proof.ts';
@@ -17,20 +19,49 @@ import {
 import { UNCHANGED } from '../../../src/model/cell.ts';
 import { displayName } from '../../../src/model/table.ts';
 import { quoteIdentifier } from '../../duckdb-engine/identifier.ts';
-import type { PackedCell, PackedRunner } from '../../duckdb-engine/packed.ts';
+import {
+  type PackedBlock,
+  type PackedCell,
+  type PackedRunner,
+  packBlock,
+} from '../../duckdb-engine/packed.ts';
 import { needsSifting, unfitCells } from '../../duckdb-engine/sift.ts';
 import { castExpression } from '../../duckdb-engine/types.ts';
 import { historyName, mirrorName, proofCasts } from './dialect.ts';
+import { packProofs, proofExpressions } from './packed-proofs.ts';
 
 const PARTIAL = '_rowseal_partial';
 
 export interface WriterContext {
   readonly connection: DuckDBConnection;
   readonly runner: PackedRunner;
+  /** Of the batch: statements come one at a time, while the next piece is made ready. */
+  readonly overlap: Overlap;
   readonly target: Target;
   /** Some value of the batch does not fit its type: every cast is checked. */
   readonly careful: boolean;
   readonly keep: (letters: readonly DeadLetter[]) => void;
+}
+
+/** Keys to delete, packed. */
+interface ReadyKeys {
+  readonly columns: readonly TargetColumn[];
+  readonly packed: PackedBlock;
+  readonly careful: boolean;
+}
+
+/** Rows to insert. */
+interface ReadyRows {
+  readonly block: ProvenBlock;
+  readonly careful: boolean;
+  /** null: not yet, because something may be taken out of them, or there are none. */
+  readonly packed: PackedRows | null;
+}
+
+interface PackedRows {
+  readonly block: PackedBlock;
+  /** SQL of the mirror's own columns. */
+  readonly proofs: readonly string[];
 }
 
 /** Applies one table's changes inside the sink's open transaction. */
@@ -45,55 +76,83 @@ export class TableWriter implements PieceApplier {
   }
 
   async emptyMirror(): Promise<void> {
-    await this.#context.connection.run(`DELETE FROM ${mirrorName(this.#target.table)}`);
+    await this.#context.overlap.start(async () => {
+      await this.#context.connection.run(`DELETE FROM ${mirrorName(this.#target.table)}`);
+    });
   }
 
   async applyMirror(piece: MirrorPiece): Promise<void> {
     const { key } = piece;
     const replaced = piece.replacedKeys();
     const partial = [...piece.partialRows()];
-    const whole = blockOf(piece.wholeRows(), this.#target.columns.length, this.#target.proof);
+    const whole = blockOf(piece.wholeRows(), this.#target.columns.length, false);
     if (key.includes(-1)) {
       this.#context.keep(unfindable(this.#target, replaced, whole, partial));
       return;
     }
-    const filled = partial.length > 0 && (await this.#fill(partial, key));
-    await this.#deleteKeys(replaced, key);
-    await this.#insert(whole, key);
-    if (!filled) return;
-    await this.#context.connection.run(
-      `INSERT INTO ${this.#into()} SELECT * EXCLUDE (_row, _missing) FROM ${PARTIAL}`,
-    );
-    await this.#context.connection.run(`DROP TABLE ${PARTIAL}`);
+    const gone = this.#readyKeys(replaced, key);
+    const rows = this.#readyRows(whole);
+    await this.#context.overlap.start(async () => {
+      const filled = partial.length > 0 && (await this.#fill(partial, key));
+      await this.#deleteKeys(gone);
+      await this.#insert(rows, key);
+      if (!filled) return;
+      await this.#context.connection.run(
+        `INSERT INTO ${this.#into()} SELECT * EXCLUDE (_row, _missing) FROM ${PARTIAL}`,
+      );
+      await this.#context.connection.run(`DROP TABLE ${PARTIAL}`);
+    });
   }
 
-  async #deleteKeys(keys: readonly (readonly string[])[], key: readonly number[]): Promise<void> {
-    if (keys[0]!.length === 0) return;
+  #readyKeys(keys: readonly (readonly string[])[], key: readonly number[]): ReadyKeys | null {
+    if (keys[0]!.length === 0) return null;
     const columns = key.map((index) => this.#target.columns[index]!);
-    const careful = this.#careful(columns, keys);
+    return { columns, packed: packBlock(keys), careful: this.#careful(columns, keys) };
+  }
+
+  /** @param block without proof columns */
+  #readyRows(block: ProvenBlock): ReadyRows {
+    const careful = this.#careful(this.#target.columns, block.columns);
+    return { block, careful, packed: careful || block.count === 0 ? null : this.#pack(block) };
+  }
+
+  #pack({ columns, proofs }: ProvenBlock): PackedRows {
+    if (!this.#target.proof) return { block: packBlock(columns), proofs: [] };
+    const packed = packProofs(proofs);
+    const own = packed.places === null ? [packed.seq] : [packed.seq, packed.places];
+    return {
+      block: packBlock([...columns, ...own], packed.shared),
+      proofs: proofExpressions(packed, columns.length, columns.length + own.length + 1),
+    };
+  }
+
+  async #deleteKeys(keys: ReadyKeys | null): Promise<void> {
+    if (keys === null) return;
+    const { columns, packed, careful } = keys;
     const name = mirrorName(this.#target.table);
     const match = columns.map((column, i) => `t.${quoteIdentifier(column.name)} = s.k${i}`).join(' AND ');
     const casts = columns.map((column, i) => `${castExpression(`c${i}`, column.type, careful)} AS k${i}`);
     await this.#context.runner.run(
-      keys,
+      packed,
       (rows) =>
         `DELETE FROM ${name} AS t USING (SELECT ${casts.join(', ')} FROM (${rows})) AS s WHERE ${match}`,
     );
   }
 
-  async #insert(rows: ProvenBlock, key: readonly number[]): Promise<void> {
+  async #insert(rows: ReadyRows, key: readonly number[]): Promise<void> {
     const { columns, proof } = this.#target;
-    const careful = this.#careful(columns, rows.columns);
-    const block = careful ? (await this.#sift(rows, columns, key, 'aside')).block : rows;
+    const { careful } = rows;
+    const block = careful ? (await this.#sift(rows.block, columns, key, 'aside')).block : rows.block;
     if (block.count === 0) return;
-    if (block.columns.length === 0) {
+    if (block.columns.length === 0 && !proof) {
       const name = mirrorName(this.#target.table);
       await this.#context.connection.run(`INSERT INTO ${name} SELECT NULL FROM range(${block.count})`);
       return;
     }
-    const casts = [...this.#casts(columns, 0, careful), ...(proof ? proofCasts(columns.length) : [])];
+    const packed = rows.packed ?? this.#pack(block);
+    const casts = [...this.#casts(columns, 0, careful), ...packed.proofs];
     await this.#context.runner.run(
-      block.columns,
+      packed.block,
       (packedRows) => `INSERT INTO ${this.#into()} SELECT ${casts.join(', ')} FROM (${packedRows})`,
     );
   }
@@ -148,7 +207,7 @@ export class TableWriter implements PieceApplier {
   async #keepMissing(rows: readonly PartialRow[]): Promise<void> {
     const reader = await this.#context.connection.runAndReadAll(`SELECT _row FROM ${PARTIAL} WHERE _missing`);
     const table = displayName(this.#target.table);
-    const reason = 'an unchanged value is not known here';
+    const reason = UNKNOWN_UNCHANGED;
     this.#context.keep(
       reader.getRowsJS().map(([row]) => {
         const { base, proof } = rows[Number(row)]!;
@@ -158,8 +217,12 @@ export class TableWriter implements PieceApplier {
   }
 
   async applyKeyless(piece: KeylessPiece): Promise<void> {
-    await this.#removeCopies([...piece.removed()]);
-    await this.#insert(blockOf(piece.added(), this.#target.columns.length, this.#target.proof), []);
+    const removed = [...piece.removed()];
+    const added = this.#readyRows(blockOf(piece.added(), this.#target.columns.length, false));
+    await this.#context.overlap.start(async () => {
+      await this.#removeCopies(removed);
+      await this.#insert(added, []);
+    });
   }
 
   /** Without a key a row is found by all of its values, and of equal rows exactly as many go as were deleted. */
@@ -197,6 +260,17 @@ export class TableWriter implements PieceApplier {
     const columns = this.#target.historyColumns;
     const cells = taken.columns.slice(HISTORY_LEAD);
     const careful = this.#careful(columns, cells);
+    const packed = careful ? null : packBlock(taken.columns);
+    await this.#context.overlap.start(() => this.#insertHistory(taken, cells, packed));
+  }
+
+  async #insertHistory(
+    taken: RowBlock,
+    cells: RowBlock['columns'],
+    packed: PackedBlock | null,
+  ): Promise<void> {
+    const columns = this.#target.historyColumns;
+    const careful = packed === null;
     let block: RowBlock = taken;
     if (careful) {
       const proofs = taken.columns[1]!.map((group) => ({
@@ -215,7 +289,7 @@ export class TableWriter implements PieceApplier {
     const names = [...PROOF_COLUMNS, UNCHANGED_COLUMN, ...columns.map(({ name }) => quoteIdentifier(name))];
     const casts = [...proofCasts(0), `c${HISTORY_LEAD - 1}`, ...this.#casts(columns, HISTORY_LEAD, careful)];
     await this.#context.runner.run(
-      block.columns,
+      packed ?? block.columns,
       (rows) =>
         `INSERT INTO ${historyName(this.#target.table)} (${names.join(', ')}) SELECT ${casts.join(', ')} FROM (${rows})`,
     );

@@ -1,8 +1,9 @@
 import { type ProvenBlock, textOrNull } from '../../../src/deliver/warehouse/row-block.ts';
+import { imagePlaces } from '../../../src/deliver/warehouse/row-images.ts';
 import { proofOf, type RowProof, type RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { cellIndexes, type Target, type TargetColumn } from '../../../src/deliver/warehouse/target.ts';
 import { type MaskedCell, UNCHANGED } from '../../../src/model/cell.ts';
-import { Image, Op } from '../../../src/model/change.ts';
+import { Op } from '../../../src/model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 
 /** Columns that a change file has before the row's own, and their types. */
@@ -47,14 +48,10 @@ export class ChangePiece {
   add(run: MaskedRun, place: RunPlace): void {
     const { table } = run;
     const indexes = cellIndexes(this.#columns, table);
-    const width = table.columns.length;
-    let at = 0;
+    const places = imagePlaces(run);
     for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const before = (bits & Image.before) !== 0 ? at : -1;
-      if (before >= 0) at += width;
-      const after = (bits & Image.after) !== 0 ? at : -1;
-      if (after >= 0) at += width;
+      const before = places.before[row]!;
+      const after = places.after[row]!;
       const proof = proofOf(place, run.ops[row]!, row);
       const moves = before >= 0 && after >= 0 && movesKey(run.cells, before, after, table);
       if (after < 0 || moves) this.#image({ ...proof, op: 'd' }, 0, run.cells, before, indexes);

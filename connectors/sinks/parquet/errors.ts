@@ -1,6 +1,7 @@
+import type { ErrorCode } from '../../../src/error/codes.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
-import { serviceFailure } from './s3-errors.ts';
+import { type ServiceFailure, serviceFailure } from '../../object-store/s3-errors.ts';
 
 export function parquetError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;
@@ -11,12 +12,25 @@ export function parquetError(thrown: unknown, doing: string): RowsealError {
   const service = serviceFailure(thrown);
   if (service !== null) {
     const origin = service.name;
-    const denied = service.status === 401 || service.status === 403;
-    return new RowsealError(denied ? 'RS-PQT-008' : 'RS-PQT-006', { detail: `${doing} (${origin})`, origin });
+    return new RowsealError(codeOfService(service), { detail: `${doing} (${origin})`, origin });
   }
   const failure = failureOf(thrown);
   const fields = { detail: `${doing} (${failure})`, origin: failure };
   return new RowsealError(failure === 'io' || failure === 'memory' ? 'RS-PQT-006' : 'RS-PQT-007', fields);
+}
+
+/** Names of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html that no waiting mends. */
+const MISPLACED = new Set([
+  'NoSuchBucket',
+  'InvalidBucketName',
+  'PermanentRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+]);
+
+function codeOfService({ name, status }: ServiceFailure): ErrorCode {
+  if (MISPLACED.has(name) || status === 301) return 'RS-PQT-001';
+  return status === 401 || status === 403 ? 'RS-PQT-008' : 'RS-PQT-006';
 }
 
 export function errnoOf(thrown: unknown): string | null {

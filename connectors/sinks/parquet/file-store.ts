@@ -11,11 +11,15 @@ export interface FileStore {
   replace(name: string, text: string): Promise<void>;
   /** Names of files directly in a folder, sorted. */
   list(folder: string): Promise<readonly string[]>;
+  /** Files in a folder, at any depth. */
+  walk(folder: string): AsyncIterable<{ readonly name: string; readonly bytes: number }>;
   /** Anything is in the folder, at any depth. */
   isEmpty(folder: string): Promise<boolean>;
   remove(name: string): Promise<void>;
   /** Moves a file of the work directory here. */
   put(localFile: string, name: string): Promise<void>;
+  /** A local file with the same content: the file itself, or a copy in the work directory. */
+  fetch(name: string): Promise<string>;
   /** Gone already, and there under its new name: nothing to do. */
   move(from: string, to: string): Promise<void>;
   removeAll(folder: string): Promise<void>;

@@ -1,4 +1,4 @@
-import { link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf } from './errors.ts';
 import type { FileStore } from './file-store.ts';
@@ -57,6 +57,18 @@ export class LocalStore implements FileStore {
     }
   }
 
+  async *walk(folder: string): AsyncGenerator<{ readonly name: string; readonly bytes: number }> {
+    const entries = await readdir(this.#path(folder), { withFileTypes: true }).catch((thrown: unknown) => {
+      if (errnoOf(thrown) === 'ENOENT') return [];
+      throw thrown;
+    });
+    for (const entry of entries) {
+      const name = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) yield* this.walk(name);
+      else yield { name, bytes: (await stat(this.#path(name))).size };
+    }
+  }
+
   async isEmpty(folder: string): Promise<boolean> {
     try {
       return (await readdir(this.#path(folder))).length === 0;
@@ -80,6 +92,10 @@ export class LocalStore implements FileStore {
     await mkdir(dirname(this.#path(name)), { recursive: true });
     await rename(localFile, this.#path(name));
     await this.#syncFolder(name);
+  }
+
+  async fetch(name: string): Promise<string> {
+    return this.#path(name);
   }
 
   async move(from: string, to: string): Promise<void> {

@@ -1,9 +1,11 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type {
-  MirroredRow,
-  MirroredTable,
-  MirrorReader,
-  MirrorView,
+import {
+  deadLetterRow,
+  type MirroredRow,
+  type MirroredTable,
+  type MirrorReader,
+  type MirrorView,
+  mirroredRow,
 } from '../../../src/deliver/mirror-reader.ts';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { Target } from '../../../src/deliver/warehouse/target.ts';
@@ -64,7 +66,7 @@ class ParquetView implements MirrorView {
     if (pipeline === null) return false;
     this.pipeline = pipeline;
     const manifest = await this.#directory.newestManifest();
-    this.cursor = await this.#directory.cursor(manifest);
+    this.cursor = (await this.#directory.reached(manifest))?.to ?? null;
     const tables: MirroredTable[] = [];
     for (const saved of Object.values(manifest?.targets ?? {})) {
       const target = JSON.parse(await this.#directory.readTarget(saved)) as Target;
@@ -95,7 +97,7 @@ class ParquetView implements MirrorView {
     try {
       const columns = [keyed ? 'CAST(_rowseal_seq AS VARCHAR)' : 'NULL', ...texts];
       for await (const rows of markedRows(this.#database!.connection, columns, `(${query})`))
-        yield rows.map(([seq, ...cells]) => ({ cells, seq: seq == null ? null : Number(seq) }));
+        yield rows.map(mirroredRow);
     } catch (thrown) {
       if (failureOf(thrown) === 'name') throw new RowsealError('RS-REC-003', { detail: displayName(table) });
       throw parquetError(thrown, `reading ${displayName(table)}`);
@@ -114,19 +116,13 @@ class ParquetView implements MirrorView {
     ];
     const files = quoteLiteral(`${this.#files}/dead_letters/*.parquet`);
     for await (const rows of markedRows(this.#database!.connection, columns, `read_parquet(${files})`))
-      yield rows.map(([group, table, key, column, value, reason]) => ({
-        group: Number(group),
-        table: table!,
-        key: key!,
-        column: column ?? '',
-        value: value!,
-        reason: reason!,
-      }));
+      yield rows.map(deadLetterRow);
   }
 
   /** Files are never changed, but new ones come. */
   async moved(): Promise<boolean> {
-    return (await this.#directory.cursor(await this.#directory.newestManifest())) !== this.cursor;
+    const reached = await this.#directory.reached(await this.#directory.newestManifest());
+    return (reached?.to ?? null) !== this.cursor;
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   CopyObjectCommand,
@@ -7,11 +7,18 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { openS3 } from '../../object-store/s3-client.ts';
+import { isMissing, isPreconditionFailed } from '../../object-store/s3-errors.ts';
 import type { FileStore } from './file-store.ts';
 import type { S3Options } from './options.ts';
-import { isMissing, isPreconditionFailed } from './s3-errors.ts';
+
+/** Of one PutObject (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html). */
+const MAX_OBJECT_BYTES = 5 * 1024 ** 3;
+/** Larger files are streamed: memory does not depend on the size of a batch. */
+const BUFFERED_BYTES = 8 * 1024 * 1024;
 
 /**
  * Files in a bucket of S3, or of what speaks like it. `create` rests on conditional writes (`If-None-Match: *`), which S3
@@ -33,17 +40,8 @@ export class S3Store implements FileStore {
     this.workDirectory = join(options.workDirectory, `rowseal-${bucket}-${prefix.replaceAll('/', '-')}`);
     this.#bucket = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
-    const config = {
-      region: options.region,
-      forcePathStyle: options.endpoint !== null,
-      ...(options.endpoint === null ? {} : { endpoint: options.endpoint }),
-      ...(options.credentials === null ? {} : { credentials: options.credentials }),
-      // Other stores than Amazon's do not know the newer checksums.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    } as const;
-    this.#client = new S3Client(config);
-    this.#once = new S3Client({ ...config, maxAttempts: 1 });
+    this.#client = openS3(options);
+    this.#once = openS3(options, 1);
   }
 
   async read(name: string): Promise<string | null> {
@@ -75,9 +73,14 @@ export class S3Store implements FileStore {
   async list(folder: string): Promise<readonly string[]> {
     const start = `${this.#prefix}${folder}/`;
     const names: string[] = [];
-    for await (const key of this.#keys(start))
+    for await (const { key } of this.#objects(start))
       if (!key.slice(start.length).includes('/')) names.push(key.slice(start.length));
     return names.sort();
+  }
+
+  async *walk(folder: string): AsyncGenerator<{ readonly name: string; readonly bytes: number }> {
+    for await (const { key, bytes } of this.#objects(`${this.#prefix}${folder}/`))
+      yield { name: key.slice(this.#prefix.length), bytes };
   }
 
   async isEmpty(folder: string): Promise<boolean> {
@@ -92,8 +95,30 @@ export class S3Store implements FileStore {
   }
 
   async put(localFile: string, name: string): Promise<void> {
-    await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
+    const { size } = await stat(localFile);
+    if (size > MAX_OBJECT_BYTES)
+      throw new RowsealError('RS-PQT-010', { detail: `${this.place}/${name}, ${size} bytes` });
+    if (size <= BUFFERED_BYTES) {
+      await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
+    } else {
+      const file = await open(localFile);
+      try {
+        // A stream cannot be sent again by the client: then the batch is.
+        const Body = file.createReadStream({ autoClose: false });
+        await this.#once.send(new PutObjectCommand({ ...this.#at(name), Body, ContentLength: size }));
+      } finally {
+        await file.close();
+      }
+    }
     await rm(localFile);
+  }
+
+  async fetch(name: string): Promise<string> {
+    const object = await this.#client.send(new GetObjectCommand(this.#at(name)));
+    const file = join(this.workDirectory, `fetched,${name.replaceAll('/', ',')}`);
+    await mkdir(this.workDirectory, { recursive: true });
+    await writeFile(file, (await object.Body?.transformToByteArray()) ?? '');
+    return file;
   }
 
   /** A copy and a delete: either may be done again. */
@@ -110,7 +135,7 @@ export class S3Store implements FileStore {
   }
 
   async removeAll(folder: string): Promise<void> {
-    for await (const key of this.#keys(`${this.#prefix}${folder}/`))
+    for await (const { key } of this.#objects(`${this.#prefix}${folder}/`))
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
   }
 
@@ -118,7 +143,7 @@ export class S3Store implements FileStore {
   async localCopy(folders: readonly string[]): Promise<string> {
     await this.dropLocalCopy();
     for (const folder of folders) {
-      for await (const key of this.#keys(`${this.#prefix}${folder}/`)) {
+      for await (const { key } of this.#objects(`${this.#prefix}${folder}/`)) {
         const object = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
         const file = join(this.#copy, key.slice(this.#prefix.length));
         await mkdir(dirname(file), { recursive: true });
@@ -141,7 +166,7 @@ export class S3Store implements FileStore {
     this.#once.destroy();
   }
 
-  async *#keys(prefix: string): AsyncGenerator<string> {
+  async *#objects(prefix: string): AsyncGenerator<{ readonly key: string; readonly bytes: number }> {
     let token: string | undefined;
     do {
       const listed = await this.#client.send(
@@ -151,7 +176,8 @@ export class S3Store implements FileStore {
           ...(token === undefined ? {} : { ContinuationToken: token }),
         }),
       );
-      for (const { Key } of listed.Contents ?? []) if (Key !== undefined) yield Key;
+      for (const { Key, Size } of listed.Contents ?? [])
+        if (Key !== undefined) yield { key: Key, bytes: Size ?? 0 };
       token = listed.NextContinuationToken;
     } while (token !== undefined);
   }

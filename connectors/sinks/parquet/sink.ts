@@ -8,7 +8,12 @@ import type {
   SinkPace,
   SinkStats,
 } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import {
+  type DeadLetter,
+  DeadLetterBox,
+  DeadLetterCount,
+  letterColumns,
+} from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
 import { alterTarget, newTarget, type Target } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
@@ -19,7 +24,8 @@ import { dialect } from '../../duckdb-engine/dialect.ts';
 import { failureOf } from '../../duckdb-engine/failure.ts';
 import { quoteLiteral } from '../../duckdb-engine/identifier.ts';
 import { PackedRunner } from '../../duckdb-engine/packed.ts';
-import { ChangeDirectory, type Manifest } from './change-directory.ts';
+import { ChangeDirectory, type Manifest, type WrittenFile } from './change-directory.ts';
+import { Compaction } from './compaction.ts';
 import { claimError, parquetError } from './errors.ts';
 import { changeFile, padded, tableDirectory } from './layout.ts';
 import type { ParquetSinkOptions } from './options.ts';
@@ -27,9 +33,16 @@ import { lookAt, openStore, placeName } from './place.ts';
 import { TableStage } from './table-stage.ts';
 import { viewsFile } from './view.ts';
 
-/** Change files in a directory, and a manifest for each set of them. A replay writes the same files again. */
-export function createParquetSink(options: ParquetSinkOptions): Sink {
-  return new ParquetSink(options);
+/**
+ * Change files in a directory, and a manifest for each set of them. A replay writes the same files again.
+ *
+ * @param report told of trouble that is not delivery's
+ */
+export function createParquetSink(
+  options: ParquetSinkOptions,
+  report: (error: RowsealError) => void = () => {},
+): Sink {
+  return new ParquetSink(options, report);
 }
 
 interface OpenDirectory {
@@ -38,6 +51,9 @@ interface OpenDirectory {
   readonly connection: DuckDBConnection;
   readonly runner: PackedRunner;
   readonly epoch: bigint;
+  /** A manifest was created since the opening. */
+  committed: boolean;
+  compaction: Compaction | null;
 }
 
 interface KnownTable {
@@ -61,6 +77,7 @@ class ParquetSink implements Sink {
   /** Small files are what makes a lake slow. */
   readonly pace: SinkPace;
   readonly #options: ParquetSinkOptions;
+  readonly #report: (error: RowsealError) => void;
   readonly #tables = new Map<string, KnownTable>();
   readonly #deadLetters: DeadLetterCount;
   #open: OpenDirectory | null = null;
@@ -68,7 +85,8 @@ class ParquetSink implements Sink {
   #cursor: GroupIndex | null = null;
   #rows = 0;
 
-  constructor(options: ParquetSinkOptions) {
+  constructor(options: ParquetSinkOptions, report: (error: RowsealError) => void) {
+    this.#report = report;
     this.name = options.name;
     this.pace = { intervalMs: options.intervalMs, bytes: options.batchBytes };
     this.#options = options;
@@ -102,18 +120,29 @@ class ParquetSink implements Sink {
       temp_directory: `${directory.workDirectory}-spill`,
     });
     const connection = await instance.connect();
-    this.#open = { directory, instance, connection, runner: new PackedRunner(connection), epoch };
-    return this.#guard('opening', async () => {
+    this.#open = {
+      directory,
+      instance,
+      connection,
+      runner: new PackedRunner(connection),
+      epoch,
+      committed: false,
+      compaction: null,
+    };
+    return this.#guard('opening', async (open) => {
       await connection.run("SET TimeZone = 'UTC'");
       await directory.enter(epoch, this.name);
       this.#manifest = await directory.newestManifest();
       if (this.#manifest !== null) await directory.publish(this.#manifest);
       await directory.removeStaged();
+      await directory.resumeMerge();
+      if (this.#options.compaction !== null)
+        open.compaction = await Compaction.begin(directory, connection, this.#options.compaction);
       for (const [key, saved] of Object.entries(this.#manifest?.targets ?? {}))
         this.#tables.set(key, { target: JSON.parse(await directory.readTarget(saved)) as Target, saved });
       if (this.#tables.size > 0) await this.#writeViews(directory);
       this.#deadLetters.opened(Object.entries(this.#manifest?.dead_letters ?? {}));
-      this.#cursor = await directory.cursor(this.#manifest);
+      this.#cursor = (await directory.reached(this.#manifest))?.to ?? null;
       return this.#cursor;
     });
   }
@@ -149,8 +178,21 @@ class ParquetSink implements Sink {
       }
       this.#cursor = batch.to;
       this.#rows += batch.rows;
+      await this.#compact(open);
       return batch.to;
     });
+  }
+
+  async head(): Promise<string | null> {
+    const open = this.#open?.directory ?? null;
+    const directory = open ?? new ChangeDirectory(await openStore(this.#options.place));
+    try {
+      return (await directory.reached(await directory.newestManifest()))?.head ?? null;
+    } catch (thrown) {
+      throw parquetError(thrown, `reading the head in sink ${this.name}`);
+    } finally {
+      if (open === null) directory.close();
+    }
   }
 
   stats(): SinkStats {
@@ -171,8 +213,8 @@ class ParquetSink implements Sink {
   async #apply(open: OpenDirectory, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner, directory } = open;
     const stages = new Map<string, TableStage>();
-    const letters: DeadLetter[] = [];
     this.#deadLetters.rolledBack();
+    const box = new DeadLetterBox(this.#deadLetters, this.name);
     runner.forget();
     await directory.removeStaged();
     try {
@@ -186,22 +228,36 @@ class ParquetSink implements Sink {
               detail: `rows of ${displayName(table)} before its version`,
             });
           const name = `rowseal_stage_${stages.size}`;
-          const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
-          stages.set(key, await TableStage.create(connection, runner, known.target, name, careful, keep));
+          stages.set(key, await TableStage.create(connection, runner, known.target, name, careful, box.keep));
         }
         await feedGroup(group, (table) => stages.get(tableKey(table))!);
       }
       const from = batch.groups[0]!.index;
       const files = await this.#writeFiles(open, from, batch.to, [...stages.values()]);
-      const kept = distinct(letters);
-      if (kept.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, kept));
-      this.#deadLetters.check(this.name);
-      if (files.length === 0) await directory.moveCursor(this.#manifest, batch.to);
-      else await this.#commit(open, from, batch.to, files);
+      const { letters } = box;
+      if (letters.length > 0) files.push(await this.#writeDeadLetters(open, from, batch.to, letters));
+      // The first time also without files: older writers at this cursor cannot commit any more then.
+      if (files.length === 0 && open.committed) await directory.moveCursor(this.#manifest, batch);
+      else await this.#commit(open, from, batch, files);
       this.#deadLetters.committed();
     } finally {
       runner.forget();
       for (const stage of stages.values()) await stage.drop();
+    }
+  }
+
+  /** The batch is durable: what goes wrong here must not make it fail. */
+  async #compact(open: OpenDirectory): Promise<void> {
+    const { compaction, directory, epoch } = open;
+    if (compaction === null || this.#manifest === null) return;
+    try {
+      await compaction.step(this.#manifest.from, () => directory.expectNewest(epoch, this.name));
+    } catch (thrown) {
+      const error = parquetError(thrown, `merging files of sink ${this.name}`);
+      if (error.code === 'RS-PQT-004') throw error;
+      // What was begun is finished or forgotten when the sink is opened again.
+      open.compaction = null;
+      this.#report(error);
     }
   }
 
@@ -210,15 +266,14 @@ class ParquetSink implements Sink {
     from: GroupIndex,
     to: GroupIndex,
     stages: readonly TableStage[],
-  ): Promise<{ path: string; rows: number }[]> {
-    const files: { path: string; rows: number }[] = [];
+  ): Promise<WrittenFile[]> {
+    const files: WrittenFile[] = [];
     for (const stage of stages) {
       for (const { date, rows } of await stage.days()) {
         const path = changeFile(stage.target.table, date, from, to);
         const file = await directory.workFile(path);
         await stage.write(date, file);
-        await directory.stage(file, path);
-        files.push({ path, rows });
+        files.push({ path, rows, bytes: await directory.stage(file, path) });
       }
     }
     return files;
@@ -229,35 +284,26 @@ class ParquetSink implements Sink {
     from: GroupIndex,
     to: GroupIndex,
     letters: readonly DeadLetter[],
-  ): Promise<{ path: string; rows: number }> {
-    for (const { table, column, reason } of letters)
-      this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
+  ): Promise<WrittenFile> {
     const path = `dead_letters/${padded(from)}-${padded(to)}.parquet`;
     const file = await directory.workFile(path);
     await runner.run(
-      [
-        letters.map(({ group }) => String(group)),
-        letters.map(({ table }) => table),
-        letters.map(({ key }) => key),
-        letters.map(({ column }) => column),
-        letters.map(({ value }) => value),
-        letters.map(({ reason }) => reason),
-      ],
+      letterColumns(letters),
       (rows) =>
         `CREATE OR REPLACE TEMP TABLE rowseal_letters AS SELECT CAST(c0 AS BIGINT) AS group_index, c1 AS table_name,
            c2 AS row_key, c3 AS column_name, c4 AS value, c5 AS reason FROM (${rows})`,
     );
     await connection.run(`COPY rowseal_letters TO ${quoteLiteral(file)} (FORMAT parquet)`);
-    await directory.stage(file, path);
-    return { path, rows: letters.length };
+    return { path, rows: letters.length, bytes: await directory.stage(file, path) };
   }
 
   async #commit(
-    { directory, epoch }: OpenDirectory,
+    open: OpenDirectory,
     from: GroupIndex,
-    to: GroupIndex,
-    files: readonly { readonly path: string; readonly rows: number }[],
+    { to, head }: DeliveryBatch,
+    files: readonly WrittenFile[],
   ): Promise<void> {
+    const { directory, epoch, compaction } = open;
     const targets: Record<string, string> = {};
     let fresh = false;
     for (const [key, known] of this.#tables) {
@@ -276,14 +322,19 @@ class ParquetSink implements Sink {
       epoch: String(epoch),
       from,
       to,
+      head,
       files,
       targets,
+      staging: directory.staging,
       dead_letters: this.#deadLetters.totals(),
     };
     await directory.expectNewest(epoch, this.name);
     await directory.commit(manifest, this.name);
     this.#manifest = manifest;
     await directory.publish(manifest);
+    compaction?.added(files);
+    if (!open.committed) await directory.removeAllStaged();
+    open.committed = true;
     if (fresh) await this.#writeViews(directory);
   }
 

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
-import { pieceRows } from '../../../src/deliver/warehouse/piece-collector.ts';
+import { PIECE_BYTES, pieceRows } from '../../../src/deliver/warehouse/piece-collector.ts';
 import type { RunPlace } from '../../../src/deliver/warehouse/row-proof.ts';
 import { setAside } from '../../../src/deliver/warehouse/set-aside.ts';
 import { keyColumns, type Target } from '../../../src/deliver/warehouse/target.ts';
@@ -22,6 +22,7 @@ export class TableStage implements ChangeTaker {
   readonly #keep: (letters: readonly DeadLetter[]) => void;
   readonly #piece: ChangePiece;
   readonly #pieceRows: number;
+  #bytes = 0;
 
   private constructor(
     connection: DuckDBConnection,
@@ -58,7 +59,8 @@ export class TableStage implements ChangeTaker {
 
   async add(run: MaskedRun, place: RunPlace): Promise<void> {
     this.#piece.add(run, place);
-    if (this.#piece.size >= this.#pieceRows) await this.#flush();
+    this.#bytes += run.bytes;
+    if (this.#piece.size >= this.#pieceRows || this.#bytes >= PIECE_BYTES) await this.#flush();
   }
 
   async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
@@ -88,6 +90,7 @@ export class TableStage implements ChangeTaker {
   }
 
   async #flush(): Promise<void> {
+    this.#bytes = 0;
     if (this.#piece.size === 0) return;
     const { historyColumns: columns, table } = this.target;
     const taken = this.#piece.take();

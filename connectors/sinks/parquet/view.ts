@@ -29,10 +29,19 @@ function viewColumns({ columns, historyColumns }: Target): readonly ViewColumn[]
   });
 }
 
+/** For a moment a merged file and those in it are there together: a file whose groups are all in another one's is left out. */
 function changes(files: string): string {
-  return `changes AS (
-    SELECT *, _rowseal_seq * 2 + _rowseal_sub AS _rowseal_n
-    FROM read_parquet(${quoteLiteral(files)}, union_by_name = true, hive_partitioning = false)
+  return `ranges AS (
+    SELECT file, part.day AS day, CAST(part.lowest AS BIGINT) AS lowest, CAST(part.highest AS BIGINT) AS highest
+    FROM (SELECT file, regexp_extract(file, '^(.*)/(\\d+)-(\\d+)\\.parquet$', ['day', 'lowest', 'highest']) AS part
+          FROM glob(${quoteLiteral(files)}))
+  ), merged AS (
+    SELECT file FROM ranges QUALIFY highest <= max(highest) OVER (
+      PARTITION BY day ORDER BY lowest, highest DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+  ), changes AS (
+    SELECT * EXCLUDE (filename), _rowseal_seq * 2 + _rowseal_sub AS _rowseal_n
+    FROM read_parquet(${quoteLiteral(files)}, union_by_name = true, hive_partitioning = false, filename = true)
+    WHERE filename NOT IN (FROM merged)
   ), live AS (
     SELECT * FROM changes
     WHERE _rowseal_op NOT IN ('t', 's')
@@ -59,9 +68,12 @@ function keyedRows(target: Target, files: string): string {
   const key = keyColumns(target, target.table).map((index) => columns[index]!);
   const by = key.map(({ file }) => file).join(', ');
   const known = key.map(({ file }) => `${file} IS NOT NULL`).join(' AND ');
+  // Not by name: DuckDB takes a name that two views of one script give to their windows for defined twice.
+  const life = `(PARTITION BY ${by}, _rowseal_life ORDER BY _rowseal_n)`;
+  const before = `(PARTITION BY ${by} ORDER BY _rowseal_n)`;
   const filled = columns.map(
     ({ file, stored }, i) =>
-      `last_value(CASE WHEN NOT list_contains(_rowseal_unchanged, ${quoteLiteral(stored.name)}) THEN {'v': ${file}} END IGNORE NULLS) OVER life AS v${i}`,
+      `last_value(CASE WHEN NOT list_contains(_rowseal_unchanged, ${quoteLiteral(stored.name)}) THEN {'v': ${file}} END IGNORE NULLS) OVER ${life} AS v${i}`,
   );
   const each = (make: (i: number) => string): string => columns.map((_, i) => make(i)).join(', ');
   const shown = columns.map(
@@ -73,12 +85,12 @@ function keyedRows(target: Target, files: string): string {
     FROM live WHERE ${known}
   ), filled AS (
     SELECT ${by}, _rowseal_op, _rowseal_group, _rowseal_seq, _rowseal_sub, _rowseal_committed_at, _rowseal_n,
-      max(CASE WHEN _rowseal_sub = 1 THEN _rowseal_seq END) OVER life AS moved, ${filled.join(', ')}
-    FROM lives WINDOW life AS (PARTITION BY ${by}, _rowseal_life ORDER BY _rowseal_n)
+      max(CASE WHEN _rowseal_sub = 1 THEN _rowseal_seq END) OVER ${life} AS moved, ${filled.join(', ')}
+    FROM lives
   ), moves AS (
     SELECT moved_at, up, ${each((i) => `v${i}`)} FROM (
-      SELECT _rowseal_seq AS moved_at, _rowseal_op, lag(moved) OVER before AS up, ${each((i) => `lag(v${i}) OVER before AS v${i}`)}
-      FROM filled WINDOW before AS (PARTITION BY ${by} ORDER BY _rowseal_n)
+      SELECT _rowseal_seq AS moved_at, _rowseal_op, lag(moved) OVER ${before} AS up, ${each((i) => `lag(v${i}) OVER ${before} AS v${i}`)}
+      FROM filled
     ) WHERE _rowseal_op = 'd' AND moved_at IN (SELECT moved FROM filled)
   ), origins AS (
     SELECT moved_at, up, 0 AS depth, ${each((i) => `v${i}`)} FROM moves

@@ -27,7 +27,7 @@ export class Bookkeeping {
     // CREATE … IF NOT EXISTS wants the privilege even where there is nothing to create.
     if (there.rowCount === 0) await client.query(`CREATE SCHEMA ${quoteIdentifier(this.#schema)}`);
     await client.query(`
-      CREATE TABLE IF NOT EXISTS ${this.#cursor} (pipeline text NOT NULL, epoch numeric(20) NOT NULL, group_index bigint);
+      CREATE TABLE IF NOT EXISTS ${this.#cursor} (pipeline text NOT NULL, epoch numeric(20) NOT NULL, group_index bigint, head text);
       CREATE TABLE IF NOT EXISTS ${this.#tables} (namespace text, name text, known json NOT NULL, PRIMARY KEY (namespace, name));
       CREATE TABLE IF NOT EXISTS ${this.#deadLetters} (
         group_index bigint NOT NULL, table_name text NOT NULL, row_key text, column_name text NOT NULL, value text, reason text NOT NULL
@@ -45,7 +45,10 @@ export class Bookkeeping {
     );
     const row = found.rows[0];
     if (row === undefined) {
-      await client.query(`INSERT INTO ${this.#cursor} VALUES ($1, $2, NULL)`, [pipeline, String(epoch)]);
+      await client.query(`INSERT INTO ${this.#cursor} VALUES ($1, $2, NULL, NULL)`, [
+        pipeline,
+        String(epoch),
+      ]);
       return null;
     }
     if (row.pipeline !== pipeline)
@@ -73,12 +76,23 @@ export class Bookkeeping {
     epoch: bigint,
     after: GroupIndex | null,
     to: GroupIndex,
+    head: string,
   ): Promise<boolean> {
     const moved = await client.query(
-      `UPDATE ${this.#cursor} SET group_index = $4 WHERE pipeline = $1 AND epoch = $2 AND group_index IS NOT DISTINCT FROM $3`,
-      [pipeline, String(epoch), after, to],
+      `UPDATE ${this.#cursor} SET group_index = $4, head = $5 WHERE pipeline = $1 AND epoch = $2 AND group_index IS NOT DISTINCT FROM $3`,
+      [pipeline, String(epoch), after, to, head],
     );
     return moved.rowCount === 1;
+  }
+
+  /** null: there is none, or no bookkeeping yet */
+  async head(client: Client): Promise<string | null> {
+    const made = await client.query<{ made: boolean }>('SELECT to_regclass($1) IS NOT NULL AS made', [
+      this.#cursor,
+    ]);
+    if (made.rows[0]?.made !== true) return null;
+    const found = await client.query<{ head: string | null }>(`SELECT head FROM ${this.#cursor}`);
+    return found.rows[0]?.head ?? null;
   }
 
   async loadTargets(client: Client): Promise<readonly Target[]> {

@@ -22,9 +22,11 @@ export const dialect: Dialect = {
 export const PROOF_TYPES = ['text', 'bigint', 'bigint', 'timestamptz'];
 const proofDefinitions = PROOF_COLUMNS.map((name, i) => `${name} ${PROOF_TYPES[i]}`);
 
-export function createMirror({ columns, proof }: Target, names: TargetNames): string {
+/** @param fillfactor percent of a page that is filled when rows are inserted: updates find the rest */
+export function createMirror({ columns, proof }: Target, names: TargetNames, fillfactor: number): string {
   const definitions = [...columns.map(definition), ...(proof ? proofDefinitions : [])];
-  return `CREATE TABLE ${qualified(names.schema, names.mirror)} (${definitions.join(', ')})`;
+  const storage = fillfactor === 100 ? '' : ` WITH (fillfactor = ${fillfactor})`;
+  return `CREATE TABLE ${qualified(names.schema, names.mirror)} (${definitions.join(', ')})${storage}`;
 }
 
 export function createHistory({ historyColumns }: Target, names: TargetNames): string {

@@ -15,6 +15,7 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '25006': 'RS-PGS-006', // read_only_sql_transaction: became a standby
   '25P03': 'RS-PGS-006', // idle_in_transaction_session_timeout
   '57P03': 'RS-PGS-001', // cannot_connect_now
+  '21000': 'RS-PGS-013', // cardinality_violation: two rows of one upsert have the same key
   '23505': 'RS-PGS-013', // unique_violation
   '23': 'RS-PGS-010', // other constraints: not ours
   '2BP01': 'RS-PGS-010', // dependent_objects_still_exist

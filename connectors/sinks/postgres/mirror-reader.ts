@@ -1,9 +1,11 @@
 import type { Client } from 'pg';
-import type {
-  MirroredRow,
-  MirroredTable,
-  MirrorReader,
-  MirrorView,
+import {
+  deadLetterRow,
+  type MirroredRow,
+  type MirroredTable,
+  type MirrorReader,
+  type MirrorView,
+  mirroredRow,
 } from '../../../src/deliver/mirror-reader.ts';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { Target } from '../../../src/deliver/warehouse/target.ts';
@@ -84,8 +86,7 @@ class PostgresView implements MirrorView {
     const from = qualified(names.schema, names.mirror);
     await this.#client.query('SAVEPOINT rowseal_read');
     try {
-      for await (const rows of this.#fetch(`SELECT ${select} FROM ${from}`))
-        yield rows.map(([seq, ...cells]) => ({ cells, seq: seq == null ? null : Number(seq) }));
+      for await (const rows of this.#fetch(`SELECT ${select} FROM ${from}`)) yield rows.map(mirroredRow);
     } catch (thrown) {
       const error = postgresSinkError(thrown, `reading ${displayName(table)}`);
       await this.#client.query('ROLLBACK TO SAVEPOINT rowseal_read').catch(() => {});
@@ -98,14 +99,12 @@ class PostgresView implements MirrorView {
     const from = qualified(this.#options.stateSchema, 'dead_letters');
     const columns = 'group_index::text, table_name, row_key, column_name, value, reason';
     for await (const rows of this.#fetch(`SELECT ${columns} FROM ${from}`))
-      yield rows.map(([group, table, key, column, value, reason]) => ({
-        group: Number(group),
-        table: table!,
-        key: key!,
-        column: column!,
-        value: /stands for NUL$/.test(reason!) ? withNul(value!) : value!,
-        reason: reason!,
-      }));
+      yield rows.map(deadLetterRow).map((letter) => {
+        const { value, reason } = letter;
+        return value !== null && reason.endsWith('stands for NUL')
+          ? { ...letter, value: withNul(value) }
+          : letter;
+      });
   }
 
   async moved(): Promise<boolean> {

@@ -18,6 +18,8 @@ export interface PostgresSinkOptions {
   readonly history: 'none' | 'all' | ReadonlySet<string>;
   /** Mirrors carry `_rowseal_seq` and its like: where in the audit log each row comes from. */
   readonly proof: boolean;
+  /** Percent of a mirror's page that inserts fill, when the mirror is made: updates in place need the rest. */
+  readonly fillfactor: number;
   /** Dead letters that one table may have; one more, and the sink stops. */
   readonly maxDeadLetters: number;
 }

@@ -1,8 +1,9 @@
 import type { Client } from 'pg';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeliveryBatch, Sink, SinkCapabilities, SinkStats } from '../../../src/deliver/sink.ts';
-import { type DeadLetter, DeadLetterCount, distinct } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { DeadLetterBox, DeadLetterCount } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup, TableTakers } from '../../../src/deliver/warehouse/group-events.ts';
+import { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import { PieceCollector } from '../../../src/deliver/warehouse/piece-collector.ts';
 import {
   alterTarget,
@@ -23,6 +24,7 @@ import { dropKey, makeKey } from './mirror-key.ts';
 import type { PostgresSinkOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { TableWriter } from './table-writer.ts';
+import { Upserts } from './upsert.ts';
 
 /** Mirrors (and histories) in one Postgres database. Rows, dead letters and cursor commit in one transaction. */
 export function createPostgresSink(options: PostgresSinkOptions): Sink {
@@ -47,6 +49,7 @@ class PostgresSink implements Sink {
   readonly #state: Bookkeeping;
   readonly #targets = new Map<string, Target>();
   readonly #deadLetters: DeadLetterCount;
+  #upserts = new Upserts();
   #open: OpenDatabase | null = null;
   #cursor: GroupIndex | null = null;
   #rows = 0;
@@ -66,6 +69,7 @@ class PostgresSink implements Sink {
     await this.close();
     const client = await connect(this.#options);
     this.#open = { client, pipeline, epoch };
+    this.#upserts = new Upserts();
     return this.#guard('opening', async () => {
       await this.#transaction(client, async () => {
         await this.#state.create(client);
@@ -112,6 +116,18 @@ class PostgresSink implements Sink {
     });
   }
 
+  async head(): Promise<string | null> {
+    if (this.#open !== null) return this.#guard('reading the head', ({ client }) => this.#state.head(client));
+    const client = await connect(this.#options);
+    try {
+      return await this.#state.head(client);
+    } catch (thrown) {
+      throw postgresSinkError(thrown, `reading the head in sink ${this.name}`);
+    } finally {
+      await client.end();
+    }
+  }
+
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
   }
@@ -127,21 +143,30 @@ class PostgresSink implements Sink {
     const { client, pipeline, epoch } = database;
     await this.#transaction(client, async () => {
       // First: the lock keeps any other writer out until the commit.
-      if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to)))
+      if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to, batch.head)))
         throw this.#fenced(epoch);
-      const letters: DeadLetter[] = [];
-      const keep = (kept: readonly DeadLetter[]): void => void letters.push(...kept);
+      const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
+      const { keep } = box;
+      const overlap = new Overlap();
+      const upserts = this.#upserts;
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);
         const names = this.#names(target.table);
-        return new PieceCollector(target, history, new TableWriter({ client, target, names, careful, keep }));
+        return new PieceCollector(
+          target,
+          history,
+          new TableWriter({ client, target, names, overlap, upserts, careful, keep }),
+        );
       });
-      for (const group of batch.groups) await feedGroup(group, takers.of);
-      for (const taker of takers.all()) await taker.flush();
-      const kept = distinct(letters);
-      for (const { table, column, reason } of kept)
-        this.#deadLetters.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
-      await this.#state.keep(client, kept);
+      try {
+        for (const group of batch.groups) await feedGroup(group, takers.of);
+        for (const taker of takers.all()) await taker.flush();
+        await overlap.settled();
+      } finally {
+        // The rollback must not meet statements that still come.
+        await overlap.ended();
+      }
+      await this.#state.keep(client, box.letters);
     });
   }
 
@@ -154,7 +179,7 @@ class PostgresSink implements Sink {
     );
     await this.#createSchema(client, names);
     await this.#expectFree(client, table, names.schema, names.mirror);
-    await client.query(createMirror(target, names));
+    await client.query(createMirror(target, names, this.#options.fillfactor));
     await makeKey(client, target, names);
     if (target.history) await this.#createHistory(client, target, names);
     return target;

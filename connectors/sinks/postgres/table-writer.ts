@@ -1,8 +1,10 @@
 import type { Client } from 'pg';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
 import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import type { MirrorPiece, PartialRow, WholeRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
+import type { Overlap } from '../../../src/deliver/warehouse/overlap.ts';
 import type { PieceApplier } from '../../../src/deliver/warehouse/piece-collector.ts';
 import { blockOf, type ProvenBlock, type RowBlock } from '../../../src/deliver/warehouse/row-block.ts';
 import { type Sifted, setAside, unfindable } from '../../../src/deliver/warehouse/set-aside.ts';
@@ -21,13 +23,28 @@ import { isRowTooLarge } from './errors.ts';
 import { qualified, quoteIdentifier, type TargetNames } from './identifier.ts';
 import { needsSifting, unfitCells } from './sift.ts';
 import { timestampText } from './timestamp.ts';
+import type { Upsert, Upserts } from './upsert.ts';
 
 const STAGE = 'pg_temp.rowseal_stage';
+/** From so many rows on an upsert through a staging table is cheaper than a delete and an insert. */
+const UPSERT_ROWS = 256;
+
+/** Rows to insert. */
+interface ReadyRows {
+  readonly block: ProvenBlock;
+  /** Some cell is not the plain text of its type. */
+  readonly careful: boolean;
+  /** What COPY reads; null: not yet, something may be taken out of them, or there are none. */
+  readonly text: Buffer | null;
+}
 
 export interface WriterContext {
   readonly client: Client;
   readonly target: Target;
   readonly names: TargetNames;
+  /** Of the batch: the next piece is made ready while one is applied. */
+  readonly overlap: Overlap;
+  readonly upserts: Upserts;
   /** Some value of the batch does not fit its type: every cell is checked. */
   readonly careful: boolean;
   readonly keep: (letters: readonly DeadLetter[]) => void;
@@ -39,6 +56,7 @@ export class TableWriter implements PieceApplier {
   readonly #client: Client;
   readonly #target: Target;
   readonly #mirror: string;
+  #staged = false;
 
   constructor(context: WriterContext) {
     const { target, names } = context;
@@ -49,22 +67,66 @@ export class TableWriter implements PieceApplier {
   }
 
   async emptyMirror(): Promise<void> {
-    await this.#client.query(`TRUNCATE ${this.#mirror}`);
+    await this.#context.overlap.start(async () => {
+      await this.#client.query(`TRUNCATE ${this.#mirror}`);
+    });
   }
 
   async applyMirror(piece: MirrorPiece): Promise<void> {
     const { key } = piece;
-    const replaced = piece.replacedKeys();
     const partial = [...piece.partialRows()];
-    const whole = this.#block(piece.wholeRows());
     if (key.includes(-1)) {
-      this.#context.keep(unfindable(this.#target, replaced, whole, partial));
+      const whole = this.#block(piece.wholeRows());
+      this.#context.keep(unfindable(this.#target, piece.replacedKeys(), whole, partial));
       return;
     }
-    const staged = partial.length === 0 ? null : await this.#fill(partial, key);
-    await this.#deleteKeys(replaced, key);
-    await this.#insert(whole, key);
-    if (staged !== null) await this.#insertStaged(staged, key);
+    const upsert = await this.#upsertOf(piece);
+    const replaced = piece.replacedKeys(upsert === null ? 'all' : 'deleted');
+    const whole = this.#ready(this.#block(piece.wholeRows(upsert === null ? 'all' : 'new')));
+    const updated = upsert === null ? null : this.#ready(this.#block(piece.wholeRows('replacing')));
+    await this.#context.overlap.start(async () => {
+      const staged = partial.length === 0 ? null : await this.#fill(partial, key);
+      await this.#deleteKeys(replaced, key);
+      await this.#insert(whole, key);
+      if (upsert !== null && updated !== null) await this.#upsert(upsert, updated, key);
+      if (staged !== null) await this.#insertStaged(staged, key, upsert);
+    });
+  }
+
+  /** @returns null: rows are deleted and inserted again, because they are few, or some may have to be kept aside */
+  async #upsertOf(piece: MirrorPiece): Promise<Upsert | null> {
+    if (this.#context.careful || piece.size < UPSERT_ROWS) return null;
+    const { upserts, overlap, names } = this.#context;
+    const known = upserts.known(this.#target);
+    if (known !== undefined) return known;
+    // A question among statements that fail would fail too, and hide why.
+    await overlap.settled();
+    return upserts.find(this.#client, this.#target, names, this.#into());
+  }
+
+  /** Made in the transaction's first piece; empty again after each. */
+  async #upsert(upsert: Upsert, rows: ReadyRows, key: readonly number[]): Promise<void> {
+    if (rows.block.count === 0) return;
+    if (rows.text === null) {
+      // Something may not fit its type: those are looked at one by one.
+      const keys = key.map((index) => rows.block.columns[index]! as string[]);
+      await this.#deleteKeys(keys, key);
+      await this.#insert(rows, key);
+      return;
+    }
+    await this.#client.query(this.#staged ? `TRUNCATE ${upsert.stage}` : upsert.create);
+    this.#staged = true;
+    await copyIn(this.#client, upsert.into, rows.text);
+    await this.#client.query(upsert.apply(upsert.stage));
+  }
+
+  #ready(block: ProvenBlock): ReadyRows {
+    const careful = this.#careful(this.#target.columns, block.columns);
+    return {
+      block,
+      text: careful || block.count === 0 ? null : copyText(block.columns, block.count),
+      careful,
+    };
   }
 
   async #deleteKeys(keys: readonly (readonly string[])[], key: readonly number[]): Promise<void> {
@@ -83,12 +145,11 @@ export class TableWriter implements PieceApplier {
     );
   }
 
-  async #insert(rows: ProvenBlock, key: readonly number[]): Promise<void> {
-    const { columns } = this.#target;
-    if (rows.count === 0) return;
-    const careful = this.#careful(columns, rows.columns);
-    const sifted = careful ? await this.#sift(rows, columns, key, 'aside') : null;
-    await this.#load(this.#into(), sifted?.block ?? rows, (block, row) => this.#keepWhole(block, row, key));
+  async #insert({ block, text, careful }: ReadyRows, key: readonly number[]): Promise<void> {
+    if (block.count === 0) return;
+    if (text !== null && !this.#context.careful) return copyIn(this.#client, this.#into(), text);
+    const sifted = careful ? await this.#sift(block, this.#target.columns, key, 'aside') : null;
+    await this.#load(this.#into(), sifted?.block ?? block, (rows, row) => this.#keepWhole(rows, row, key));
   }
 
   /**
@@ -155,7 +216,7 @@ export class TableWriter implements PieceApplier {
       rowMode: 'array',
     });
     const table = displayName(this.#target.table);
-    const reason = 'an unchanged value is not known here';
+    const reason = UNKNOWN_UNCHANGED;
     this.#context.keep(
       missing.rows.map(([row]) => {
         const { base, proof } = rows[row]!;
@@ -164,10 +225,12 @@ export class TableWriter implements PieceApplier {
     );
   }
 
-  async #insertStaged(staged: ProvenBlock, key: readonly number[]): Promise<void> {
+  async #insertStaged(staged: ProvenBlock, key: readonly number[], upsert: Upsert | null): Promise<void> {
     const cells = staged.columns.map((_, i) => `c${i}`).join(', ');
     const insert = (where: string): Promise<unknown> =>
-      this.#client.query(`INSERT INTO ${this.#into()} SELECT ${cells} FROM ${STAGE} ${where}`);
+      this.#client.query(
+        `INSERT INTO ${this.#into()} SELECT ${cells} FROM ${STAGE} ${where} ${upsert?.onConflict ?? ''}`,
+      );
     if (!this.#context.careful) {
       await insert('');
       return;
@@ -180,8 +243,12 @@ export class TableWriter implements PieceApplier {
   }
 
   async applyKeyless(piece: KeylessPiece): Promise<void> {
-    await this.#removeCopies([...piece.removed()]);
-    await this.#insert(this.#block(piece.added()), []);
+    const removed = [...piece.removed()];
+    const added = this.#ready(this.#block(piece.added()));
+    await this.#context.overlap.start(async () => {
+      await this.#removeCopies(removed);
+      await this.#insert(added, []);
+    });
   }
 
   /**
@@ -218,6 +285,10 @@ export class TableWriter implements PieceApplier {
   }
 
   async applyHistory(taken: RowBlock): Promise<void> {
+    await this.#context.overlap.start(() => this.#insertHistory(taken));
+  }
+
+  async #insertHistory(taken: RowBlock): Promise<void> {
     const columns = this.#target.historyColumns;
     const lead = taken.columns.slice(0, HISTORY_LEAD);
     const cells = taken.columns.slice(HISTORY_LEAD);

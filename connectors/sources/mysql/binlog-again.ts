@@ -3,10 +3,15 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { BinlogPlace } from '../../../src/model/position.ts';
 import { BinlogDecoder } from './binlog/binlog-decoder.ts';
 import type { BinlogEvent, TableBinding, TableMap } from './binlog/binlog-event.ts';
-import { BinlogDump, FILE_HEADER_BYTES } from './binlog-dump.ts';
+import { BinlogDump, type DumpStart, FILE_HEADER_BYTES } from './binlog-dump.ts';
 import type { Session } from './connection.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import type { Server } from './server.ts';
+
+/** How soon a server without anything to send says so, in milliseconds. */
+const PROBE_HEARTBEAT_MS = 2_000;
+/** Sent before it is known whether the rest is there. */
+const FILE_HEADS: ReadonlySet<BinlogEvent['kind']> = new Set(['rotate', 'format-description']);
 
 /** Reads places of the binlog on streams of their own, beside the one that goes on. */
 export class BinlogAgain {
@@ -31,7 +36,7 @@ export class BinlogAgain {
     place: BinlogPlace,
     bind: (map: TableMap) => Promise<TableBinding | null>,
   ): AsyncGenerator<BinlogEvent> {
-    for await (const event of this.#events(place, bind)) {
+    for await (const event of this.#events({ kind: 'place', place }, bind)) {
       yield event;
       if (event.kind === 'xa-prepare') return;
       if (event.kind === 'xid' || event.kind === 'commit' || event.kind === 'rollback')
@@ -42,24 +47,29 @@ export class BinlogAgain {
   /** When the server began a file, in seconds since 1970; names come again after a reset, this does not. */
   async began(file: string): Promise<number | null> {
     const start = { file, offset: FILE_HEADER_BYTES };
-    for await (const event of this.#events(start, async () => null))
+    for await (const event of this.#events({ kind: 'place', place: start }, async () => null))
       if (event.kind === 'format-description') return event.header.timestampS;
     return null;
   }
 
+  /**
+   * Asks for a stream and waits until the server sends of it, or says that it has nothing yet.
+   *
+   * @throws RowsealError of kind source-lost when it does not have what was asked for
+   */
+  async answers(start: DumpStart): Promise<void> {
+    const heartbeatMs = Math.min(this.#options.heartbeatMs, PROBE_HEARTBEAT_MS);
+    const probe = new BinlogAgain({ ...this.#options, heartbeatMs }, this.#server, this.#check);
+    for await (const event of probe.#events(start, async () => null)) if (!FILE_HEADS.has(event.kind)) return;
+  }
+
   async *#events(
-    place: BinlogPlace,
+    start: DumpStart,
     bind: (map: TableMap) => Promise<TableBinding | null>,
   ): AsyncGenerator<BinlogEvent> {
     // A name that nobody else has: with our own the server would end the stream that goes on.
     const name = { serverId: 0x8000_0000 + randomInt(0x7fff_ffff), uuid: randomUUID() };
-    const dump = await BinlogDump.open(
-      this.#options,
-      this.#server.flavor,
-      { kind: 'place', place },
-      name,
-      this.#check,
-    );
+    const dump = await BinlogDump.open(this.#options, this.#server.flavor, start, name, this.#check);
     const decoder = newDecoder(this.#options, this.#server);
     try {
       while (true) {
@@ -82,5 +92,6 @@ export function newDecoder(options: MysqlSourceOptions, server: Server): BinlogD
     flavor: server.flavor,
     zeroDates: options.zeroDates,
     invalidText: options.invalidText,
+    maxUnpackedBytes: options.maxUnpackedBytes,
   });
 }

@@ -19,7 +19,8 @@ const FILE_HEADS: ReadonlySet<number> = new Set([
  * them 0 inside transactions, so they are carried on from event to event.
  */
 export class PlaceTracker {
-  readonly #floor: { readonly place: BinlogPlace; readonly fileBegan: number | null } | null;
+  readonly #start: { readonly place: BinlogPlace; readonly fileBegan: number | null };
+  readonly #readUpToStart: boolean;
   #file: string;
   #offset: number;
   #begin: number;
@@ -27,20 +28,26 @@ export class PlaceTracker {
   #fileBegan: number | null;
 
   /**
-   * @param floor everything before `start` was read: a server that looks for a GTID begins at the start of a file, and
-   * passes over what it need not send without a word
+   * @param readUpToStart everything before `start` was read: a server that looks for a GTID begins at the start of a file,
+   * and passes over what it need not send without a word
    */
-  constructor(start: BinlogPlace, fileBegan: number | null, floor: boolean) {
+  constructor(start: BinlogPlace, fileBegan: number | null, readUpToStart: boolean) {
     this.#file = start.file;
     this.#offset = start.offset;
     this.#begin = start.offset;
     this.#fileBegan = fileBegan;
-    this.#floor = floor ? { place: start, fileBegan } : null;
+    this.#start = { place: start, fileBegan };
+    this.#readUpToStart = readUpToStart;
   }
 
+  /** Never before `start`: what is sealed does not go back. */
   get place(): BinlogPlace {
-    const place = { file: this.#file, offset: this.#offset };
-    return this.#below(place) ? this.#floor!.place : place;
+    return this.#below() ? this.#start.place : this.#now();
+  }
+
+  /** Everything before was read; before `start` while what was in flight there may still come. */
+  get reached(): BinlogPlace {
+    return this.#readUpToStart ? this.place : this.#now();
   }
 
   /** Where the last event that counts begins. */
@@ -50,11 +57,9 @@ export class PlaceTracker {
 
   /** Of the file of `place`. */
   get fileBegan(): number | null {
-    if (this.#below({ file: this.#file, offset: this.#offset })) {
-      // What the sealed position did not know yet may be known by now.
-      return this.#floor!.place.file === this.#file ? this.#fileBegan : this.#floor!.fileBegan;
-    }
-    return this.#fileBegan;
+    if (!this.#below()) return this.#fileBegan;
+    // What the sealed position did not know yet may be known by now.
+    return this.#start.place.file === this.#file ? this.#fileBegan : this.#start.fileBegan;
   }
 
   /** An event's bytes came: an OK byte, then the header (time 4, type 1, server 4, length 4, end 4, flags 2). */
@@ -84,8 +89,12 @@ export class PlaceTracker {
     this.#offset = offset;
   }
 
-  #below(place: BinlogPlace): boolean {
-    return this.#floor !== null && comparePlaces(place, this.#floor.place) < 0;
+  #now(): BinlogPlace {
+    return { file: this.#file, offset: this.#offset };
+  }
+
+  #below(): boolean {
+    return comparePlaces(this.#now(), this.#start.place) < 0;
   }
 
   /** A new file, or what the server has passed over without sending it. */

@@ -1,6 +1,8 @@
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { GtidSet } from '../../../src/model/gtid-set.ts';
 import type { BinlogPlace } from '../../../src/model/position.ts';
+import { malformed } from './binlog/defect.ts';
+import { HEADER_BYTES } from './binlog/event-type.ts';
 import { Session } from './connection.ts';
 import { encodeGtidSet } from './gtid-encoding.ts';
 import type { MysqlSourceOptions } from './options.ts';
@@ -87,17 +89,13 @@ export class BinlogDump {
   /** See {@link PacketStream.read}; the server ends a stream only when something is wrong. */
   async read(): Promise<readonly Packet[]> {
     const packets = await this.#stream.read();
-    if (packets === null || packets.some(isEndOfStream))
-      throw new RowsealError('RS-MY-016', { detail: 'the server ended the binlog stream' });
-    return packets;
+    if (packets === null) throw ended();
+    return checkedPackets(packets);
   }
 
   /** What has arrived, without waiting. */
   poll(): readonly Packet[] {
-    const packets = this.#stream.poll();
-    if (packets.some(isEndOfStream))
-      throw new RowsealError('RS-MY-016', { detail: 'the server ended the binlog stream' });
-    return packets;
+    return checkedPackets(this.#stream.poll());
   }
 
   interrupt(): void {
@@ -126,6 +124,20 @@ export class BinlogDump {
 /** 0xfe in a packet this short (protocol documentation, "EOF_Packet"); events are longer. */
 function isEndOfStream(packet: Packet): boolean {
   return packet.buffer[packet.start] === 0xfe && packet.end - packet.start < 13;
+}
+
+function ended(): RowsealError {
+  return new RowsealError('RS-MY-016', { detail: 'the server ended the binlog stream' });
+}
+
+/** @throws RowsealError RS-MY-016 at the end of the stream, RS-MY-050 for a packet that is no event behind an OK byte */
+export function checkedPackets(packets: readonly Packet[]): readonly Packet[] {
+  for (const packet of packets) {
+    if (isEndOfStream(packet)) throw ended();
+    if (packet.buffer[packet.start] !== 0 || packet.end - packet.start < 1 + HEADER_BYTES)
+      throw malformed('a packet of the stream that holds no event');
+  }
+  return packets;
 }
 
 function preparation(

@@ -2,14 +2,16 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import {
   type Column,
   type ColumnReference,
+  displayName,
   type TableName,
   type TableSchema,
   tableKey,
 } from '../../../src/model/table.ts';
 import type { ColumnHint, TableBinding, TableMap } from './binlog/binlog-event.ts';
+import { TypeCode } from './binlog/column-type-code.ts';
 import { type Cell, quoteIdentifier, type Session } from './connection.ts';
 import { type ForeignKey, foreignKeys, jsonColumns } from './table-definition.ts';
-import { mysqlType } from './types.ts';
+import { isOldFraction, mysqlType } from './types.ts';
 
 /** A table as the server describes it now. */
 export interface CatalogTable {
@@ -18,6 +20,8 @@ export interface CatalogTable {
   readonly hints: ReadonlyMap<number, ColumnHint>;
   /** Printed with leading zeros. By column index. */
   readonly zerofill: ReadonlySet<number>;
+  /** Names of columns whose width the binlog does not tell: see `isOldFraction`. */
+  readonly oldFractions: readonly string[];
   readonly engine: string;
   /** The optimizer's estimate; null when there is none. */
   readonly estimatedRows: number | null;
@@ -125,6 +129,7 @@ export class Catalog {
       }),
       hints,
       zerofill,
+      oldFractions: rows.filter(([, columnType]) => isOldFraction(columnType!)).map(([column]) => column!),
       engine: found[0] ?? '',
       estimatedRows: found[1] === null ? null : Number(found[1]),
       cascades: foreignKeys(definition, name.namespace).filter((key) => key.cascades),
@@ -165,11 +170,19 @@ const HINTED: Readonly<Record<ColumnHint, RegExp>> = {
   vector: /^(var)?binary\(\d+\)$/,
 };
 
+const OLD_TEMPORALS: ReadonlySet<number> = new Set([TypeCode.time, TypeCode.datetime, TypeCode.timestamp]);
+
 /**
  * The version of a table that a table map announces. The map rules: names, types and their order are its own. From the
  * catalog, which may be younger, a column takes what the map does not say, if it is the same column by name and type.
+ *
+ * @throws RowsealError RS-MY-061
  */
-export function bindTable(map: TableMap, catalog: CatalogTable | null): TableBinding {
+export function bindTable(
+  map: TableMap,
+  catalog: CatalogTable | null,
+  flavor: 'mysql' | 'mariadb',
+): TableBinding {
   const known = new Map(catalog?.schema.columns.map((column, index) => [column.name, index]));
   const hints = new Map<number, ColumnHint>();
   const columns = map.columns.map((column, index): Column => {
@@ -184,6 +197,11 @@ export function bindTable(map: TableMap, catalog: CatalogTable | null): TableBin
       return now!;
     }
     if (now !== undefined && now.sourceType === column.sourceType) return now;
+    // MariaDB had fractions in this format, of another width each, and tells it only in the catalog.
+    if (flavor === 'mariadb' && OLD_TEMPORALS.has(column.code))
+      throw new RowsealError('RS-MY-061', {
+        detail: `column ${displayName({ namespace: map.schema, name: map.table })}.${column.name}`,
+      });
     return Object.freeze({ name: column.name, type: column.type, sourceType: column.sourceType, id: null });
   });
   const same =

@@ -1,21 +1,10 @@
-import { type RawCell, UNCHANGED } from '../../../src/model/cell.ts';
+import { rowKey } from '../../../src/capture/row-key.ts';
+import type { TouchedKeys } from '../../../src/capture/touched-keys.ts';
+import type { RawCell } from '../../../src/model/cell.ts';
 import { type ChangeEvent, Image, Op } from '../../../src/model/change.ts';
 import type { BinlogPlace } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
 import type { KeyCursor } from './key-cursor.ts';
-import type { TouchedKeys } from './touched-keys.ts';
-
-/** Key of the row whose cells begin at `at`; null when an image does not hold all of it. */
-export function rowKey(cells: readonly RawCell[], at: number, key: readonly number[]): string | null {
-  let text = '';
-  for (const index of key) {
-    const cell = cells[at + index];
-    if (cell === UNCHANGED || cell === undefined) return null;
-    const part = String(cell);
-    text += key.length === 1 ? part : `${part.length}:${part}`;
-  }
-  return text;
-}
 
 /**
  * Rows of one SELECT, waiting for the stream to reach the place up to which the SELECT may have seen. Rows that the
@@ -33,14 +22,16 @@ export class Chunk {
   count = 0;
   bytes = 0;
   #removed: Set<number> | null = null;
+  /** Rows that the open transaction named, and at which of its operations. */
+  #named: { readonly row: number; readonly ordinal: number }[] = [];
   #rows: Map<string, number> | null = null;
 
   constructor(table: TableSchema) {
     this.table = table;
   }
 
-  /** A change of this key came by. */
-  touch(key: string): void {
+  /** A change of this key came by, at this operation of the open transaction. */
+  touch(key: string, ordinal: number): void {
     if (this.#rows === null) {
       const width = this.table.columns.length;
       this.#rows = new Map();
@@ -48,9 +39,20 @@ export class Chunk {
         this.#rows.set(rowKey(this.cells, row * width, this.table.key)!, row);
     }
     const row = this.#rows.get(key);
-    if (row === undefined) return;
+    if (row !== undefined) this.#named.push({ row, ordinal });
+  }
+
+  /** The open transaction took back its operations from `ordinal` on: it did not tell of their rows after all. */
+  undo(ordinal: number): void {
+    this.#named = this.#named.filter((named) => named.ordinal < ordinal);
+  }
+
+  /** The open transaction ended: the stream tells what it named. */
+  settle(): void {
+    if (this.#named.length === 0) return;
     this.#removed ??= new Set();
-    this.#removed.add(row);
+    for (const { row } of this.#named) this.#removed.add(row);
+    this.#named = [];
   }
 
   /** The table was emptied after the SELECT, or before it: then the stream names every row. */

@@ -1,7 +1,7 @@
+import { TouchedKeys } from '../../../src/capture/touched-keys.ts';
 import type { MysqlPosition } from '../../../src/model/position.ts';
 import { type TableName, tableKey } from '../../../src/model/table.ts';
 import type { KeyCursor } from './key-cursor.ts';
-import { TouchedKeys } from './touched-keys.ts';
 
 /** The table whose rows are being copied. */
 export interface CurrentCopy {
@@ -23,7 +23,7 @@ export class CopyPlan {
   readonly #captured: ReadonlyMap<string, TableName>;
   readonly #phase: 'snapshot' | 'stream';
   #waiting: TableName[];
-  #current: CurrentCopy | null = null;
+  #current: CurrentCopy | null;
   #state: CopyState = DONE;
   /** The first copy of all tables has been finished at some time. */
   #complete: boolean;
@@ -32,7 +32,9 @@ export class CopyPlan {
     captured: readonly TableName[],
     waiting: readonly TableName[],
     phase: 'snapshot' | 'stream',
+    current: CurrentCopy | null = null,
   ) {
+    this.#current = current;
     this.#captured = new Map(captured.map((name) => [tableKey(name), name]));
     this.#waiting = [...waiting];
     this.#phase = phase;
@@ -55,15 +57,8 @@ export class CopyPlan {
     // Begun without a first chunk: begins again.
     if (position.copied === null || !byKey.has(tableKey(first)))
       return new CopyPlan(captured, still([first, ...rest]), position.phase);
-    const plan = new CopyPlan(captured, still(rest), position.phase);
-    plan.#current = {
-      name: first,
-      touched: TouchedKeys.all(),
-      cursor: null,
-      sealedCursor: position.copied,
-    };
-    plan.#describe();
-    return plan;
+    const current = { name: first, touched: TouchedKeys.all(), cursor: null, sealedCursor: position.copied };
+    return new CopyPlan(captured, still(rest), position.phase, current);
   }
 
   get current(): CurrentCopy | null {

@@ -183,6 +183,11 @@ async function tableFindings(session: Session, server: Server, name: TableName):
   if (keyless && server.flavor === 'mysql' && !server.gtids)
     findings.push(problem('error', 'RS-MY-031', subject, 'has no primary key, and cannot be copied exactly'));
   else if (keyless) findings.push(problem('warning', 'RS-MY-009', subject, 'has none'));
+  for (const column of table.oldFractions)
+    findings.push({
+      ...problem('error', 'RS-MY-061', subject, `column ${column}`),
+      fix: `SET GLOBAL mysql56_temporal_format = ON; ALTER TABLE ${path} FORCE;`,
+    });
   findings.push(...cascadeFindings(server, table));
   return findings.length > 0 ? findings : [ok(subject, 'readable, with a key')];
 }

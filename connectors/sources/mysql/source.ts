@@ -1,4 +1,4 @@
-import type { DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
+import type { Assessment, DiscoveredTable, Source, SourceStats } from '../../../src/capture/source.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
@@ -6,6 +6,7 @@ import type { Finding } from '../../../src/model/finding.ts';
 import { GtidSet } from '../../../src/model/gtid-set.ts';
 import type { BinlogPlace, MysqlPosition, Position } from '../../../src/model/position.ts';
 import { displayName, type TableSchema } from '../../../src/model/table.ts';
+import { assess, beginningAt } from './assessment.ts';
 import { BinlogAgain } from './binlog-again.ts';
 import { type DumpStart, FILE_HEADER_BYTES } from './binlog-dump.ts';
 import { Catalog } from './catalog.ts';
@@ -113,6 +114,14 @@ class MysqlSource implements Source {
     yield* stream.read(signal);
   }
 
+  async assess(after: Position): Promise<Assessment> {
+    if (after.kind !== 'mysql') throw new RowsealError('RS-RUN-005');
+    const side = await this.#sideSession();
+    const server = this.#server!;
+    const resume = async (): Promise<DumpStart> => (await this.#resume(side, server, after)).dump;
+    return assess(this.#options, side, server, after, resume, (session) => sameServer(session, server));
+  }
+
   /** The server keeps its binlog by time, not for us: there is nobody to tell. */
   confirm(position: Position): void {
     if (position.kind === 'mysql') this.#confirmed = position.place;
@@ -137,39 +146,33 @@ class MysqlSource implements Source {
 
   async #begin(side: Session, server: Server): Promise<StreamStart> {
     await withoutPrepared(side);
-    const { place, gtidSet } = await binlogEnd(side, server);
-    return {
-      server,
-      gtidSet,
-      place,
-      fileBegan: null,
-      readUpToPlace: server.flavor === 'mariadb' || gtidSet === null,
-      dump: dumpStart(server, gtidSet, place),
-      prepared: [],
-      plan: CopyPlan.initial(
-        this.#options.tables,
-        this.#options.snapshot === 'initial' ? this.#options.tables : [],
-      ),
-    };
+    return this.#startAt(side, server, beginningAt(await binlogEnd(side, server), server, this.#options));
   }
 
   async #resume(side: Session, server: Server, after: MysqlPosition): Promise<StreamStart> {
     await refuseHole(side, server, after, this.#options.acceptServers);
-    if (after.server === server.identity) await this.#refuseNewFile(side, server, after);
-    const gtidSet = server.gtids ? after.gtidSet : null;
-    const place =
-      after.server === server.identity
-        ? after.place
-        : { file: (await binlogFiles(side))[0]!.name, offset: FILE_HEADER_BYTES };
+    if (after.server === server.identity) {
+      await this.#refuseNewFile(side, server, after);
+      return this.#startAt(side, server, after);
+    }
+    const place = { file: (await binlogFiles(side))[0]!.name, offset: FILE_HEADER_BYTES };
+    return this.#startAt(side, server, { ...after, place, fileBegan: null });
+  }
+
+  async #startAt(side: Session, server: Server, position: MysqlPosition): Promise<StreamStart> {
+    const gtidSet = server.gtids ? position.gtidSet : null;
+    const { place, fileBegan } = position;
     return {
       server,
       gtidSet,
       place,
-      fileBegan: after.server === server.identity ? after.fileBegan : null,
-      readUpToPlace: after.server === server.identity,
+      fileBegan,
+      // MySQL's answer to where its binlog ends has a set that the place may be ahead of; no file was read then.
+      readUpToPlace: fileBegan !== null || server.flavor === 'mariadb' || gtidSet === null,
       dump: dumpStart(server, gtidSet, gtidSet === null ? await reachable(side, place) : place),
-      prepared: after.prepared,
-      plan: CopyPlan.resume(this.#options.tables, after),
+      prepared: position.prepared,
+      plan: CopyPlan.resume(this.#options.tables, position),
+      outside: position.outside ?? [],
     };
   }
 

@@ -3,7 +3,9 @@ import { type ChangeEvent, Op } from '../../../src/model/change.ts';
 import type { BinlogPlace, MysqlPosition } from '../../../src/model/position.ts';
 import { displayName, type TableName, type TableSchema } from '../../../src/model/table.ts';
 import type { BinlogEvent, RowsEvent, TableMap, TransactionEvent } from './binlog/binlog-event.ts';
+import type { RolledBack } from './rolled-back.ts';
 import { readStatement, type Statement } from './statement.ts';
+import { Undo } from './undo.ts';
 
 /** A transaction larger than this is handed on in pieces, and then can no longer be taken back. */
 export const PIECE_BYTES = 512 * 1024;
@@ -17,8 +19,10 @@ export interface TransactionHost {
   rewritten(table: TableName): void;
   /** An XA transaction committed whose rows lie before the place where this pipeline began. */
   unknownOutcome(): void;
-  /** Rows of a bound table came by. False: they are not part of the stream. */
-  changed(rows: RowsEvent, gtid: BinlogEvent | null): boolean;
+  /** Rows of a bound table came by, from this operation of their transaction on. False: they are not part of the stream. */
+  changed(rows: RowsEvent, gtid: BinlogEvent | null, ordinal: number): boolean;
+  /** The transaction took back its operations from this one on. */
+  undone(ordinal: number): void;
   /** All of a table's rows are gone. */
   emptied(table: TableSchema): void;
   /** A transaction ended, committed or not: it need not be read again. */
@@ -65,13 +69,15 @@ export class Transactions {
   #handed = 0;
   #beginHanded = false;
   #bytesOfOpen = 0;
-  #savepoints: { readonly name: string; readonly ordinal: number }[] = [];
+  readonly #rolledBack: RolledBack;
+  #undo: Undo | null = null;
   /** The rows that come belong to an XA transaction. */
   #xa: Prepared | null = null;
   #ended = 0;
 
-  constructor(host: TransactionHost, prepared: ReadonlyMap<string, Prepared>) {
+  constructor(host: TransactionHost, prepared: ReadonlyMap<string, Prepared>, rolledBack: RolledBack) {
     this.#host = host;
+    this.#rolledBack = rolledBack;
     this.#prepared = new Map(prepared);
   }
 
@@ -143,9 +149,10 @@ export class Transactions {
     }
   }
 
-  /** Rows of a prepared transaction that is being replayed. */
-  replay(rows: RowsEvent): void {
-    this.#emit(rows);
+  /** Events of a prepared transaction that is being replayed. */
+  replay(event: BinlogEvent): void {
+    if (event.kind === 'rows') this.#emit(event);
+    else if (event.kind === 'query') this.#savepointStatement(readStatement(event.query));
   }
 
   /** All rows of the replayed transaction are there. */
@@ -157,6 +164,7 @@ export class Transactions {
     if (this.inside) throw new RowsealError('RS-MY-014', { detail: 'a transaction inside another' });
     this.#gtid = event;
     this.#begin = this.#host.place();
+    if (this.#rolledBack.of(this.#id(this.#begin)) !== null) this.#undoOfOpen();
     if (event.kind !== 'mariadb-gtid') return;
     this.#open = !event.standalone && event.xa?.state !== 'completed';
     if (event.xa?.state === 'prepared') this.#xa = this.#newXa(this.#begin);
@@ -169,7 +177,8 @@ export class Transactions {
   }
 
   #emit(rows: RowsEvent): void {
-    if (!this.#host.changed(rows, this.#gtid)) return;
+    if (this.#undo?.skips === true) return;
+    if (!this.#host.changed(rows, this.#gtid, this.#ordinal)) return;
     if (!rows.complete) refusePartial(rows);
     this.#ensureBegun();
     this.#events.push({
@@ -197,7 +206,7 @@ export class Transactions {
     this.#events.push({
       kind: 'begin',
       transaction: {
-        id: idOf(this.#gtid, place),
+        id: this.#id(place),
         position: { ...position, place },
         commitTimeUs: commitTimeOf(this.#gtid),
       },
@@ -206,26 +215,36 @@ export class Transactions {
 
   #commit(): void {
     const begun = this.#begun;
+    this.#undo?.end('kept', this.#handed);
     this.#end();
     if (begun) this.#events.push({ kind: 'commit', position: this.#host.position() });
   }
 
   /** The server logs a rollback when the transaction also did what cannot be rolled back. */
   #rollback(): void {
+    if (this.#handed > 0 || this.#undo !== null) this.#undoOfOpen().end('rolled-back', this.#handed);
+    this.#host.undone(0);
     if (this.#begun) {
-      if (this.#beginHanded) throw new RowsealError('RS-MY-024', { detail: `${this.#ordinal} rows` });
       while (this.#events.pop()?.kind !== 'begin');
       this.#bytes -= this.#bytesOfOpen;
     }
     this.#end();
   }
 
+  /** Most transactions need none. */
+  #undoOfOpen(): Undo {
+    this.#undo ??= new Undo(this.#rolledBack, this.#id(this.#begin ?? this.#host.place()));
+    return this.#undo;
+  }
+
+  #id(place: BinlogPlace): string {
+    return idOf(this.#gtid, place);
+  }
+
   #rollbackTo(name: string): void {
-    const at = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
-    // Set before anything that is of interest here, and so not logged.
-    const ordinal = at < 0 ? 0 : this.#savepoints[at]!.ordinal;
-    if (at >= 0) this.#savepoints.length = at + 1;
-    if (ordinal < this.#handed) throw new RowsealError('RS-MY-024', { detail: `${this.#ordinal} rows` });
+    const ordinal = this.#undoOfOpen().rollbackTo(name, this.#handed);
+    if (ordinal === null) return;
+    this.#host.undone(ordinal);
     for (let last = this.#events.at(-1); last?.kind === 'rows'; last = this.#events.at(-1)) {
       if (last.run.firstOrdinal < ordinal) break;
       this.#events.pop();
@@ -245,7 +264,7 @@ export class Transactions {
     this.#handed = 0;
     this.#beginHanded = false;
     this.#bytesOfOpen = 0;
-    this.#savepoints = [];
+    this.#undo = null;
     this.#xa = null;
     this.#ended++;
   }
@@ -253,10 +272,8 @@ export class Transactions {
   #query(statement: Statement): Demand | null {
     switch (statement.kind) {
       case 'savepoint':
-        this.#savepoints.push({ name: statement.name, ordinal: this.#ordinal });
-        return null;
       case 'rollback-to':
-        this.#rollbackTo(statement.name);
+        this.#savepointStatement(statement);
         return null;
       case 'xa':
         return this.#xaStatement(statement.step, statement.xid);
@@ -277,6 +294,11 @@ export class Transactions {
     // DDL outside BEGIN is a transaction of its own.
     if (!this.#open) this.#commit();
     return null;
+  }
+
+  #savepointStatement(statement: Statement): void {
+    if (statement.kind === 'savepoint') this.#undoOfOpen().savepoint(statement.name, this.#ordinal);
+    else if (statement.kind === 'rollback-to') this.#rollbackTo(statement.name);
   }
 
   #truncate(name: TableName): void {

@@ -30,7 +30,8 @@ const BITS: Readonly<Record<string, 8 | 16 | 24 | 32 | 64>> = {
 
 /** The type that a column of the catalog has in the stream, spelled alike. */
 export function mysqlType({ columnType, maxLength, holdsJson }: CatalogType): MysqlType {
-  const text = columnType.replace(/\s*\/\*.*?\*\//g, '').trim();
+  // What MariaDB adds behind the type; inside the quotes of a label it is no comment.
+  const text = columnType.replace(/(\s*\/\*[^']*?\*\/)+\s*$/, '').trim();
   const name = /^[a-z0-9_]+/i.exec(text)?.[0]?.toLowerCase() ?? '';
   const argument = /^[^(]*\((.*)\)/s.exec(text)?.[1] ?? null;
   const unsigned = /\bunsigned\b/i.test(text.slice(text.lastIndexOf(')') + 1));
@@ -101,6 +102,14 @@ export function mysqlType({ columnType, maxLength, holdsJson }: CatalogType): My
     default:
       return plain(OTHER, argument === null ? name : `${name}(${argument})`);
   }
+}
+
+/**
+ * A date or time with a fraction in the format of MariaDB before 10.0, which COLUMN_TYPE marks. How many bytes it has
+ * is not in the binlog.
+ */
+export function isOldFraction(columnType: string): boolean {
+  return /^(time|datetime|timestamp)\([1-6]\).*\/\* mariadb-5\.3 \*\//i.test(columnType);
 }
 
 function withFraction(name: string, argument: string | null): string {

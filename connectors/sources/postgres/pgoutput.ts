@@ -10,6 +10,8 @@ export const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 
 /** Rows of one run at most: what the stages after this hold as a unit. */
 const RUN_ROWS = 8192;
+/** Cells of one run, more or less: an array beyond 16 k elements is a large object to V8, which is moved and freed at a price. */
+const RUN_CELLS = 15_000;
 
 const MESSAGE = {
   begin: 0x42, // B
@@ -83,6 +85,14 @@ export class PgoutputDecoder {
   setTable(oid: number, table: TableSchema | null): void {
     this.#endRun();
     this.#tables.set(oid, table);
+  }
+
+  /** The table is another one than before, which took all of its rows along. */
+  replaced(table: TableSchema): void {
+    if (!this.#inTransaction || this.#skipping) return;
+    this.#endRun();
+    this.#events.push({ kind: 'truncate', table, cascade: false, restartIdentity: false });
+    this.#ordinal++;
   }
 
   /**
@@ -177,7 +187,7 @@ export class PgoutputDecoder {
     const after = this.#cells.length;
     if (buffer[this.#at] !== NEW_TUPLE) throw malformed('an update without a new tuple');
     this.#tuple(buffer, this.#at + 1, end, table);
-    if (kind === OLD_TUPLE) this.#fillFromOld(before, after, table.columns.length);
+    this.#fillFromOld(before, after, table.columns.length);
   }
 
   #delete(buffer: Buffer, at: number, end: number): void {
@@ -226,7 +236,7 @@ export class PgoutputDecoder {
   }
 
   #startRow(table: TableSchema, op: number, images: number, bytes: number): void {
-    if (table !== this.#table || this.#count === RUN_ROWS) {
+    if (table !== this.#table || this.#count === RUN_ROWS || this.#cells.length >= RUN_CELLS) {
       this.#endRun();
       this.#table = table;
       this.#firstOrdinal = this.#ordinal;
@@ -303,7 +313,7 @@ export class PgoutputDecoder {
       if (!table.key.includes(i)) this.#cells[from + i] = UNCHANGED;
   }
 
-  /** Under REPLICA IDENTITY FULL the old tuple has the value that the new one leaves out. */
+  /** What the new tuple leaves out the old one has: under REPLICA IDENTITY FULL every value, otherwise a TOASTed key. */
   #fillFromOld(before: number, after: number, width: number): void {
     for (let i = 0; i < width; i++) {
       if (this.#cells[after + i] === UNCHANGED) this.#cells[after + i] = this.#cells[before + i]!;

@@ -10,32 +10,44 @@ import {
 import { strictUtf8 } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { leafHash } from '../hashing.ts';
+import type { JournalLeaf } from '../journal-leaf.ts';
 import { CompactRange } from '../merkle.ts';
 import { parseSignedHead, type SignedHead } from '../note.ts';
+import { type FoundLog, judgeHeads } from './outside-heads.ts';
 import type { Findings } from './report.ts';
-import type { HeadVerifier } from './signature.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
+
+export interface CheckedAccessLog {
+  readonly log: FoundLog;
+}
 
 /**
  * docs/audit-format.md §9: every request to turn tokens back is covered by a signature made before the answer.
  *
- * @param pinned a head from outside, of any log
- * @returns how many requests there are
+ * @param leaves of the journal: which key might sign at the time of a request
  */
 export async function checkAccessLog(
   disk: Disk,
   directory: string,
-  verifier: HeadVerifier,
-  pinned: SignedHead | null,
+  verifier: TrustedKeys,
+  leaves: readonly JournalLeaf[],
   findings: Findings,
-): Promise<number> {
+): Promise<CheckedAccessLog> {
   const file = join(ACCESS_FOLDER, ACCESS_FILE);
   const origin = accessOrigin(verifier.name);
   const tree = new CompactRange();
-  const roots = new Map<number, string>();
+  const roots = new Map<number, string>([[0, tree.root()]]);
+  let group = 0;
   const size = (await disk.size(join(directory, file))) ?? 0;
   const bytes = size === 0 ? Buffer.alloc(0) : await disk.read(join(directory, file), 0, size);
   const lines = linesOf(bytes);
-  const kept = await keptHead(disk, directory, verifier, origin, bytes.length > 0, findings);
+  const kept = await keptHead(disk, directory, origin, bytes.length > 0, findings);
+  const found = (): FoundLog => ({ origin, size: tree.size, rootAt: roots, kept });
+  const done = (): CheckedAccessLog => {
+    if (kept !== null && !verifier.signedByKey(kept, group))
+      findings.add('RS-AUD-024', 'the head is not signed by the key', { file: join(ACCESS_FOLDER, 'head') });
+    return { log: found() };
+  };
   if ((lines.at(-1)?.end ?? 0) < bytes.length) findings.notes.push(UNFINISHED);
   for (const [i, { text }] of lines.entries()) {
     const line = parseAccessLine(text);
@@ -46,13 +58,14 @@ export async function checkAccessLog(
     }
     if (line === null) {
       findings.add('RS-AUD-020', `line ${i + 1} cannot be read`, { file });
-      return tree.size;
+      return done();
     }
     tree.append(leafHash(entryBytes(line.entry)));
     const root = tree.root();
     roots.set(tree.size, root);
     findings.signatures++;
-    const verdict = verifier.check(line.note, { origin, size: tree.size, root });
+    group = groupAt(leaves, BigInt(line.entry.time_us));
+    const verdict = verifier.check(line.note, { origin, size: tree.size, root }, group);
     if (verdict === 'ok') continue;
     if (verdict === 'unsigned')
       findings.add('RS-AUD-024', `request ${i + 1} is not signed by the key`, { file });
@@ -60,29 +73,26 @@ export async function checkAccessLog(
       findings.add('RS-AUD-020', `the head of request ${i + 1} does not fit the requests before it`, {
         file,
       });
-    return tree.size;
+    return done();
   }
-  const outside = pinned !== null && pinned.head.origin === origin ? pinned : null;
-  for (const head of [kept, outside]) {
-    if (head === null) continue;
-    const { size, root } = head.head;
-    if (size > tree.size)
-      findings.add('RS-AUD-022', `a head signed for ${size} requests exists, ${tree.size} are there`, {
-        file,
-      });
-    else if (size > 0 && roots.get(size) !== root)
-      findings.add('RS-AUD-026', `a head signed for ${size} requests has another root`, { file });
-  }
-  return tree.size;
+  if (kept !== null) judgeHeads(found(), [kept], findings);
+  return done();
+}
+
+/** Number of the newest group that was sealed by then; 0 before the first. */
+function groupAt(leaves: readonly JournalLeaf[], timeUs: bigint): number {
+  return Math.max(
+    0,
+    leaves.findLastIndex((leaf) => leaf.sealedAtUs <= timeUs),
+  );
 }
 
 const UNFINISHED = `${join(ACCESS_FOLDER, ACCESS_FILE)}: an unfinished line at the end; the request was not answered`;
 
-/** The head file, if it is one of this log by the key. */
+/** The head file, if it is one of this log. */
 async function keptHead(
   disk: Disk,
   directory: string,
-  verifier: HeadVerifier,
   origin: string,
   due: boolean,
   findings: Findings,
@@ -96,11 +106,8 @@ async function keptHead(
   }
   const signed = parseSignedHead(text);
   findings.signatures++;
-  if (signed === null || signed.head.origin !== origin)
-    findings.add('RS-AUD-020', 'the file is not a head of the access log', { file });
-  else if (!verifier.signedByKey(signed))
-    findings.add('RS-AUD-024', 'the head is not signed by the key', { file });
-  else return signed;
+  if (signed !== null && signed.head.origin === origin) return signed;
+  findings.add('RS-AUD-020', 'the file is not a head of the access log', { file });
   return null;
 }
 

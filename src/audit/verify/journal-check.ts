@@ -1,18 +1,19 @@
 import { join } from 'node:path';
 import { GtidSet } from '../../model/gtid-set.ts';
 import { MariadbGtidPosition } from '../../model/mariadb-gtid.ts';
-import type { MysqlPosition, Position } from '../../model/position.ts';
+import { describePlace, type MysqlPosition } from '../../model/position.ts';
 import { MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { FrameType } from '../frame.ts';
 import { chainNext, chainStart, leafHash } from '../hashing.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
 import { decodeLeafFrame, type LeafFrame } from '../journal-reader.ts';
+import { type ActiveKeys, applyKeyChanges } from '../key-change.ts';
 import { CompactRange } from '../merkle.ts';
 import { listSegments } from '../segment.ts';
 import type { Findings } from './report.ts';
 import { readSegmentFile } from './segment-file.ts';
-import type { HeadVerifier } from './signature.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
 
 export interface CheckedJournal {
   readonly leaves: readonly JournalLeaf[];
@@ -25,13 +26,14 @@ export interface CheckedJournal {
 export async function checkJournal(
   disk: Disk,
   root: string,
-  verifier: HeadVerifier,
+  verifier: TrustedKeys,
   wantedSizes: ReadonlySet<number>,
   findings: Findings,
 ): Promise<CheckedJournal> {
   const origin = verifier.name;
   const tree = new CompactRange();
   let chain = chainStart(origin);
+  let keys: ActiveKeys = null;
   const leaves: JournalLeaf[] = [];
   const rootAt = new Map<number, string>([[0, tree.root()]]);
   let head: string | null = null;
@@ -71,7 +73,8 @@ export async function checkJournal(
       header.segment !== i ||
       header.next !== tree.size ||
       header.chain !== chain ||
-      header.peaks.join() !== tree.peaks.join()
+      header.peaks.join() !== tree.peaks.join() ||
+      header.keys?.join() !== keys?.join()
     ) {
       findings.add('RS-AUD-021', 'the segment does not continue the one before', { file: name });
       return done();
@@ -99,7 +102,14 @@ export async function checkJournal(
       }
       chain = leaf.chain;
       tree.append(hash);
-      const verdict = verifier.check(leaf.note, { origin, size: tree.size, root: tree.root() });
+      const changed = applyKeyChanges(keys, leaf.leaf.keys, origin, leaf.leaf.group);
+      if (changed !== null && 'wrong' in changed) {
+        findings.add('RS-AUD-021', changed.wrong, place);
+        return done();
+      }
+      keys = changed;
+      const signedHead = { origin, size: tree.size, root: tree.root() };
+      const verdict = verifier.checkLeaf(leaf.note, signedHead, leaf.leaf.group, leaf.leaf.keys);
       findings.signatures++;
       if (verdict === 'unsigned')
         findings.add('RS-AUD-024', 'the journal head of this group is not signed by the key', place);
@@ -107,10 +117,10 @@ export async function checkJournal(
         findings.add('RS-AUD-020', 'the journal head of this group does not fit its leaf', place);
       const previous = leaves.at(-1);
       const jump =
-        previous === undefined || leaf.leaf.gaps.length > 0
-          ? null
-          : positionJump(previous.position, leaf.leaf.position);
+        leaf.leaf.gaps.length > 0 ? gapDefect(previous, leaf.leaf) : positionJump(previous, leaf.leaf);
       if (jump !== null) findings.add('RS-AUD-021', jump, place);
+      for (const gap of leaf.leaf.gaps)
+        findings.gaps.push({ group: leaf.leaf.group, sealed_at_us: String(leaf.leaf.sealedAtUs), ...gap });
       leaves.push(leaf.leaf);
       if (wantedSizes.has(tree.size)) rootAt.set(tree.size, tree.root());
       head = leaf.note;
@@ -134,18 +144,29 @@ export function isTornTail(because: string | null): boolean {
   return because !== null && /cut short/.test(because);
 }
 
+/** A gap stands alone in its group and spans exactly from the position before to that of its group. */
+function gapDefect(previous: JournalLeaf | undefined, leaf: JournalLeaf): string | null {
+  const [gap, ...others] = leaf.gaps;
+  if (previous === undefined || others.length > 0 || leaf.tables.length > 0)
+    return 'a gap is on record where none can be';
+  return gap!.from === describePlace(previous.position) && gap!.to === describePlace(leaf.position)
+    ? null
+    : 'a gap on record does not span from the position before it to its own';
+}
+
 /** Positions of one source never go back; another source needs a gap on record. */
-function positionJump(before: Position, after: Position): string | null {
+function positionJump(previous: JournalLeaf | undefined, leaf: JournalLeaf): string | null {
+  if (previous === undefined) return null;
+  const [before, after] = [previous.position, leaf.position];
   if (before.kind !== after.kind) return 'the source changed its kind without a gap on record';
   if (before.kind === 'mysql' || after.kind === 'mysql')
     return before.kind === 'mysql' && after.kind === 'mysql' ? mysqlJump(before, after) : null;
-  if (before.systemId !== after.systemId || before.slot !== after.slot || before.timeline !== after.timeline)
+  // A promoted standby that has all of it goes on under a higher timeline.
+  if (before.systemId !== after.systemId || before.slot !== after.slot || before.timeline > after.timeline)
     return 'the server, timeline or slot changed without a gap on record';
   if (before.phase === 'stream' && after.phase === 'snapshot')
     return 'a new copy began without a gap on record';
-  return after.phase === 'stream' && before.phase === 'stream' && after.lsn < before.lsn
-    ? 'the source position goes backwards'
-    : null;
+  return after.lsn < before.lsn ? 'the source position goes backwards' : null;
 }
 
 /** With GTIDs another server may go on; what was executed only grows. Without, files and offsets do. */

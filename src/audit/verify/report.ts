@@ -1,3 +1,7 @@
+import type { Gap } from '../../model/masked.ts';
+import type { CosignedHead } from './cosignature-check.ts';
+import type { JudgedHead } from './outside-heads.ts';
+
 /** Codes of findings; see src/error/codes/audit-verify.ts. */
 export type ProblemCode =
   | 'RS-AUD-020'
@@ -8,7 +12,8 @@ export type ProblemCode =
   | 'RS-AUD-025'
   | 'RS-AUD-026'
   | 'RS-AUD-028'
-  | 'RS-AUD-029';
+  | 'RS-AUD-029'
+  | 'RS-AUD-032';
 
 export interface Problem {
   readonly code: ProblemCode;
@@ -20,6 +25,13 @@ export interface Problem {
   readonly table: string | null;
   readonly seq: number | null;
   readonly group: number | null;
+}
+
+/** A hole in the history that somebody accepted, as it stands in the journal. */
+export interface ReportedGap extends Gap {
+  readonly group: number;
+  /** Microseconds since 1970, decimal. */
+  readonly sealed_at_us: string;
 }
 
 export interface VerifyReport {
@@ -41,9 +53,14 @@ export interface VerifyReport {
   readonly expiries: number;
   /** Detokenize requests in the access log. */
   readonly accesses: number;
+  readonly gaps: readonly ReportedGap[];
   readonly problems: readonly Problem[];
   /** What could not be checked, and what is there but not part of the log. */
   readonly notes: readonly string[];
+  /** The heads that were brought from outside, in their order. */
+  readonly heads: readonly JudgedHead[];
+  /** null: no quorum was asked for, or it is missing. */
+  readonly cosigned: CosignedHead | null;
   /** The journal's newest head, to keep outside as `--head` for the next time; null when nothing is sealed. */
   readonly head: string | null;
 }
@@ -52,6 +69,7 @@ export interface VerifyReport {
 export class Findings {
   readonly problems: Problem[] = [];
   readonly notes: string[] = [];
+  readonly gaps: ReportedGap[] = [];
   records = 0;
   signatures = 0;
   bytes = 0;
@@ -75,5 +93,5 @@ export function exitOf(report: {
   for (const code of ['RS-AUD-020', 'RS-AUD-021', 'RS-AUD-023', 'RS-AUD-025', 'RS-AUD-026'] as const)
     if (codes.has(code)) return 10;
   if (codes.has('RS-AUD-022')) return 11;
-  return codes.has('RS-AUD-024') ? 12 : 1;
+  return codes.has('RS-AUD-024') || codes.has('RS-AUD-032') ? 12 : 1;
 }

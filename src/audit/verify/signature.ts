@@ -1,64 +1,58 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { Point } from '@noble/ed25519';
-import { keyId, parseSignedHead, type SignedHead, type TreeHead, type VerifierKey } from '../note.ts';
+import type { Ed25519, VerifySignature } from '../ed25519/ed25519.ts';
+import {
+  type Note,
+  type NoteSignature,
+  parseSignedHead,
+  type SignedHead,
+  sameBytes,
+  type TreeHead,
+  type VerifierKey,
+} from '../note.ts';
 
-/** DER prefix of an Ed25519 SubjectPublicKeyInfo (RFC 8410 §4). */
-const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+export type HeadVerdict = 'ok' | 'malformed' | 'unsigned' | 'other';
 
-/**
- * Verifies heads under one key, strictly: a public key that is not canonical or of small order is refused (it would
- * accept signatures of many messages), and so is such an R. Implementations differ on these; RFC 8032 §5.1.7 leaves
- * room, so both are checked before Node's verifier is asked.
- */
+/** Verifies heads under one key, strictly (../ed25519/rule.ts). Nothing here needs Node. */
 export class HeadVerifier {
   readonly name: string;
-  readonly #keyId: Buffer;
-  readonly #key: KeyObject | null;
+  readonly key: VerifierKey;
+  readonly #verify: VerifySignature | null;
 
-  constructor(key: VerifierKey) {
+  constructor(key: VerifierKey, ed25519: Ed25519) {
+    this.key = key;
     this.name = key.name;
-    this.#keyId = keyId(key.name, key.publicKey);
-    this.#key = strictPoint(key.publicKey)
-      ? createPublicKey({ key: Buffer.concat([SPKI_PREFIX, key.publicKey]), format: 'der', type: 'spki' })
-      : null;
+    this.#verify = ed25519.open(key.publicKey);
   }
 
   /** The head when the note is well formed, names the expected tree, and the key signed exactly these bytes. */
-  check(
-    note: string,
-    expected: Omit<TreeHead, 'root'> & { readonly root?: string },
-  ): 'ok' | 'malformed' | 'unsigned' | 'other' {
+  check(note: string, expected: Omit<TreeHead, 'root'> & { readonly root?: string }): HeadVerdict {
     const signed = parseSignedHead(note);
     if (signed === null) return 'malformed';
-    if (!this.signedByKey(signed)) return 'unsigned';
-    const { head } = signed;
-    const fits =
-      head.origin === expected.origin &&
-      head.size === expected.size &&
-      (expected.root === undefined || head.root === expected.root);
-    return fits ? 'ok' : 'other';
+    return this.signedByKey(signed) ? fits(signed, expected) : 'unsigned';
   }
 
-  signedByKey(signed: SignedHead): boolean {
-    const ours = signed.signatures.filter(
-      (signature) => signature.name === this.name && signature.keyId.equals(this.#keyId),
-    );
-    return ours.length === 1 && this.#verifies(signed.body, ours[0]!.signature);
+  /** The key signed the note, once. */
+  signedByKey(note: Note): boolean {
+    const ours = note.signatures.filter((signature) => this.isOurs(signature));
+    return ours.length === 1 && this.verifies(note.body, ours[0]!.signature);
   }
 
-  #verifies(body: string, signature: Buffer): boolean {
-    if (this.#key === null || signature.length !== 64) return false;
-    return (
-      verify(null, Buffer.from(body, 'utf8'), this.#key, signature) && strictPoint(signature.subarray(0, 32))
-    );
+  /** The line claims to be by this key. */
+  isOurs(signature: NoteSignature): boolean {
+    return signature.name === this.name && sameBytes(signature.keyId, this.key.keyId);
+  }
+
+  verifies(text: string, signature: Uint8Array): boolean {
+    return this.#verify?.(new TextEncoder().encode(text), signature) === true;
   }
 }
 
-/** Canonical encoding and not of small order. */
-function strictPoint(bytes: Uint8Array): boolean {
-  try {
-    return !Point.fromBytes(bytes, false).isSmallOrder();
-  } catch {
-    return false;
-  }
+export function fits(
+  { head }: SignedHead,
+  expected: Omit<TreeHead, 'root'> & { readonly root?: string },
+): 'ok' | 'other' {
+  const same =
+    head.origin === expected.origin &&
+    head.size === expected.size &&
+    (expected.root === undefined || head.root === expected.root);
+  return same ? 'ok' : 'other';
 }

@@ -33,7 +33,7 @@ import { ExpiryCheck } from './expiry-check.ts';
 import type { Findings } from './report.ts';
 import { RowImages } from './row-images.ts';
 import { readSegmentFile, type SegmentFile } from './segment-file.ts';
-import type { HeadVerifier } from './signature.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
 
 /** What the journal says of a table, group by group. */
 export interface ExpectedGroup {
@@ -62,7 +62,7 @@ export class TableCheck {
   readonly #root: string;
   readonly #directory: string;
   readonly #origin: string;
-  readonly #verifier: HeadVerifier;
+  readonly #verifier: TrustedKeys;
   readonly #expected: readonly ExpectedGroup[];
   readonly #wantedSizes: ReadonlySet<number>;
   readonly #findings: Findings;
@@ -89,7 +89,7 @@ export class TableCheck {
     disk: Disk,
     root: string,
     directory: string,
-    verifier: HeadVerifier,
+    verifier: TrustedKeys,
     expected: readonly ExpectedGroup[],
     wantedSizes: ReadonlySet<number>,
     findings: Findings,
@@ -407,11 +407,8 @@ export class TableCheck {
       touched.records.at(-1)?.segment === file.header.segment;
     if (!fits) this.#stop('RS-AUD-025', `the journal says other things of group ${group}`);
     this.#findings.signatures++;
-    const verdict = this.#verifier.check(String(trailer.note), {
-      origin: this.#origin,
-      size: this.#seq,
-      root,
-    });
+    const head = { origin: this.#origin, size: this.#seq, root };
+    const verdict = this.#verifier.check(String(trailer.note), head, group);
     if (verdict === 'unsigned')
       this.#add('RS-AUD-024', `the head of group ${group} is not signed by the key`);
     else if (verdict !== 'ok')

@@ -3,22 +3,32 @@ import { RowsealError } from '../../error/rowseal-error.ts';
 import { strictUtf8 } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
+import { COSIGNED_FILE } from '../journal-reader.ts';
 import { NodeDisk } from '../node-disk.ts';
 import { parseSignedHead, parseVerifierKey, type SignedHead, type VerifierKey } from '../note.ts';
+import type { WitnessPolicy } from '../witness-policy.ts';
 import { checkAccessLog } from './access-check.ts';
+import { checkQuorum } from './cosignature-check.ts';
 import { checkJournal } from './journal-check.ts';
+import { trustedKeys } from './key-history.ts';
+import { type FoundLog, type JudgedHead, judgeHeads } from './outside-heads.ts';
 import { Findings, type VerifyReport } from './report.ts';
-import { HeadVerifier } from './signature.ts';
 import { type ExpectedGroup, TableCheck } from './table-check.ts';
+import type { TrustedKeys } from './trusted-keys.ts';
 
 export interface VerifyOptions {
   readonly directory: string;
   /** Only this table (`namespace.name` or its directory); the journal is always checked. */
   readonly table?: string;
-  /** The key to trust, as a C2SP vkey. Without it the one beside the log is used, and the report says so. */
-  readonly key?: string;
-  /** A signed head of this log that was kept elsewhere: the only thing that shows a cut-off end. */
-  readonly head?: string;
+  /**
+   * The keys to trust, as C2SP vkeys; those that they add are trusted too. Without any the one beside the log is used, and the
+   * report says so.
+   */
+  readonly key?: string | readonly string[];
+  /** Signed heads of this log that were kept elsewhere: the only thing that shows a cut-off end, or another history. */
+  readonly head?: string | readonly string[];
+  /** Witnesses that must have cosigned a head of the journal. */
+  readonly policy?: WitnessPolicy;
   readonly disk?: Disk;
 }
 
@@ -32,19 +42,33 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
   const disk = options.disk ?? new NodeDisk();
   const { directory } = options;
   const findings = new Findings();
-  const key = await keyToTrust(disk, options);
+  const keys = await keysToTrust(disk, options);
   if ((await disk.list(join(directory, 'journal'))).length === 0)
     throw new RowsealError('RS-AUD-027', { detail: `${directory} has no journal` });
-  const verifier = new HeadVerifier(key);
-  const pinned = options.head === undefined ? null : parseSignedHead(options.head);
-  if (options.head !== undefined && (pinned === null || !verifier.signedByKey(pinned)))
-    findings.add('RS-AUD-024', 'the given head is not a head signed by the key');
+  const verifier = await trustedKeys(disk, directory, keys);
+  const origin = verifier.name;
+  const brought = listOf(options.head).map(parseSignedHead);
+  const named = brought.filter((head) => head !== null);
+  const kept = await readHead(disk, directory, join('journal', 'head'), findings);
+  const cosigned = await readCosigned(disk, directory, findings);
 
-  const journalHead = await readHead(disk, directory, join('journal', 'head'), verifier, findings);
-  const heads = [journalHead, pinned].filter((head) => head !== null);
-  const journal = await checkJournal(disk, directory, verifier, sizesOf(heads, key.name), findings);
-  for (const head of heads) checkHead(head, key.name, journal.leaves.length, journal.rootAt, findings);
-  if (options.head === undefined)
+  const ofJournal = [kept, cosigned, ...named].filter((head) => head !== null);
+  const journal = await checkJournal(disk, directory, verifier, sizesOf(ofJournal, origin), findings);
+  verifier.finish(findings);
+  const outside = named.filter((head) => isSigned(head, verifier, journal.leaves));
+  const ownHeads = [kept, cosigned].filter((head) => head !== null);
+  const signedOwn = checkSigned(ownHeads, origin, verifier, journal.leaves, findings).filter(
+    (head) => head.head.origin === origin,
+  );
+  const found = { origin, size: journal.leaves.length, rootAt: journal.rootAt, kept: signedOwn[0] ?? null };
+  judgeHeads(found, signedOwn, findings);
+  const judged = new Map<SignedHead, JudgedHead>();
+  const judge = (log: FoundLog): void => {
+    const heads = outside.filter(({ head }) => head.origin === log.origin);
+    for (const [i, fit] of judgeHeads(log, heads, findings).entries()) judged.set(heads[i]!, fit);
+  };
+  judge(found);
+  if (brought.length === 0)
     findings.notes.push('truncation was not checked: no head from outside was given (--head FILE)');
   if (options.key === undefined)
     findings.notes.push('the key was not pinned: it was taken from the directory itself (--key VKEY)');
@@ -54,30 +78,42 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
   for (const [name, expected] of groups) {
     if (options.table !== undefined && !isTable(name, options.table)) continue;
     checked++;
-    const tableHead = await readHead(disk, directory, join('tables', name, 'head'), verifier, findings);
-    const origin = `${key.name}/tables/${name}`;
-    const own = [tableHead, pinned].filter(
-      (head) => head !== null && head.head.origin === origin,
-    ) as SignedHead[];
-    if (tableHead !== null && tableHead.head.origin !== origin)
-      findings.add('RS-AUD-023', `the head belongs to ${tableHead.head.origin}`, {
-        file: join('tables', name, 'head'),
-      });
+    const table = `${origin}/tables/${name}`;
+    const file = join('tables', name, 'head');
+    const tableHead = await readHead(disk, directory, file, findings);
+    const ofTable = [tableHead, ...outside].filter((head) => head !== null);
     const result = await new TableCheck(
       disk,
       directory,
       name,
       verifier,
       expected,
-      sizesOf(own, origin),
+      sizesOf(ofTable, table),
       findings,
     ).run();
-    for (const head of own) checkHead(head, origin, result.size, result.rootAt, findings);
+    const own = tableHead === null ? [] : [tableHead];
+    const kept = checkSigned(own, table, verifier, journal.leaves, findings);
+    const signed = kept.filter((head) => head.head.origin === table);
+    // By the key, and of another log: moved here.
+    if (signed.length < kept.length)
+      findings.add('RS-AUD-023', `the head belongs to ${tableHead?.head.origin}`, { file });
+    const log = { origin: table, size: result.size, rootAt: result.rootAt, kept: signed[0] ?? null };
+    judgeHeads(log, signed, findings);
+    judge(log);
   }
-  const accesses = await checkAccessLog(disk, directory, verifier, pinned, findings);
+  const access = await checkAccessLog(disk, directory, verifier, journal.leaves, findings);
+  judge(access.log);
+  const heads = brought.map((head) => judged.get(head!) ?? leftOver(head, outside, origin, groups, findings));
+  const fitting = [...signedOwn, ...outside].filter(
+    ({ head }) => head.origin === origin && journal.rootAt.get(head.size) === head.root,
+  );
+  const seen =
+    options.policy === undefined
+      ? null
+      : checkQuorum(options.policy, fitting, journal.leaves.length, findings);
   await noteStrangers(disk, directory, groups, findings);
   return {
-    origin: key.name,
+    origin,
     keyPinned: options.key !== undefined,
     groups: journal.leaves.length,
     tables: checked,
@@ -89,26 +125,98 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     erasures: findings.erasures,
     expired: findings.expired,
     expiries: findings.expiries,
-    accesses,
+    accesses: access.log.size,
+    gaps: findings.gaps,
     problems: findings.problems,
     notes: findings.notes,
+    heads,
+    cosigned: seen,
     head: journal.head,
   };
 }
 
-async function keyToTrust(disk: Disk, options: VerifyOptions): Promise<VerifierKey> {
-  const kept = await readText(disk, join(options.directory, 'log.vkey'));
-  const text = options.key ?? kept;
-  if (text === null) throw new RowsealError('RS-AUD-027', { detail: `${options.directory} has no log.vkey` });
-  const key = parseVerifierKey(text);
-  if (key === null)
+/** A head from outside that no log here is compared with. */
+function leftOver(
+  head: SignedHead | null,
+  signed: readonly SignedHead[],
+  origin: string,
+  groups: ReadonlyMap<string, unknown>,
+  findings: Findings,
+): JudgedHead {
+  const judged = (fit: JudgedHead['fit']): JudgedHead => ({
+    origin: head?.head.origin ?? null,
+    size: head?.head.size ?? null,
+    fit,
+  });
+  if (head === null || !signed.includes(head)) {
+    findings.add('RS-AUD-024', 'the given head is not a head signed by the key');
+    return judged('unsigned');
+  }
+  const tables = `${origin}/tables/`;
+  if (!head.head.origin.startsWith(tables)) {
+    findings.add('RS-AUD-023', `the given head belongs to ${head.head.origin}`);
+    return judged('foreign');
+  }
+  const name = head.head.origin.slice(tables.length);
+  if (groups.has(name)) {
+    findings.notes.push(`the head of ${head.head.origin} was not compared: only another table was checked`);
+    return judged('not compared');
+  }
+  findings.add(
+    'RS-AUD-022',
+    `rolled back: a head for size ${head.head.size} of ${head.head.origin} was signed, and no group names the table`,
+  );
+  return judged('rolled back');
+}
+
+/** Heads that the directory keeps, but for those that no key of the log signed. */
+function checkSigned(
+  heads: readonly SignedHead[],
+  origin: string,
+  verifier: TrustedKeys,
+  leaves: readonly JournalLeaf[],
+  findings: Findings,
+): readonly SignedHead[] {
+  return heads.filter((head) => {
+    findings.signatures++;
+    const signed = isSigned(head, verifier, leaves);
+    if (!signed) findings.add('RS-AUD-024', `a kept head of ${origin} is not signed by the key`);
+    return signed;
+  });
+}
+
+/** By a key that might sign when the head was made: the head of the journal after a leaf, or of a table after its group. */
+function isSigned(head: SignedHead, verifier: TrustedKeys, leaves: readonly JournalLeaf[]): boolean {
+  const { origin, size } = head.head;
+  if (origin === verifier.name) return verifier.signedByKey(head, Math.max(0, size - 1));
+  const directory = origin.slice(`${verifier.name}/tables/`.length);
+  const leaf = leaves.find(({ tables }) =>
+    tables.some((table) => table.directory === directory && table.size === size),
+  );
+  return verifier.signedByKey(head, leaf?.group ?? null);
+}
+
+async function keysToTrust(disk: Disk, options: VerifyOptions): Promise<readonly VerifierKey[]> {
+  const given = listOf(options.key);
+  const kept = given.length > 0 ? null : await readText(disk, join(options.directory, 'log.vkey'));
+  const texts = kept === null ? given : [kept];
+  if (texts.length === 0)
+    throw new RowsealError('RS-AUD-027', { detail: `${options.directory} has no log.vkey` });
+  const keys = texts.map((text) => {
+    const key = parseVerifierKey(text);
+    if (key !== null) return key;
     throw new RowsealError('RS-AUD-027', {
       detail:
-        options.key === undefined
-          ? 'log.vkey is not a verifier key'
-          : '--key is not a verifier key (name+id+base64)',
+        kept === null ? '--key is not a verifier key (name+id+base64)' : 'log.vkey is not a verifier key',
     });
-  return key;
+  });
+  if (new Set(keys.map(({ name }) => name)).size > 1)
+    throw new RowsealError('RS-AUD-027', { detail: 'the given keys are of different logs' });
+  return keys;
+}
+
+function listOf(given: string | readonly string[] | undefined): readonly string[] {
+  return given === undefined ? [] : typeof given === 'string' ? [given] : given;
 }
 
 function groupsByTable(leaves: readonly JournalLeaf[]): ReadonlyMap<string, readonly ExpectedGroup[]> {
@@ -128,7 +236,6 @@ async function readHead(
   disk: Disk,
   directory: string,
   file: string,
-  verifier: HeadVerifier,
   findings: Findings,
 ): Promise<SignedHead | null> {
   const text = await readText(disk, join(directory, file));
@@ -137,34 +244,21 @@ async function readHead(
     return null;
   }
   const head = parseSignedHead(text);
-  findings.signatures++;
   if (head === null) findings.add('RS-AUD-020', 'the file is not a signed head', { file });
-  else if (!verifier.signedByKey(head))
-    findings.add('RS-AUD-024', 'the head is not signed by the key', { file });
-  else return head;
-  return null;
+  return head;
+}
+
+/** The newest head that witnesses have cosigned; only logs with witnesses have one. */
+async function readCosigned(disk: Disk, directory: string, findings: Findings): Promise<SignedHead | null> {
+  const text = await readText(disk, join(directory, COSIGNED_FILE));
+  const head = text === null ? null : parseSignedHead(text);
+  if (text !== null && head === null)
+    findings.add('RS-AUD-020', 'the file is not a signed head', { file: COSIGNED_FILE });
+  return head;
 }
 
 function sizesOf(heads: readonly SignedHead[], origin: string): ReadonlySet<number> {
   return new Set(heads.filter((head) => head.head.origin === origin).map((head) => head.head.size));
-}
-
-function checkHead(
-  head: SignedHead,
-  origin: string,
-  size: number,
-  rootAt: ReadonlyMap<number, string>,
-  findings: Findings,
-): void {
-  if (head.head.origin !== origin) return;
-  if (head.head.size > size) {
-    // A broken log stops early; what broke it is reported already.
-    findings.add(
-      'RS-AUD-022',
-      `a head signed for size ${head.head.size} exists, the log of ${origin} can be followed to ${size}`,
-    );
-  } else if (rootAt.get(head.head.size) !== head.head.root)
-    findings.add('RS-AUD-026', `a head signed for size ${head.head.size} of ${origin} has another root`);
 }
 
 function isTable(directory: string, asked: string): boolean {

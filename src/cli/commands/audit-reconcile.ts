@@ -6,6 +6,7 @@ import { newestGroup } from '../../audit/sealed-groups.ts';
 import { loadConfig, type RowsealConfig, refuseDangerousEnvironment } from '../../config/load.ts';
 import type { SinkConfig } from '../../config/sinks.ts';
 import type { MirrorView } from '../../deliver/mirror-reader.ts';
+import { selectedGroups } from '../../deliver/selected-tables.ts';
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { differing, reconcile } from '../../reconcile/reconcile.ts';
@@ -14,6 +15,7 @@ import { type Terminal, terminal } from '../context.ts';
 import { count, oneLine } from '../layout.ts';
 import { Progress } from '../progress.ts';
 import { chooseSink } from '../sink-choice.ts';
+import { sinkMask } from '../sink-masks.ts';
 import { makeMirrorReader } from '../wire.ts';
 
 interface ReconcileArguments {
@@ -72,9 +74,11 @@ async function run(
     return await reconcile({
       sink: sink.name,
       view,
-      groups: new GroupReader(new NodeDisk(), directory, 'tell').read(0, cursor),
+      groups: selectedGroups(
+        new GroupReader(new NodeDisk(), directory, 'tell').read(0, cursor),
+        sinkMask(config, sink),
+      ),
       sealed: sealed!,
-      tables: sink.tables,
       workDirectory: workDirectory ?? tmpdir(),
       limit,
       progress: {

@@ -121,7 +121,7 @@ async function fill(
   { from, to }: Range,
   t: Terminal,
 ): Promise<Replayed> {
-  const sink = await makeSink(sinkConfig);
+  const sink = await makeSink(sinkConfig, config);
   const progress = new Progress(t);
   try {
     const cursor = await sink.open(config.pipeline, epoch);

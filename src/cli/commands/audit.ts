@@ -1,33 +1,40 @@
-import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { readAccessLines } from '../../audit/access-log.ts';
 import type { SealedEvent } from '../../audit/audit-log.ts';
 import { GroupReader } from '../../audit/group-reader.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
+import { formatVerifierKey, MAX_NOTE_LENGTH } from '../../audit/note.ts';
 import { exitOf, type Problem, type VerifyReport } from '../../audit/verify/report.ts';
 import { verifyAudit } from '../../audit/verify/verify.ts';
+import type { WitnessPolicy } from '../../audit/witness-policy.ts';
 import { type ErrorCode, errorCodes } from '../../error/codes.ts';
-import { RowsealError } from '../../error/rowseal-error.ts';
 import { DROPPED, type MaskedCell, UNCHANGED } from '../../model/cell.ts';
 import { Image, type Op, opLetter } from '../../model/change.ts';
-import type { MaskedRun } from '../../model/masked.ts';
+import type { Gap, MaskedRun } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { readSmallFile } from '../small-file.ts';
+import { visible } from '../visible.ts';
+import { chosenPolicy, type PolicyChoice } from '../witness-choice.ts';
+import { consistencyCommand } from './audit-consistency.ts';
 import { eraseCommand } from './audit-erase.ts';
 import { expireCommand } from './audit-expire.ts';
+import { exportCommand } from './audit-export.ts';
 import { historyCommand } from './audit-history.ts';
 import { matchCommand } from './audit-match.ts';
 import { proveCommand } from './audit-prove.ts';
 import { reconcileCommand } from './audit-reconcile.ts';
 import { replayCommand } from './audit-replay.ts';
+import { rotateKeyCommand } from './audit-rotate-key.ts';
 import { verifyProofCommand } from './audit-verify-proof.ts';
+import { witnessCommand } from './audit-witness.ts';
 
-interface VerifyArguments {
+interface VerifyArguments extends PolicyChoice {
   readonly dir: string;
   readonly table: string | undefined;
-  readonly key: string | undefined;
-  readonly head: string | undefined;
+  readonly key: readonly string[] | undefined;
+  readonly head: readonly string[] | undefined;
   readonly json: boolean;
 }
 
@@ -43,7 +50,7 @@ interface ShowArguments {
 export const auditCommand: CommandModule = {
   command: 'audit <command>',
   describe:
-    'Verify or read an audit log, prove the history of a row, compare a warehouse with the log or fill one, take rows out',
+    'Verify or read an audit log, prove the history of a row, compare a warehouse with the log or fill one from it, take rows out of it',
   builder: (yargs) =>
     yargs
       .command(verifyCommand)
@@ -56,10 +63,11 @@ export const auditCommand: CommandModule = {
       .command(expireCommand)
       .command(replayCommand)
       .command(reconcileCommand)
-      .demandCommand(
-        1,
-        'audit needs a command: verify, show, prove, verify-proof, history, match, erase, expire, replay or reconcile',
-      ),
+      .command(consistencyCommand)
+      .command(exportCommand)
+      .command(rotateKeyCommand)
+      .command(witnessCommand)
+      .demandCommand(1, 'audit needs a command; see --help'),
   handler: () => {},
 };
 
@@ -75,11 +83,31 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
       })
       .option('key', {
         type: 'string',
-        describe: 'Verifier key to trust (name+id+base64); without it the one beside the log is used',
+        array: true,
+        nargs: 1,
+        describe:
+          'Verifier key to trust (name+id+base64), and with it the keys that it adds; may be repeated; without it the one beside the log is used',
       })
       .option('head', {
         type: 'string',
-        describe: 'File with a signed head kept elsewhere: shows a cut-off end',
+        array: true,
+        nargs: 1,
+        describe:
+          'File with a signed head kept elsewhere: shows a cut-off end or another history; may be repeated',
+      })
+      .option('witness', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: 'Key of a witness (vkey of type 0x04); may be repeated',
+      })
+      .option('quorum', {
+        type: 'number',
+        describe: 'How many of the witnesses must have cosigned; default: all of them',
+      })
+      .option('policy', {
+        type: 'string',
+        describe: 'File with witnesses and quorum (C2SP tlog-policy) instead',
       })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
       .example(
@@ -87,27 +115,33 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         'the strongest check',
       )
       .epilogue(
-        'Exit codes: 0 good, 1 a recorded erasure or expiry is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key',
+        'Exit codes: 0 good, 1 a recorded erasure or expiry is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key, or too few witnesses',
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);
+    const policy = chosenPolicy(argv);
     const report = await verifyAudit({
       directory: argv.dir,
       ...(argv.table === undefined ? {} : { table: argv.table }),
-      ...(argv.key === undefined ? {} : { key: argv.key }),
-      ...(argv.head === undefined ? {} : { head: readHeadFile(argv.head) }),
+      ...pinnedKeys(argv.key, policy),
+      ...(argv.head === undefined
+        ? {}
+        : { head: argv.head.map((file) => readSmallFile(file, MAX_NOTE_LENGTH, '--head')) }),
+      ...(policy === null ? {} : { policy }),
     });
     printReport(t, report);
     process.exitCode = exitOf(report);
   },
 };
 
-function readHeadFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    throw new RowsealError('RS-CLI-001', { detail: `--head ${file} cannot be read` });
-  }
+/** The given keys; else those of the logs that a policy names. */
+function pinnedKeys(
+  given: readonly string[] | undefined,
+  policy: WitnessPolicy | null,
+): { readonly key?: readonly string[] } {
+  if (given !== undefined) return { key: given };
+  const named = (policy?.logs ?? []).map(({ name, publicKey }) => formatVerifierKey(name, publicKey));
+  return named.length === 0 ? {} : { key: named };
 }
 
 /** Also used by the demo. */
@@ -117,6 +151,7 @@ export function printReport(t: Terminal, report: VerifyReport): void {
   );
   if (report.erasures > 0)
     t.out(`erased: ${report.erased} row images, by ${report.erasures} signed erasure records`);
+  for (const gap of report.gaps) t.out(`${t.paint('yellow', '!')} ${describeGap(gap)}`);
   if (report.expiries > 0)
     t.out(
       `expired: ${report.expired} row images, by ${report.expiries} signed expiry records; the records stand`,
@@ -132,6 +167,15 @@ export function printReport(t: Terminal, report: VerifyReport): void {
       : `${t.paint('red', '✘')} ${report.problems.length} problem${report.problems.length === 1 ? '' : 's'}; do not rely on this log after the first`,
   );
   t.result({ ...report, exit: exitOf(report) });
+}
+
+/** `cause` may be of a version that knows more codes than this one. */
+function describeGap(gap: Gap & { readonly group: number }): string {
+  const known = Object.hasOwn(errorCodes, gap.cause) ? ` ${errorCodes[gap.cause as ErrorCode].title}` : '';
+  const tables = gap.tables.map(displayName).join(', ');
+  return visible(
+    `gap at group ${gap.group}: what the source did from ${gap.from} to ${gap.to} is not in the log (${gap.cause}${known}); accepted by ${JSON.stringify(gap.actor)}: ${JSON.stringify(gap.reason)}; ${gap.copied ? 'copied again' : 'not copied again'}: ${tables}`,
+  );
 }
 
 export function describeProblem(problem: Problem): string {
@@ -192,6 +236,11 @@ async function showChanges(argv: ShowArguments): Promise<void> {
       for (const event of events) {
         if (event.kind === 'begin') {
           transaction = `${event.transaction.id} ${isoOfUs(event.transaction.commitTimeUs)} ${describePosition(event.transaction.position)}`;
+          continue;
+        }
+        if (event.kind === 'gap') {
+          t.out(describeGap({ ...event.gap, group: group.index }));
+          t.result({ group: group.index, gap: event.gap });
           continue;
         }
         if (event.kind === 'rows') rows += event.run.count;

@@ -2,18 +2,18 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { parseSigningKey } from '../../audit/keys.ts';
-import {
-  loadConfig,
-  type RowsealConfig,
-  readKeyFile,
-  refuseDangerousEnvironment,
-} from '../../config/load.ts';
+import { loadConfig, type RowsealConfig, refuseDangerousEnvironment } from '../../config/load.ts';
+import { describeSigningKey } from '../../config/signing-key.ts';
 import { Exit } from '../../error/exit.ts';
 import { toRowsealError } from '../../error/unexpected.ts';
+import type { CompiledPolicy } from '../../mask/policy.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { TableSchema } from '../../model/table.ts';
 import { terminal } from '../context.ts';
 import { printFinding, summarize } from '../findings.ts';
+import { witnessKeys } from '../outside.ts';
+import { loadSigner } from '../signer.ts';
+import { checkedViews, sinkMask, viewFindings } from '../sink-masks.ts';
 import { makePolicy, makeSink, makeSource } from '../wire.ts';
 
 interface CheckArguments {
@@ -39,9 +39,10 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
     findings.push(
       ...(await checkSourceAndPolicy(config)),
       await checkKeys(config),
+      ...checkWitnesses(config),
       ...(await checkAuditDirectory(config)),
     );
-    for (const sink of config.sinks) findings.push(...(await (await makeSink(sink)).preflight()));
+    for (const sink of config.sinks) findings.push(...(await (await makeSink(sink, config)).preflight()));
     for (const finding of findings) printFinding(t, finding);
     t.out(summarize(findings));
     t.result({ findings });
@@ -77,6 +78,7 @@ async function checkSourceAndPolicy(config: RowsealConfig): Promise<readonly Fin
       detail: `${decided}/${columns} columns decided`,
       fix: null,
     });
+    findings.push(...checkSinkMasks(config, policy, tables));
   } catch (thrown) {
     findings.push(asFinding('policy', thrown));
   } finally {
@@ -85,12 +87,47 @@ async function checkSourceAndPolicy(config: RowsealConfig): Promise<readonly Fin
   return findings;
 }
 
+/** What sinks get otherwise than the policy says, and whether they may. */
+function checkSinkMasks(
+  config: RowsealConfig,
+  policy: CompiledPolicy,
+  tables: readonly TableSchema[],
+): readonly Finding[] {
+  return config.sinks.flatMap((sink) => {
+    const mask = sinkMask(config, sink);
+    if (mask === null) return [];
+    try {
+      return viewFindings(sink.name, checkedViews(mask, policy, tables));
+    } catch (thrown) {
+      return [asFinding(`sink ${sink.name}`, thrown)];
+    }
+  });
+}
+
 async function checkKeys(config: RowsealConfig): Promise<Finding> {
   try {
-    parseSigningKey(readKeyFile(config.audit.keyFile));
-    return { level: 'ok', code: null, subject: 'signing key', detail: config.audit.keyFile, fix: null };
+    loadSigner(config);
+    return {
+      level: 'ok',
+      code: null,
+      subject: 'signing key',
+      detail: describeSigningKey(config.audit.key),
+      fix: null,
+    };
   } catch (thrown) {
     return asFinding('signing key', thrown);
+  }
+}
+
+function checkWitnesses(config: RowsealConfig): readonly Finding[] {
+  const { quorum } = config.audit.witness;
+  try {
+    const names = witnessKeys(config).map(({ name }) => name);
+    if (names.length === 0) return [];
+    const detail = `${names.join(', ')}; quorum ${quorum}`;
+    return [{ level: 'ok', code: null, subject: 'witnesses', detail, fix: null }];
+  } catch (thrown) {
+    return [asFinding('witnesses', thrown)];
   }
 }
 

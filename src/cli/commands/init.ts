@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { generateSigningKeyFile, parseSigningKey } from '../../audit/keys.ts';
-import { loadConfig, loadMaskKeys, readKeyFile, refuseDangerousEnvironment } from '../../config/load.ts';
+import { generateSigningKeyFile } from '../../audit/keys.ts';
+import { loadConfig, loadMaskKeys, refuseDangerousEnvironment } from '../../config/load.ts';
 import { parsePolicy } from '../../config/parse-policy.ts';
 import { writeConfig } from '../../config/write-config.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
@@ -16,7 +16,10 @@ import type { Finding } from '../../model/finding.ts';
 import { displayName, type TableSchema } from '../../model/table.ts';
 import { packageVersion, type Terminal, terminal } from '../context.ts';
 import { printFinding } from '../findings.ts';
+import { askExcluded, askPreset, askUrl, askWarehouse } from '../init-interview.ts';
+import { canAsk } from '../interview.ts';
 import { discoverTables, scanTables } from '../scan-tables.ts';
+import { loadSigner } from '../signer.ts';
 import { type Login, type LoginArguments, login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
 import { chooseTables } from '../table-patterns.ts';
 import { visible } from '../visible.ts';
@@ -24,28 +27,37 @@ import { makeSource } from '../wire.ts';
 import { MASK_KEY_FILE, SIGNING_KEY_FILE } from './keys.ts';
 import { printUnread, requireNumbers, sampleOptions } from './scan.ts';
 
-interface InitArguments extends LoginArguments {
+/** As given; what is missing is asked for, or has a default. */
+interface InitOptions extends LoginArguments {
   readonly config: string;
   readonly tables: readonly string[];
   readonly exclude: readonly string[];
   readonly 'sample-rows': number;
   readonly sample: boolean;
-  readonly preset: PresetName;
+  readonly preset: PresetName | undefined;
   readonly pipeline: string | undefined;
-  readonly sink: string;
+  readonly sink: string | undefined;
   readonly 'keys-dir': string;
   readonly force: boolean;
   readonly 'dry-run': boolean;
   readonly json: boolean;
 }
 
-export const initCommand: CommandModule<object, InitArguments> = {
+interface InitArguments extends InitOptions {
+  readonly url: string;
+  readonly preset: PresetName;
+  readonly sink: string;
+  /** Whether a person answers: then the tables are shown before they are read. */
+  readonly asking: boolean;
+}
+
+export const initCommand: CommandModule<object, InitOptions> = {
   command: 'init',
-  describe: 'Read a database and write rowseal.yaml with a decision for every column, and the keys',
+  describe:
+    'Read a database and write rowseal.yaml with a decision for every column, and the keys; without --url it asks',
   builder: (yargs) =>
     yargs
       .options(loginOptions)
-      .demandOption('url')
       .option('config', { type: 'string', default: 'rowseal.yaml', describe: 'File to write' })
       .options(sampleOptions)
       .option('sample', {
@@ -55,14 +67,12 @@ export const initCommand: CommandModule<object, InitArguments> = {
       })
       .option('preset', {
         choices: PRESET_NAMES,
-        default: 'gdpr' as const,
-        describe: 'What becomes of which kind of data',
+        describe: 'What becomes of which kind of data (default: gdpr)',
       })
       .option('pipeline', { type: 'string', describe: 'Name of the pipeline (default: of the database)' })
       .option('sink', {
         type: 'string',
-        default: 'duckdb:warehouse.duckdb',
-        describe: 'Where to: duckdb:FILE',
+        describe: 'Where to: duckdb:FILE (default: duckdb:warehouse.duckdb)',
       })
       .option('keys-dir', {
         type: 'string',
@@ -80,17 +90,20 @@ export const initCommand: CommandModule<object, InitArguments> = {
         describe: 'Print the configuration; write nothing',
       })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
-      .example('$0 init --url postgres://rowseal@db/shop --exclude "*_log"', '')
+      .example('$0 init', 'asks for what it needs')
+      .example('$0 init --url postgres://rowseal@db/shop --exclude "*_log"', 'asks nothing but a password')
       .example('$0 init --url postgres://rowseal@db/clinic --preset hipaa --dry-run', 'to look at it first'),
-  handler: async (argv) => {
+  handler: async (given) => {
     refuseDangerousEnvironment(process.env);
-    requireNumbers(argv);
-    const t = terminal(argv.json);
+    requireNumbers(given);
+    const t = terminal(given.json);
+    if (given.sink !== undefined) sinkOf(given.sink);
+    requirePipelineName(given.pipeline);
+    const file = resolve(given.config);
+    if (existsSync(file) && !given.force && !given['dry-run'])
+      throw new RowsealError('RS-SCAN-002', { detail: given.config, state: 'nothing was written' });
+    const argv = await complete(given);
     const sink = sinkOf(argv.sink);
-    requirePipelineName(argv.pipeline);
-    const file = resolve(argv.config);
-    if (existsSync(file) && !argv.force && !argv['dry-run'])
-      throw new RowsealError('RS-SCAN-002', { detail: argv.config, state: 'nothing was written' });
     const account = await login(argv, process.env);
     if (account.passwordInUrl)
       t.say(`the password in the URL is seen by everyone who lists processes; ${PASSWORD_VARIABLE} is not`);
@@ -124,6 +137,20 @@ export const initCommand: CommandModule<object, InitArguments> = {
   },
 };
 
+/** @throws RowsealError RS-CLI-001 when there is no address and nobody to ask */
+async function complete(given: InitOptions): Promise<InitArguments> {
+  const asking = given.url === undefined && !given.json && canAsk();
+  if (given.url === undefined && !asking)
+    throw new RowsealError('RS-CLI-001', { detail: '--url is needed; on a terminal it is asked for' });
+  return {
+    ...given,
+    asking,
+    url: given.url ?? (await askUrl()),
+    preset: given.preset ?? (asking ? await askPreset() : 'gdpr'),
+    sink: given.sink ?? (asking ? await askWarehouse() : 'duckdb:warehouse.duckdb'),
+  };
+}
+
 interface Proposed {
   readonly proposal: PolicyProposal;
   readonly schemas: readonly TableSchema[];
@@ -136,7 +163,8 @@ async function propose(argv: InitArguments, account: Login, t: Terminal): Promis
     const discovered = await discoverTables(source, account.source.password !== null);
     const unsayable = discovered.filter(({ table }) => whyUnsayable(table) !== null);
     const sayable = discovered.filter((found) => !unsayable.includes(found));
-    const tables = chooseTables(sayable, argv.tables, argv.exclude);
+    const ask = argv.asking && argv.tables.length === 0 && argv.exclude.length === 0;
+    const tables = chooseTables(sayable, argv.tables, ask ? await askExcluded(sayable) : argv.exclude);
     const scanned = await scanTables(source, tables, argv.sample ? argv['sample-rows'] : 0, t);
     if (!argv.json && !argv['dry-run']) printUnread(t, scanned.unread);
     const proposal = proposePolicy(scanned.tables, presetOf(argv.preset, new Date().getUTCFullYear()));
@@ -212,7 +240,7 @@ function writeFiles(file: string, text: string, argv: InitArguments, account: Lo
       : { [account.passwordVariable]: password }),
   });
   loadMaskKeys(config, process.env);
-  parseSigningKey(readKeyFile(config.audit.keyFile));
+  loadSigner(config);
 }
 
 function writeUnlessThere(file: string, content: string): void {

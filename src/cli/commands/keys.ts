@@ -1,8 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../audit/keys.ts';
-import { readKeyFile } from '../../config/load.ts';
+import { generateSigningKeyFile, parseSigningKey, seedOfPem, verifierKeyOf } from '../../audit/keys.ts';
+import { sealKey } from '../../audit/signers/encrypted-key.ts';
+import { readKeyBytes, readKeyFile } from '../../config/load.ts';
+import { passphraseOf } from '../../config/signing-key.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../mask/keys.ts';
 import { terminal } from '../context.ts';
@@ -10,6 +12,7 @@ import { terminal } from '../context.ts';
 interface KeysArguments {
   readonly dir: string;
   readonly origin: string | undefined;
+  readonly 'passphrase-file': string | undefined;
   readonly json: boolean;
 }
 
@@ -33,6 +36,10 @@ const shared = {
     type: 'string',
     describe: 'Origin of the log, to print the verifier key (default in a configuration: rowseal/<pipeline>)',
   },
+  'passphrase-file': {
+    type: 'string',
+    describe: 'File with a passphrase: the signing key is encrypted under it',
+  },
   json: { type: 'boolean', default: false, describe: 'One JSON document on stdout' },
 } as const;
 
@@ -44,7 +51,7 @@ const generateCommand: CommandModule<object, KeysArguments> = {
   handler: (argv) => {
     mkdirSync(argv.dir, { recursive: true });
     writeNew(join(argv.dir, MASK_KEY_FILE), generateMaskKeyFile());
-    writeNew(join(argv.dir, SIGNING_KEY_FILE), generateSigningKeyFile());
+    writeNew(join(argv.dir, SIGNING_KEY_FILE), signingKeyFile(passphraseIn(argv)));
     show(argv);
     terminal(argv.json).say(
       'keep copies of both off this machine: without the mask key tokens cannot be made again, without the signing key the log ends',
@@ -63,13 +70,22 @@ const showCommand: CommandModule<object, KeysArguments> = {
 function show(argv: KeysArguments): void {
   const t = terminal(argv.json);
   const mask = MaskKeys.parse(readKeyFile(join(argv.dir, MASK_KEY_FILE)), 1);
-  const signer = parseSigningKey(readKeyFile(join(argv.dir, SIGNING_KEY_FILE)));
-  const publicKey = signer.publicKey.toString('base64');
+  const signer = parseSigningKey(readKeyBytes(join(argv.dir, SIGNING_KEY_FILE)), passphraseIn(argv));
+  const publicKey = Buffer.from(signer.publicKey).toString('base64');
   const verifierKey = argv.origin === undefined ? null : verifierKeyOf(signer, argv.origin);
   t.out(`mask key     ${join(argv.dir, MASK_KEY_FILE)}   fingerprint ${mask.fingerprint}`);
   t.out(`signing key  ${join(argv.dir, SIGNING_KEY_FILE)}   public ${publicKey}`);
   if (verifierKey !== null) t.out(`verifier key ${verifierKey}`);
   t.result({ mask_key_fingerprint: mask.fingerprint, public_key: publicKey, verifier_key: verifierKey });
+}
+
+function passphraseIn({ 'passphrase-file': file }: KeysArguments): string | null {
+  return file === undefined ? null : passphraseOf({ kind: 'file', file }, process.env);
+}
+
+function signingKeyFile(passphrase: string | null): string {
+  const pem = generateSigningKeyFile();
+  return passphrase === null ? pem : sealKey(seedOfPem(pem), passphrase);
 }
 
 function writeNew(file: string, content: string): void {

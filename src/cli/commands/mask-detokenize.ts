@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type AccessEntry, openAccessLog } from '../../audit/access-log.ts';
 import { keySpacesOf } from '../../audit/erase.ts';
-import { parseSigningKey } from '../../audit/keys.ts';
 import { lockDirectory } from '../../audit/lock.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
 import { tableDirectory } from '../../audit/table-directory.ts';
@@ -11,7 +10,6 @@ import {
   loadConfig,
   loadMaskKeys,
   type RowsealConfig,
-  readKeyFile,
   refuseDangerousEnvironment,
 } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
@@ -22,6 +20,7 @@ import { epochOfToken } from '../../mask/method/reversible.ts';
 import { CompiledPolicy } from '../../mask/policy.ts';
 import type { Column, TableName } from '../../model/table.ts';
 import { terminal } from '../context.ts';
+import { loadSigner } from '../signer.ts';
 
 interface DetokenizeArguments {
   readonly config: string;
@@ -125,7 +124,7 @@ async function detokenize(
     new NodeDisk(),
     config.audit.directory,
     config.audit.origin,
-    parseSigningKey(readKeyFile(config.audit.keyFile)),
+    loadSigner(config),
     lockDirectory,
   );
   const record = (

@@ -1,5 +1,10 @@
 import type { CommandModule } from 'yargs';
-import { loadConfig, loadMaskKeys, refuseDangerousEnvironment } from '../../config/load.ts';
+import {
+  loadConfig,
+  loadMaskKeys,
+  type RowsealConfig,
+  refuseDangerousEnvironment,
+} from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { dataClasses } from '../../mask/detect/data-class.ts';
@@ -8,10 +13,12 @@ import { CompiledPolicy, type PolicyDecision } from '../../mask/policy.ts';
 import type { PolicyDocument } from '../../mask/policy-document.ts';
 import { describeRule } from '../../mask/review/disclosure-text.ts';
 import type { TriedCell } from '../../mask/review/trial.ts';
+import type { SinkMask } from '../../mask/sink-mask.ts';
 import { DROPPED, UNCHANGED } from '../../model/cell.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count, cut, lengthOf, oneLine, outputWidth, pad, wrapped } from '../layout.ts';
+import { sinkMask } from '../sink-masks.ts';
 import { chooseTables } from '../table-choice.ts';
 import {
   type ColumnPreview,
@@ -30,6 +37,7 @@ interface PreviewArguments {
   readonly rows: number;
   readonly config: string;
   readonly reveal: boolean;
+  readonly sink: string | undefined;
   readonly json: boolean;
 }
 
@@ -61,7 +69,12 @@ export const previewCommand: CommandModule<object, PreviewArguments> = {
         default: false,
         describe: 'Show raw values too; on a terminal only',
       })
+      .option('sink', {
+        type: 'string',
+        describe: 'As this sink gets them: its tables, its columns, its stricter rules',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
+      .example('$0 preview --sink lake', 'what leaves for one sink')
       .example('$0 preview public.customers --rows 5', 'raw values are shown as shapes: Aaaa Aaaaa')
       .epilogue(
         'Reads rows, writes nothing. Masked values are those of a run: same policy, same key. Exit code 1 when a run would not start, or would halt at one of these rows.',
@@ -73,6 +86,7 @@ export const previewCommand: CommandModule<object, PreviewArguments> = {
     if (!Number.isInteger(argv.rows) || argv.rows < 1 || argv.rows > ROWS_MAX)
       throw new RowsealError('RS-CLI-001', { detail: `--rows takes a whole number from 1 to ${ROWS_MAX}` });
     const config = loadConfig(argv.config, process.env);
+    const sink = sinkNamed(config, argv.sink);
     const document = config.mask.policy;
     const policy = new CompiledPolicy(
       everyRowGuarded(document),
@@ -85,8 +99,9 @@ export const previewCommand: CommandModule<object, PreviewArguments> = {
       const tables = await source.tables();
       policy.coverage(tables);
       for (const table of chooseTables(tables, [...(argv.tables ?? []), ...argv.table])) {
+        if (sink !== null && !sink.gets(table)) continue;
         const { cells } = await source.sample(table, argv.rows);
-        const preview = previewTable(policy, document, table, cells);
+        const preview = previewTable(policy, document, table, cells, sink);
         printTable(t, preview, argv.reveal);
         previews.push(preview);
       }
@@ -99,6 +114,17 @@ export const previewCommand: CommandModule<object, PreviewArguments> = {
     process.exitCode = summary.blocked.length === 0 && summary.halts.length === 0 ? Exit.ok : Exit.failure;
   },
 };
+
+/** What a sink gets; null: none is asked for, or it gets everything. @throws RowsealError RS-CLI-001 */
+function sinkNamed(config: RowsealConfig, name: string | undefined): SinkMask | null {
+  if (name === undefined) return null;
+  const sink = config.sinks.find((one) => one.name === name);
+  if (sink === undefined)
+    throw new RowsealError('RS-CLI-001', {
+      detail: `--sink ${name}: there are ${config.sinks.map((one) => one.name).join(', ') || 'no sinks'}`,
+    });
+  return sinkMask(config, sink);
+}
 
 /** A preview has few rows: the guard looks at each. Where the policy has none, it only tells. */
 function everyRowGuarded(document: PolicyDocument): PolicyDocument {
@@ -161,7 +187,8 @@ function ruleText({ rule, domain, inherited }: PolicyDecision): string {
 }
 
 function headline(preview: ColumnPreview): string {
-  return preview.decision === null ? undecidedText(preview) : ruleText(preview.decision);
+  const rule = preview.decision === null ? undecidedText(preview) : ruleText(preview.decision);
+  return preview.inSink === null ? rule : `${rule}, then ${preview.inSink}`;
 }
 
 function undecidedText({ undecided, isKey }: ColumnPreview): string {

@@ -1,12 +1,17 @@
 import { once } from 'node:events';
 import type { CommandModule } from 'yargs';
-import { loadConfig, refuseDangerousEnvironment } from '../../config/load.ts';
+import { loadConfig, loadHttpAccess, refuseDangerousEnvironment } from '../../config/load.ts';
 import { Exit, exitCodeOf } from '../../error/exit.ts';
-import { startOpsServer } from '../../ops/http.ts';
 import { createLogger } from '../../ops/log.ts';
 import { Metrics } from '../../ops/metrics.ts';
+import { OpsMemory } from '../../ops/ops-memory.ts';
+import type { Pipeline } from '../../pipeline/pipeline.ts';
 import { packageVersion } from '../context.ts';
-import { observe, statusOf } from '../running.ts';
+import { startOutside } from '../outside.ts';
+import { observe } from '../running.ts';
+import { familiesOf, serveOps } from '../serve-ops.ts';
+import { serveQueries } from '../serve-queries.ts';
+import { startTelemetry } from '../telemetry.ts';
 import { wirePipeline } from '../wire.ts';
 
 export interface RunArguments {
@@ -35,6 +40,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
 async function run(argv: RunArguments): Promise<number> {
   refuseDangerousEnvironment(process.env);
   const config = loadConfig(argv.config, process.env);
+  const access = loadHttpAccess(config, process.env);
   const interactive = process.stderr.isTTY === true;
   const logger = createLogger({
     pipeline: config.pipeline,
@@ -43,41 +49,50 @@ async function run(argv: RunArguments): Promise<number> {
     colour: interactive && process.env['NO_COLOR'] === undefined,
     write: (text) => process.stderr.write(text),
   });
-  const version = packageVersion();
+  let stops = 0;
+  let toStop: Pipeline | null = null;
+  const stopped = new AbortController();
+  // From the very start: the first process of a container has no default for signals, it would be deaf.
+  const onSignal = (): void => {
+    stops++;
+    // Nothing runs yet, or a second signal, which means now: what is sealed is safe, the rest is read again.
+    if (toStop === null || stops > 1) process.exit(Exit.ok);
+    logger.log('info', { message: 'stopping: sealing what is whole, delivering what is sealed' });
+    stopped.abort();
+    toStop.stop();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   const metrics = new Metrics(
     config.pipeline,
-    version,
+    packageVersion(),
     config.sinks.map((sink) => sink.name),
   );
-  const { pipeline, notices, close } = await wirePipeline(config, observe(logger, metrics));
-  for (const { code, detail, fix } of notices) {
-    logger.log('warn', {
-      message: detail,
+  const memory = new OpsMemory(config.http.recentChanges);
+  const telemetry = await startTelemetry(config, logger);
+  const { pipeline, notices, tables, close } = await wirePipeline(
+    config,
+    observe(logger, metrics, memory, telemetry?.traces ?? null),
+    undefined,
+    metrics.latency,
+  );
+  const outside = await startOutside(config, logger, metrics).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  for (const { level, subject, code, detail, fix } of notices) {
+    logger.log(level === 'ok' ? 'info' : 'warn', {
+      message: level === 'ok' ? `${subject} ${detail}` : detail,
       ...(code === null ? {} : { code }),
       ...(fix === null ? {} : { fix }),
     });
   }
-  const server = config.http.enabled
-    ? await startOpsServer(
-        config.http.host,
-        config.http.port,
-        () => statusOf(config, version, pipeline),
-        metrics,
-      )
-    : null;
-  if (server !== null) logger.log('info', { message: 'status page', address: server.address });
-  let stops = 0;
-  const stopped = new AbortController();
-  const onSignal = (): void => {
-    stops++;
-    // The second signal means now: what is sealed is safe, the rest is read again.
-    if (stops > 1) process.exit(Exit.ok);
-    logger.log('info', { message: 'stopping: sealing what is whole, delivering what is sealed' });
-    stopped.abort();
-    pipeline.stop();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  const running = { config, pipeline, metrics, memory, tables, outside };
+  telemetry?.measure(() => familiesOf(running));
+  const server = await serveOps(running, access, logger);
+  const sinks = pipeline.deliveries.map(({ sink }) => sink);
+  const stopAnswering = await serveQueries(config, sinks, logger);
+  toStop = pipeline;
   try {
     const outcome = await pipeline.run();
     if (outcome.kind === 'stopped') return Exit.ok;
@@ -90,6 +105,9 @@ async function run(argv: RunArguments): Promise<number> {
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
     await server?.close();
+    await stopAnswering();
+    await outside.stop();
+    await telemetry?.close();
     await close();
   }
 }

@@ -4,8 +4,11 @@ import type { CommandModule } from 'yargs';
 import { parseSignedHead } from '../../audit/note.ts';
 import { loadConfig, type RowsealConfig } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
-import type { PipelineStatus } from '../../pipeline/status.ts';
+import { RowsealError } from '../../error/rowseal-error.ts';
+import type { PipelineStatus, SinkStatus } from '../../pipeline/status.ts';
+import { askRunning, localAddress } from '../ask-running.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { count } from '../layout.ts';
 
 interface StatusArguments {
   readonly config: string;
@@ -23,12 +26,16 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
   handler: async (argv) => {
     const config = loadConfig(argv.config, process.env);
     const t = terminal(argv.json);
-    const live = config.http.enabled ? await ask(config) : null;
+    const answer = config.http.enabled ? await askRunning(config, '/status.json', process.env) : null;
+    if (answer?.status === 401)
+      throw new RowsealError('RS-HTTP-004', { detail: `${config.http.host}:${config.http.port}` });
+    const live = answer?.status === 200 ? (JSON.parse(answer.body) as PipelineStatus) : null;
     if (live !== null) print(t, live);
     else {
       const head = offlineHead(config);
+      const { host, port } = localAddress(config);
       t.out(
-        `${config.pipeline}: ${t.paint('yellow', 'not running')} (no answer on ${config.http.host}:${config.http.port})`,
+        `${config.pipeline}: ${t.paint('yellow', 'not running')} (${config.http.enabled ? `no answer on ${host}:${port}` : 'http.enabled is false: nobody to ask'})`,
       );
       t.out(
         head === null
@@ -41,17 +48,6 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
   },
 };
 
-async function ask(config: RowsealConfig): Promise<PipelineStatus | null> {
-  try {
-    const response = await fetch(`http://${config.http.host}:${config.http.port}/status.json`, {
-      signal: AbortSignal.timeout(3_000),
-    });
-    return response.ok ? ((await response.json()) as PipelineStatus) : null;
-  } catch {
-    return null;
-  }
-}
-
 function offlineHead(config: RowsealConfig): { readonly size: number } | null {
   try {
     return (
@@ -62,6 +58,15 @@ function offlineHead(config: RowsealConfig): { readonly size: number } | null {
   }
 }
 
+function behind(sink: SinkStatus): string {
+  const parts = [count(sink.behind_groups, 'group')];
+  if (sink.behind_groups > 0) {
+    if (sink.behind_bytes !== null) parts.push(`${sink.behind_bytes} bytes`);
+    if (sink.behind_ms !== null) parts.push(`${Math.round(sink.behind_ms)} ms`);
+  }
+  return parts.join(', ');
+}
+
 function print(t: Terminal, status: PipelineStatus): void {
   t.out(
     `${status.pipeline}: ${t.paint(status.reason === null ? 'green' : 'yellow', status.state)} since ${status.since}`,
@@ -70,9 +75,31 @@ function print(t: Terminal, status: PipelineStatus): void {
     t.out(`  ${status.reason.code} ${status.reason.title}\n  fix: ${status.reason.fix}`);
   t.out(`source   ${status.source.position ?? 'nothing sealed yet'}`);
   t.out(`sealed   group ${status.sealed.group ?? '–'} at ${status.sealed.sealed_at ?? '–'}`);
-  for (const sink of status.sinks)
+  for (const sink of status.sinks) {
     t.out(
-      `${sink.name.padEnd(8)} ${sink.state}, group ${sink.group ?? '–'}, behind ${sink.behind_groups}, ${sink.rows} rows, ${sink.dead_letters} dead letters`,
+      `${sink.name.padEnd(8)} ${sink.state}, group ${sink.group ?? '–'}, behind ${behind(sink)}, ${sink.rows} rows, ${sink.dead_letters} dead letters`,
     );
+    if (sink.error !== null) {
+      const next = sink.retry_at === null ? '' : `; next try at ${sink.retry_at}`;
+      t.out(`  ${t.paint('yellow', sink.error.code)} ${sink.error.title}${next}\n  fix: ${sink.error.fix}`);
+    }
+  }
+  printOutside(t, status);
   t.result(status);
+}
+
+function printOutside(t: Terminal, { witnesses, anchors }: PipelineStatus): void {
+  if (witnesses !== null) {
+    t.out(
+      `quorum   ${t.paint(witnesses.met ? 'green' : 'red', witnesses.met ? 'met' : 'missing')}: ${witnesses.quorum} of ${witnesses.members.length} witnesses, ${witnesses.groups ?? 0} groups at ${witnesses.cosigned_at ?? '–'}`,
+    );
+    for (const { name, groups, cosigned_at: at, failures, error } of witnesses.members)
+      t.out(
+        `  ${name}: ${groups ?? 0} groups at ${at ?? '–'}, ${failures} failures${error === null ? '' : `; ${error.code} ${error.title}`}`,
+      );
+  }
+  for (const { name, place, groups, kept_at: at, failures, error } of anchors)
+    t.out(
+      `anchor   ${name} (${place}): ${groups ?? 0} groups at ${at ?? '–'}, ${failures} failures${error === null ? '' : `; ${error.code} ${error.title}`}`,
+    );
 }

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { rowHistory } from '../../audit/history.ts';
-import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../audit/keys.ts';
+import { generateSigningKeyFile, verifierKeyOf } from '../../audit/keys.ts';
 import { exitOf } from '../../audit/verify/report.ts';
 import { verifyAudit } from '../../audit/verify/verify.ts';
-import { loadConfig, type RowsealConfig, readKeyFile } from '../../config/load.ts';
+import { loadConfig, type RowsealConfig } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { generateMaskKeyFile } from '../../mask/keys.ts';
@@ -15,6 +15,7 @@ import type { Pipeline } from '../../pipeline/pipeline.ts';
 import { describeProblem } from '../commands/audit.ts';
 import { MASK_KEY_FILE, SIGNING_KEY_FILE } from '../commands/keys.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { loadSigner } from '../signer.ts';
 import { wirePipeline } from '../wire.ts';
 import { type DemoDatabase, type DemoSource, startDemoDatabase } from './database.ts';
 import { ProgressBar } from './progress-bar.ts';
@@ -189,6 +190,7 @@ class Watch implements PipelineObserver {
   groupSealed(): void {}
   undecidedColumns(): void {}
   unfitValues(): void {}
+  warning(): void {}
   leaks(): void {}
 
   batchDelivered(_sink: string, batch: { readonly rows: number }): void {
@@ -199,6 +201,14 @@ class Watch implements PipelineObserver {
   }
 
   problem(_where: string, _name: string, error: RowsealError): void {
+    this.#problem = error;
+  }
+
+  sinkFailed(_sink: string, error: RowsealError): void {
+    this.#problem = error;
+  }
+
+  storageFailed(error: RowsealError): void {
     this.#problem = error;
   }
 }
@@ -252,7 +262,7 @@ async function showRows(t: Terminal, database: DemoDatabase, config: RowsealConf
 }
 
 async function proveRow(t: Terminal, config: RowsealConfig): Promise<boolean> {
-  const signer = parseSigningKey(readKeyFile(config.audit.keyFile));
+  const signer = loadSigner(config);
   const history = await rowHistory(
     config.audit.directory,
     { namespace: 'public', name: 'customers' },
@@ -282,7 +292,7 @@ interface TamperResult {
 
 /** Edits one byte of a copy of the log and asks the verifier. */
 async function tamperWithCopy(t: Terminal, config: RowsealConfig, directory: string): Promise<TamperResult> {
-  const signer = parseSigningKey(readKeyFile(config.audit.keyFile));
+  const signer = loadSigner(config);
   const key = verifierKeyOf(signer, config.audit.origin);
   const clean = await verifyAudit({ directory: config.audit.directory, key });
   t.out(

@@ -1,5 +1,9 @@
-import type { GroupIndex } from '../../audit/audit-log.ts';
+import type { GroupIndex, SealedGroupInfo } from '../../audit/audit-log.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
+import { displayName } from '../../model/table.ts';
+
+/** Reason of a row whose change leaves values unchanged that the target does not have; they are null there. */
+export const UNKNOWN_UNCHANGED = 'an unchanged value is not known here';
 
 /** A value, or a whole row, that the warehouse cannot hold: kept there as text with the reason (law 8). Masked, as all else. */
 export interface DeadLetter {
@@ -14,9 +18,16 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
-/** A value that both mirror and history met is one dead letter. */
-export function distinct(letters: readonly DeadLetter[]): readonly DeadLetter[] {
-  return [...new Map(letters.map((letter) => [JSON.stringify(Object.values(letter)), letter])).values()];
+/** As columns of text, in the order group, table, key, column, value, reason. */
+export function letterColumns(letters: readonly DeadLetter[]): readonly (readonly (string | null)[])[] {
+  return [
+    letters.map(({ group }) => String(group)),
+    letters.map(({ table }) => table),
+    letters.map(({ key }) => key),
+    letters.map(({ column }) => column),
+    letters.map(({ value }) => value),
+    letters.map(({ reason }) => reason),
+  ];
 }
 
 /** Counts dead letters per table: what the warehouse holds, and what the open transaction adds. */
@@ -87,6 +98,47 @@ export class DeadLetterCount {
   rolledBack(): void {
     this.#pending.clear();
   }
+}
+
+/** Dead letters of one batch: each once, and never more in memory than a table may have. */
+export class DeadLetterBox {
+  readonly #count: DeadLetterCount;
+  readonly #sink: string;
+  readonly #letters = new Map<string, DeadLetter>();
+  /** Tables that are being copied at each group. */
+  readonly #copying: ReadonlyMap<GroupIndex, ReadonlySet<string>>;
+
+  /**
+   * @param count of the sink; what it has pending is this batch's
+   * @param groups of the batch. While a table is copied a change may come before the row it is made to: what it leaves
+   * unchanged is not known here yet, comes with the copy, and is no dead letter
+   */
+  constructor(count: DeadLetterCount, sink: string, groups: readonly SealedGroupInfo[] = []) {
+    this.#count = count;
+    this.#sink = sink;
+    this.#copying = new Map(
+      groups.map(({ index, position }) => [index, new Set((position.copying ?? []).map(displayName))]),
+    );
+  }
+
+  /** A value that both mirror and history met is one dead letter. */
+  get letters(): readonly DeadLetter[] {
+    return [...this.#letters.values()];
+  }
+
+  /** @throws RowsealError RS-SINK-001 as soon as there are too many */
+  readonly keep = (letters: readonly DeadLetter[]): void => {
+    for (const letter of letters) {
+      const comes = letter.reason === UNKNOWN_UNCHANGED && this.#copying.get(letter.group)?.has(letter.table);
+      if (comes === true) continue;
+      const identity = JSON.stringify(Object.values(letter));
+      if (this.#letters.has(identity)) continue;
+      this.#letters.set(identity, letter);
+      const { table, column, reason } = letter;
+      this.#count.add(table, column === '' ? reason : `column ${column} ${reason}`, 1);
+    }
+    this.#count.check(this.#sink);
+  };
 }
 
 function sum(counts: ReadonlyMap<string, number>): number {

@@ -1,7 +1,7 @@
 import { UNCHANGED } from '../../model/cell.ts';
-import { Image } from '../../model/change.ts';
 import type { MaskedRun } from '../../model/masked.ts';
 import { type RowBlock, textOrNull } from './row-block.ts';
+import { imagePlaces } from './row-images.ts';
 import { proofCells, proofOf, type RowProof, type RunPlace } from './row-proof.ts';
 import { cellIndexes, PROOF_COLUMNS, type Target, type TargetColumn } from './target.ts';
 
@@ -40,14 +40,10 @@ export class HistoryPiece {
     if (this.#layout?.table !== run.table)
       this.#layout = { table: run.table, indexes: cellIndexes(this.#columns, run.table) };
     const { indexes } = this.#layout;
-    const width = run.table.columns.length;
-    let at = 0;
+    const places = imagePlaces(run);
     for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const before = (bits & Image.before) !== 0 ? at : -1;
-      if (before >= 0) at += width;
-      const after = (bits & Image.after) !== 0 ? at : -1;
-      if (after >= 0) at += width;
+      const before = places.before[row]!;
+      const after = places.after[row]!;
       const from = after >= 0 ? after : before;
       let unchanged: string | null = null;
       for (let i = 0; i < indexes.length; i++) {

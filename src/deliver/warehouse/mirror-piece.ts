@@ -1,6 +1,7 @@
 import { type MaskedCell, UNCHANGED } from '../../model/cell.ts';
-import { Image, Op } from '../../model/change.ts';
+import { Op } from '../../model/change.ts';
 import type { MaskedRun, MaskedTable } from '../../model/masked.ts';
+import { imagePlaces } from './row-images.ts';
 import { proofOf, type RowProof, type RunPlace } from './row-proof.ts';
 import { cellIndexes, keyColumns, type Target } from './target.ts';
 
@@ -60,16 +61,12 @@ export class MirrorPiece {
   }
 
   add(run: MaskedRun, place: RunPlace): void {
-    const width = run.table.columns.length;
     const { indexes, key, keyColumns } = this.#layoutFor(run.table);
     this.#keyColumns = keyColumns;
-    let at = 0;
+    const places = imagePlaces(run);
     for (let row = 0; row < run.count; row++) {
-      const bits = run.images[row]!;
-      const before = (bits & Image.before) !== 0 ? at : -1;
-      if (before >= 0) at += width;
-      const after = (bits & Image.after) !== 0 ? at : -1;
-      if (after >= 0) at += width;
+      const before = places.before[row]!;
+      const after = places.after[row]!;
       if (after < 0) {
         this.#set(keyText(run.cells, before, key), DELETED);
         continue;
@@ -81,21 +78,23 @@ export class MirrorPiece {
     }
   }
 
-  /** Keys under which the target may hold rows, as columns in key order. */
-  replacedKeys(): readonly (readonly string[])[] {
+  /** Keys under which the target may hold rows, as columns in key order; `deleted`: only those that have no row any more. */
+  replacedKeys(which: 'all' | 'deleted' = 'all'): readonly (readonly string[])[] {
     const keys: string[][] = this.#keyColumns.map(() => []);
     for (const [text, row] of this.#rows) {
-      if (!row.replaces) continue;
+      if (!row.replaces || (which === 'deleted' && row.cells !== null)) continue;
       const parts = splitKey(text, keys.length);
       for (let i = 0; i < keys.length; i++) keys[i]!.push(parts[i]!);
     }
     return keys;
   }
 
-  /** Rows to insert whose cells are all known. */
-  *wholeRows(): Generator<WholeRow> {
-    for (const { cells, base, proof } of this.#rows.values())
-      if (cells !== null && base === null) yield { cells, proof: proof! };
+  /** Rows to insert whose cells are all known: under keys that the target does not hold, under those that it may, or both. */
+  *wholeRows(which: 'all' | 'new' | 'replacing' = 'all'): Generator<WholeRow> {
+    for (const { cells, base, proof, replaces } of this.#rows.values()) {
+      if (cells === null || base !== null) continue;
+      if (which === 'all' || replaces === (which === 'replacing')) yield { cells, proof: proof! };
+    }
   }
 
   /** Rows to insert with cells that come from the target. */

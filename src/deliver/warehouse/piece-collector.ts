@@ -11,7 +11,7 @@ import type { Target } from './target.ts';
 const PIECE_ROWS = 8_192;
 /** Cells of a piece, for wide tables, and their bytes, for large values. */
 const PIECE_CELLS = 1_000_000;
-const PIECE_BYTES = 16 * 1024 * 1024;
+export const PIECE_BYTES = 16 * 1024 * 1024;
 
 /** What a warehouse does with a piece of one table's changes. Pieces come in order and are not empty. */
 export interface PieceApplier {

@@ -56,6 +56,13 @@ export const auditVerifyCodes = defineCodes({
     explain: 'The directory has no journal, or no key was given and none is kept beside the log.',
     fix: 'check --dir; pass the public key with --key',
   },
+  'RS-AUD-032': {
+    kind: 'integrity',
+    title: 'too few witnesses have seen the log',
+    explain:
+      'No head that fits the log has the cosignatures that were asked for, or one of them does not verify. Without witnesses the holder of the key can show different people different logs.',
+    fix: 'start `rowseal run` with its witnesses reachable, then verify again; see docs/witnesses.md',
+  },
   'RS-AUD-028': {
     kind: 'integrity',
     title: 'an erasure was recorded and not carried out',

@@ -44,13 +44,15 @@ export const auditCodes = defineCodes({
   'RS-AUD-007': {
     kind: 'config',
     title: 'the signing key does not fit the audit log',
-    explain: 'The public key kept beside the log is not that of the configured signing key.',
-    fix: 'configure the key the log was begun with (audit.key.file)',
+    explain:
+      'The configured signing key is neither the one that the log was begun with nor one that was added since, or it was retired.',
+    fix: 'configure a key that signs the log (audit.key); `rowseal audit rotate-key` adds another',
   },
   'RS-AUD-008': {
     kind: 'config',
     title: 'the signing key is not usable',
-    explain: 'A signing key file holds an Ed25519 private key as PKCS#8 PEM.',
+    explain:
+      'A signing key is Ed25519: PKCS#8 PEM, a seed of 32 bytes (raw, hex or base64), or a file that `keys generate --passphrase-file` encrypted. A public key is a vkey, 32 bytes in base64, or SubjectPublicKeyInfo.',
     fix: 'make one with: rowseal keys generate',
   },
   'RS-AUD-009': {
@@ -73,6 +75,40 @@ export const auditCodes = defineCodes({
     explain:
       'Rows are found by a keyed tag of their key. The key must be written as the source prints it, columns in the order of the primary key, and the mask key must be the one that the log was masked with.',
     fix: 'check table, key and mask key',
+  },
+  'RS-AUD-030': {
+    kind: 'integrity',
+    title: 'the tiles in the directory are not of this log',
+    explain:
+      'The directory holds an export of another log, of another history of this one, or of more than the log has now. Tiles are never written over: whoever has read them would see two histories.',
+    fix: 'find out which of the two is genuine with `rowseal audit verify --head DIR/checkpoint`, or choose an empty directory',
+  },
+  'RS-AUD-031': {
+    kind: 'data',
+    title: 'an entry is too large for tiles',
+    explain:
+      'C2SP tlog-tiles gives an entry at most 65,535 bytes. A leaf of the journal grows with the number of tables that one group touches; some 250 fit.',
+    fix: 'export the tables, whose records always fit; the journal itself is complete',
+  },
+  'RS-AUD-013': {
+    kind: 'disk',
+    title: 'the signing command gives no signature',
+    explain:
+      'The program of audit.key.command was asked several times and failed, or printed something that is no signature by the configured public key. The group was not sealed and not confirmed: the next start reads it again.',
+    fix: 'run the program by hand (message on stdin, signature on stdout), then start again',
+  },
+  'RS-AUD-014': {
+    kind: 'config',
+    title: 'the signing key cannot be decrypted',
+    explain: 'The key file is encrypted, and the passphrase is missing or another one.',
+    fix: 'configure audit.key.passphrase_file or audit.key.passphrase_env',
+  },
+  'RS-AUD-015': {
+    kind: 'usage',
+    title: 'the keys of the log cannot be changed so',
+    explain:
+      'A key is added by one that signs, retired or revoked by another that goes on, and one key is always left.',
+    fix: 'see docs/audit-format.md, Keys',
   },
   'RS-AUD-012': {
     kind: 'integrity',

@@ -89,7 +89,7 @@ export const bigqueryCodes = defineCodes({
     kind: 'transient',
     title: 'the BigQuery transaction met another writer',
     explain:
-      'Transactions that change the same table exclude each other; BigQuery cancelled this one. Nothing of it was applied; Rowseal tries again.',
+      'Transactions that change the same table exclude each other; BigQuery cancelled this one, or an earlier attempt, given up while it ran, was committed after all. Nothing of this one was applied; Rowseal tries again.',
     fix: 'let nothing else write into the tables of the sink',
   },
   'RS-BQ-014': {

@@ -53,6 +53,12 @@ export const configCodes = defineCodes({
     explain: 'A command or option is unknown, or a value is missing.',
     fix: 'rowseal --help',
   },
+  'RS-CLI-003': {
+    kind: 'usage',
+    title: 'the questions were not answered',
+    explain: 'The terminal was closed or the command was broken off while it asked. Nothing was written.',
+    fix: 'start again, or give the answers as options: rowseal init --help',
+  },
   'RS-CLI-002': {
     kind: 'config',
     title: 'a file is in the way',

@@ -13,7 +13,7 @@ export const duckdbCodes = defineCodes({
     title: 'the DuckDB file is open in another process',
     explain:
       'DuckDB lets one process own a file, even for reading. Rowseal waits and tries again; the audit log keeps what is to be delivered.',
-    fix: 'close the other program (a DuckDB shell, a notebook); to query while Rowseal runs, work on a copy of the file',
+    fix: 'close the other program (a DuckDB shell, a notebook); to query while Rowseal runs, use `rowseal query` or snapshots (docs/duckdb.md)',
   },
   'RS-DUCK-003': {
     kind: 'config',

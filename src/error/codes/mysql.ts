@@ -68,21 +68,21 @@ export const mysqlCodes = defineCodes({
     title: 'the server has removed binlog that was still needed',
     explain:
       'The files after the last sealed position were purged (binlog_expire_logs_seconds, PURGE BINARY LOGS, a full disk). The changes in them cannot be had from this server any more.',
-    fix: 'raise binlog_expire_logs_seconds; a new copy is needed',
+    fix: 'raise binlog_expire_logs_seconds; to go on with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-MY-011': {
     kind: 'source-lost',
     title: 'the server is another one',
     explain:
       'Its identity is not that of the last sealed position: a failover, a restore or a proxy. With GTIDs a replica can continue exactly, if you say that it may.',
-    fix: 'if it replicates from the server before, add its identity to source.accept_servers; otherwise a new copy is needed',
+    fix: 'if it replicates from the server before, add its identity to source.accept_servers; otherwise, with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-MY-012': {
     kind: 'source-lost',
     title: 'the server lacks transactions that are sealed',
     explain:
       'Its GTIDs do not contain all that was read: it was reset or restored, or a failover lost transactions. Its history is not the one in the log.',
-    fix: 'point source.url at the server with the whole history; otherwise a new copy is needed',
+    fix: 'point source.url at the server with the whole history; otherwise, with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-MY-013': {
     kind: 'config',
@@ -156,21 +156,21 @@ export const mysqlCodes = defineCodes({
     title: 'a statement was logged instead of its rows',
     explain:
       'A session had set binlog_format to STATEMENT or MIXED. Which rows it changed is not in the binlog, so going on would lose them.',
-    fix: 'REVOKE SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN from application accounts; a new copy is needed',
+    fix: 'REVOKE SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN from application accounts; to go on behind it with a new copy: rowseal accept-gap --force',
   },
   'RS-MY-024': {
-    kind: 'data',
-    title: 'a large transaction was rolled back in the binlog after its rows had been taken',
+    kind: 'transient',
+    title: 'a large transaction took back rows that had been read',
     explain:
-      'The server logs a rollback when a transaction also changed tables that cannot roll back. Rows that are in memory are forgotten; this transaction was larger than that.',
-    fix: 'convert the tables to InnoDB; a new copy is needed',
+      'The server logs rows together with a later ROLLBACK or ROLLBACK TO SAVEPOINT when the transaction also did what cannot be rolled back; in MariaDB a temporary table is enough. Rows still in memory are forgotten. Here some were on their way, so nothing of the transaction is sealed, and it is read again without them.',
+    fix: 'nothing; to save the second reading, make temporary tables before the transaction begins',
   },
   'RS-MY-025': {
     kind: 'source-lost',
     title: 'a prepared XA transaction ended whose rows were not seen',
     explain:
       'It was prepared before this pipeline began, so its rows lie before the beginning, or before a purge.',
-    fix: 'a new copy is needed, begun while XA RECOVER lists nothing',
+    fix: 'wait until XA RECOVER lists nothing, then, with a new copy and the gap on record: rowseal accept-gap --force',
   },
   'RS-MY-026': {
     kind: 'config',
@@ -184,7 +184,7 @@ export const mysqlCodes = defineCodes({
     title: 'a row image was not complete',
     explain:
       'A session had set binlog_row_image to MINIMAL or NOBLOB. A new row without some of its columns cannot be known, nor a row without all of them while its table is being copied.',
-    fix: 'keep binlog_row_image = FULL in all sessions; a new copy is needed',
+    fix: 'keep binlog_row_image = FULL in all sessions; to go on behind it with a new copy: rowseal accept-gap --force',
   },
   'RS-MY-028': {
     kind: 'config',
@@ -225,7 +225,7 @@ export const mysqlCodes = defineCodes({
     title: 'the binlog was begun anew',
     explain:
       'RESET BINARY LOGS (RESET MASTER) or a restore: a file of the name in the last sealed position is not the file that was read.',
-    fix: 'a new copy is needed',
+    fix: 'to go on with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-MY-034': {
     kind: 'config',
@@ -238,7 +238,7 @@ export const mysqlCodes = defineCodes({
     kind: 'source-lost',
     title: 'the server refused to send the binlog from the sealed position',
     explain: 'It answered with error 1236, whose text is withheld; its log says more.',
-    fix: 'look into the log of the server; unless the position can be made available again, a new copy is needed',
+    fix: 'look into the log of the server; unless the position can be made available again, with a new copy and the gap on record: rowseal accept-gap --force',
   },
   'RS-MY-036': {
     kind: 'config',
@@ -292,7 +292,7 @@ export const mysqlCodes = defineCodes({
     title: 'the server could not log some changes',
     explain:
       'The binlog has an incident event: the server lost changes on the way into it, for instance because a disk was full.',
-    fix: 'find out on the server what was lost; going on needs a new copy, which leaves a gap on record',
+    fix: 'find out on the server what was lost; to go on behind it with a new copy: rowseal accept-gap --force',
   },
   'RS-MY-056': {
     kind: 'config',
@@ -306,7 +306,7 @@ export const mysqlCodes = defineCodes({
     title: 'a date is in no calendar',
     explain:
       'MySQL can store dates such as 0000-00-00 or 2024-00-10. Warehouses cannot, and source.zero_dates says `error`.',
-    fix: 'set source.zero_dates to text or null, or correct the row at the source and take a new copy',
+    fix: 'set source.zero_dates to text or null, or correct the row at the source and, to go on behind the old one with a new copy: rowseal accept-gap --force',
   },
   'RS-MY-058': {
     kind: 'schema',
@@ -328,5 +328,12 @@ export const mysqlCodes = defineCodes({
     explain:
       'binlog_row_value_options=PARTIAL_JSON logs what changed in a document. Without the document in the before image (binlog_row_image=FULL) the new one is not known.',
     fix: "SET GLOBAL binlog_row_value_options = '';   -- or SET GLOBAL binlog_row_image = FULL;",
+  },
+  'RS-MY-061': {
+    kind: 'schema',
+    title: 'a date or time is in a format whose width the binlog does not tell',
+    explain:
+      'MariaDB before 10.0 kept fractions of a second in a format of its own, and still does in tables that were not rebuilt since. The binlog describes such a column like one without a fraction, so where its value ends cannot be known. Without a fraction the old format can be read.',
+    fix: 'SET GLOBAL mysql56_temporal_format = ON; ALTER TABLE <table> FORCE;   -- for changes logged before that: rowseal accept-gap --force',
   },
 });

@@ -43,6 +43,20 @@ export const parquetCodes = defineCodes({
       'There are files where the change files of this table would go. Rowseal does not write among them.',
     fix: 'move them away, or deliver into another directory',
   },
+  'RS-PQT-009': {
+    kind: 'transient',
+    title: 'an earlier attempt of the Parquet sink came first',
+    explain:
+      'A manifest for the same groups is there: of a request whose answer was lost, or of a writer that has been replaced since. It holds whole groups, so the sink is opened again and goes on from it; what this attempt staged was never visible.',
+    fix: 'nothing; it mends itself',
+  },
+  'RS-PQT-010': {
+    kind: 'data',
+    title: 'a file is larger than an object may be',
+    explain:
+      'An object of S3 that is put in one request has at most 5 GiB. A file has the changes of one table and day in a batch, and a batch is at least one group, which holds whole source transactions.',
+    fix: 'leave the table out of this sink, or deliver into a directory',
+  },
   'RS-PQT-006': {
     kind: 'transient',
     title: 'the Parquet sink could not write',

@@ -8,6 +8,13 @@ export const pipelineCodes = defineCodes({
       'Tables are copied again that were copied before, or at least begun. A pipeline that has sealed nothing, or whose first copy is not finished, copies all of its tables when it runs; one with `snapshot: never` copies none.',
     fix: 'rowseal run',
   },
+  'RS-RUN-013': {
+    kind: 'usage',
+    title: 'there is no history that could have a gap',
+    explain:
+      'A gap lies between the last sealed position and the source as it is now. This log has sealed nothing.',
+    fix: 'rowseal run',
+  },
   'RS-RUN-000': {
     kind: 'bug',
     title: 'an internal rule was broken',
@@ -33,7 +40,7 @@ export const pipelineCodes = defineCodes({
     kind: 'integrity',
     title: 'a sink is ahead of the audit log',
     explain:
-      'The warehouse has durable rows of a group that the audit log does not have: the audit directory was restored from an older copy, or the sink belongs to another one.',
+      'The warehouse has durable rows of a group, or a signed head, that the audit log does not have: the audit directory was restored from an older copy, or the sink belongs to another one.',
     fix: 'restore the newest audit directory, or deliver into a new target; nothing was written to either',
   },
   'RS-RUN-004': {
@@ -48,6 +55,13 @@ export const pipelineCodes = defineCodes({
     explain:
       'The newest sealed position names another database kind than the configured source. A log continues one source only.',
     fix: 'give this pipeline an audit directory of its own (audit.dir)',
+  },
+  'RS-RUN-006': {
+    kind: 'integrity',
+    title: 'a sink was filled from another audit log',
+    explain:
+      'With its cursor every sink stores the signed head of the journal. The one that is stored is not of this log: the audit directory was restored from an older copy and went on from there, or it was exchanged, or somebody changed the bookkeeping of the sink.',
+    fix: 'restore the audit directory that this sink was filled from, or deliver into a new target; nothing was written to either',
   },
   'RS-RUN-010': {
     kind: 'config',

@@ -1,4 +1,5 @@
 import { createHash, hash } from 'node:crypto';
+import { type HashState, Sha256Lanes } from '../../sha256/sha256-lanes.ts';
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
@@ -7,6 +8,9 @@ const BYTES_MAX = CAPACITY - BLOCK_BYTES;
 
 /** `binary` is one character a byte (latin1): the cheapest way out of the hash function. */
 type Encoding = 'hex' | 'binary' | 'base64url';
+
+/** Working memory, made when the first batch comes. */
+let lanes: Sha256Lanes | null = null;
 
 /**
  * HMAC-SHA-256 (RFC 2104) for short messages, as two one-shot hashes over prepared pads: about half the time of
@@ -17,6 +21,7 @@ export class HmacSha256 {
   readonly #inner: Buffer;
   /** opad, then the inner digest. */
   readonly #outer: Buffer;
+  #states: { readonly inner: HashState; readonly outer: HashState } | null = null;
 
   constructor(key: Buffer) {
     if (key.length > BLOCK_BYTES) throw new RangeError('key longer than a block');
@@ -47,6 +52,34 @@ export class HmacSha256 {
       hash('sha256', this.#inner.subarray(0, BLOCK_BYTES + messageBytes), 'binary'),
       encoding,
     );
+  }
+
+  /**
+   * MACs of the UTF-8 of many texts, in about a third of the time of one after another.
+   *
+   * @param bytes of each MAC, from its front; at most 32
+   * @returns the MACs one after another
+   */
+  texts(messages: readonly string[], bytes: number): Buffer {
+    lanes ??= new Sha256Lanes();
+    this.#states ??= {
+      inner: lanes.stateAfter(this.#inner.subarray(0, BLOCK_BYTES)),
+      outer: lanes.stateAfter(this.#outer.subarray(0, BLOCK_BYTES)),
+    };
+    const { inner, outer } = this.#states;
+    const macs = Buffer.allocUnsafe(messages.length * bytes);
+    for (let done = 0; done < messages.length; ) {
+      const some = lanes.hmac(messages, done, inner, outer, bytes);
+      if (some.length === 0) {
+        const mac = this.text(messages[done]!, 'binary').slice(0, bytes);
+        macs.write(mac, done * bytes, 'latin1');
+        done++;
+      } else {
+        macs.set(some, done * bytes);
+        done += some.length / bytes;
+      }
+    }
+    return macs;
   }
 
   /** In two steps, so that no buffer of the longest message ever seen is kept. */

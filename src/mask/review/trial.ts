@@ -6,6 +6,7 @@ import type { TableSchema } from '../../model/table.ts';
 import type { LeakKind } from '../leak-guard.ts';
 import type { TableMasker } from '../masker.ts';
 import type { UnfitReason } from '../method.ts';
+import type { SinkView } from '../sink-mask.ts';
 
 /** What becomes of one cell of a row that is tried, not streamed. */
 export type TriedCell =
@@ -20,12 +21,25 @@ export type TriedCell =
   /** The pipeline would stop here. */
   | { readonly kind: 'halt'; readonly code: ErrorCode; readonly reason: string };
 
+/** What a row is tried with: a table's masker, or that and what a sink does on top of it. */
+export type RowMasker = Pick<TableMasker, 'columns' | 'mask' | 'takeUnfit' | 'takeLeaks'>;
+
+/** The masker of a run with a sink's own rules behind it. */
+export function maskerFor(masker: TableMasker, view: SinkView): RowMasker {
+  return {
+    columns: masker.columns,
+    mask: (run) => view.mask(masker.mask(run)),
+    takeUnfit: () => [...masker.takeUnfit(), ...view.takeUnfit()],
+    takeLeaks: () => masker.takeLeaks(),
+  };
+}
+
 /**
  * Masks one row image by the masker of a run. A run stops at the first value that halts; here the row is masked again
  * without that value, so that every cell has an answer.
  */
 export function tryRow(
-  masker: TableMasker,
+  masker: RowMasker,
   table: TableSchema,
   cells: readonly RawCell[],
 ): readonly TriedCell[] {
@@ -69,7 +83,7 @@ const STOPS: ReadonlySet<ErrorCode> = new Set(['RS-MASK-010', 'RS-MASK-012']);
 /** Which column stopped the row; its name is the first thing in the error's detail. */
 function stopOf(
   thrown: unknown,
-  masker: TableMasker,
+  masker: RowMasker,
 ): { readonly column: number; readonly cell: Extract<TriedCell, { kind: 'halt' }> } | null {
   if (!(thrown instanceof RowsealError) || !STOPS.has(thrown.code) || thrown.detail === null) return null;
   const { detail, code } = thrown;

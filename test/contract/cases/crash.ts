@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { ChildOrders } from '../../support/sink/child.ts';
-import { deliver } from '../../support/sink/groups.ts';
+import { deliver, headOf } from '../../support/sink/groups.ts';
 import { bag, people, peopleLater, randomGroups, randomNumbers } from '../../support/sink/random-groups.ts';
 import { ReferenceWarehouse } from '../../support/sink/reference-warehouse.ts';
 import { expectEqual, type Law, type SinkHarness, type SinkTarget, slow } from '../sink-contract.ts';
@@ -32,7 +32,7 @@ export function crashLaws(law: Law): void {
         }
       }
     },
-    { timeoutMs: slow ? 900_000 : 240_000 },
+    { timeoutMs: slow ? 3_600_000 : 240_000 },
   );
 
   law(
@@ -63,6 +63,7 @@ async function expectAgreement(
   if (harness.kind !== 'atomic') return;
   const sink = target.sink();
   const cursor = await sink.open('p', epoch);
+  expect(await sink.head()).toBe(cursor === null ? null : headOf(cursor));
   await sink.close();
   const groups = randomGroups(work.seed, work.groups).slice(0, cursor === null ? 0 : cursor + 1);
   const model = await new ReferenceWarehouse().apply(groups);

@@ -165,7 +165,18 @@ export function rowLaws(law: Law): void {
       ]),
       { kind: 'erasure', table: t, erasure: { tags: [], actor: 'x', reason: 'y', images: 2 } },
       { kind: 'finding', table: t, finding: { action: 'alert', columns: [] } },
-      { kind: 'gap', gap: { reason: 'slot_lost', from: '1', to: '2' } },
+      {
+        kind: 'gap',
+        gap: {
+          cause: 'RS-PG-008',
+          from: '0/1',
+          to: '0/2',
+          tables: [],
+          copied: true,
+          actor: 'somebody',
+          reason: 'a test',
+        },
+      },
     ]);
     await bench.expectAsModel(t);
   });

@@ -13,7 +13,7 @@ export function sizeLaws(law: Law): void {
   law('50,000 rows in a batch', (bench) => batchOf(bench, 50_000));
   law('1,000,000 rows in a batch', (bench) => batchOf(bench, 1_000_000), {
     skip: () => (slow ? null : 'slow'),
-    timeoutMs: 600_000,
+    timeoutMs: 1_800_000,
   });
 
   law('a table of 1,000 columns', async (bench) => {

@@ -15,6 +15,11 @@ export class FakeS3 {
   /** The next PUT whose key contains this is lost, `before` or `after` it happened. */
   cut: { readonly key: string; readonly when: 'before' | 'after' } | null = null;
 
+  /** What happens between the arrival of a PUT and its deed. */
+  beforePut: (key: string) => Promise<void> = async () => {};
+  /** PUTs are answered by this status and code. */
+  refusal: { readonly status: number; readonly code: string } | null = null;
+
   constructor() {
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
@@ -66,6 +71,8 @@ export class FakeS3 {
     const cut = this.cut !== null && key.includes(this.cut.key) ? this.cut : null;
     if (cut !== null) this.cut = null;
     if (cut?.when === 'before') return void response.destroy();
+    await this.beforePut(key);
+    if (this.refusal !== null) return fail(response, this.refusal.status, this.refusal.code);
     const source = request.headers['x-amz-copy-source'];
     if (typeof source === 'string') {
       const from = this.objects.get(decodeURIComponent(source));

@@ -37,6 +37,8 @@ export class ParquetTarget implements SinkTarget {
       batchBytes: 1_000_000,
       memoryLimitBytes: 400_000_000,
       maxDeadLetters: 10_000,
+      // Merges from the second batch on.
+      compaction: { files: 2, maxBytes: 64_000_000 },
     };
   }
 
@@ -145,8 +147,12 @@ export class ParquetTarget implements SinkTarget {
   }
 
   async #known(table: MaskedTable): Promise<Known | null> {
-    const manifests = (await readdir(join(this.directory, '_rowseal/manifests'))).sort();
-    const newest = manifests.at(-1);
+    const names = await readdir(join(this.directory, '_rowseal/manifests'));
+    // One that was being written when its process was killed has no name of its own.
+    const newest = names
+      .filter((name) => name.endsWith('.json'))
+      .sort()
+      .at(-1);
     if (newest === undefined) return null;
     const read = async (path: string): Promise<unknown> =>
       JSON.parse(await readFile(join(this.directory, '_rowseal', path), 'utf8'));

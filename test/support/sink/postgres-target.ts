@@ -45,6 +45,7 @@ export class PostgresTarget implements SinkTarget {
       tlsCa: null,
       stateSchema: `state_${n}`,
       schemaPrefix: `target_${n}_`,
+      fillfactor: 85,
       history: 'all',
       proof: true,
       maxDeadLetters: 10_000,

@@ -5,7 +5,8 @@ import type { MaskedRun, MaskedTable } from '../../../src/model/masked.ts';
 import { visibleColumns } from '../../../src/model/schema-diff.ts';
 import { columnIdentity, tableKey } from '../../../src/model/table.ts';
 
-type Cells = ReadonlyMap<string, string | null>;
+/** By place of the column in `TableState.columns`; undefined: the row's version does not have it. */
+type Cells = readonly (string | null | undefined)[];
 
 /** Where a row of a warehouse comes from in the audit log. */
 export interface Proof {
@@ -34,6 +35,8 @@ interface StoredVersion extends Stored {
 
 interface TableState {
   version: MaskedTable;
+  /** Place of each column that ever was, by identity: a million rows as maps would not fit. */
+  readonly columns: Map<string, number>;
   keyed: Map<string, Stored>;
   bag: Stored[];
   history: StoredVersion[];
@@ -56,11 +59,12 @@ export class ReferenceWarehouse {
 
   mirror(table: MaskedTable): readonly WarehouseRow[] {
     const state = this.#state(table);
-    return [...state.keyed.values(), ...state.bag].map((row) => show(row, table));
+    return [...state.keyed.values(), ...state.bag].map((row) => show(state, row, table));
   }
 
   history(table: MaskedTable): readonly HistoryRow[] {
-    return this.#state(table).history.map((row) => ({ ...show(row, table), unchanged: row.unchanged }));
+    const state = this.#state(table);
+    return state.history.map((row) => ({ ...show(state, row, table), unchanged: row.unchanged }));
   }
 
   #event(event: SealedEvent, group: number): void {
@@ -74,7 +78,7 @@ export class ReferenceWarehouse {
       state.keyed.clear();
       state.bag = [];
       const op = event.kind === 'truncate' ? 't' : 's';
-      state.history.push({ op, group, seq: event.seq, cells: new Map(), unchanged: 0 });
+      state.history.push({ op, group, seq: event.seq, cells: [], unchanged: 0 });
     }
   }
 
@@ -93,22 +97,21 @@ export class ReferenceWarehouse {
     const op = run.ops[row]! as Op;
     const proof = { op: opLetter[op], group, seq: first + row };
     const shown = after ?? before!;
-    state.history.push({
-      ...proof,
-      cells: cellsOf(table, shown, null),
-      unchanged: visibleColumns(table).filter((column) => shown[table.columns.indexOf(column)] === UNCHANGED)
-        .length,
-    });
+    const said = cellsOf(state, table, shown, null);
+    state.history.push({ ...proof, cells: said, unchanged: unchangedCount(table, shown) });
     if (table.key.length === 0) {
-      if (before !== null) removeOne(state.bag, cellsOf(table, before, null));
-      if (after !== null) state.bag.push({ ...proof, cells: cellsOf(table, after, null) });
+      if (before !== null) removeOne(state.bag, cellsOf(state, table, before, null));
+      if (after !== null) state.bag.push({ ...proof, cells: cellsOf(state, table, after, null) });
     } else if (after === null) {
       state.keyed.delete(keyOf(table, before!));
     } else {
       const oldKey = op === Op.update && before !== null ? keyOf(table, before) : keyOf(table, after);
       const base = op === Op.update ? (state.keyed.get(oldKey) ?? null) : null;
       state.keyed.delete(oldKey);
-      state.keyed.set(keyOf(table, after), { ...proof, cells: cellsOf(table, after, base?.cells ?? null) });
+      state.keyed.set(keyOf(table, after), {
+        ...proof,
+        cells: base === null ? said : cellsOf(state, table, after, base.cells),
+      });
     }
     return at;
   }
@@ -117,27 +120,47 @@ export class ReferenceWarehouse {
     const key = tableKey(table);
     let state = this.#tables.get(key);
     if (state === undefined) {
-      state = { version: table, keyed: new Map(), bag: [], history: [] };
+      state = { version: table, columns: new Map(), keyed: new Map(), bag: [], history: [] };
       this.#tables.set(key, state);
     }
     return state;
   }
 }
 
-function show(row: Stored, table: MaskedTable): WarehouseRow {
+function show(state: TableState, row: Stored, table: MaskedTable): WarehouseRow {
   const { op, group, seq } = row;
-  const cells = visibleColumns(table).map((column) => row.cells.get(columnIdentity(column)) ?? null);
+  const cells = visibleColumns(table).map((column) => {
+    const place = state.columns.get(columnIdentity(column));
+    return place === undefined ? null : (row.cells[place] ?? null);
+  });
   return { op, group, seq, cells };
 }
 
 /** What a row of this version says, over what was there before. */
-function cellsOf(table: MaskedTable, image: readonly MaskedCell[], base: Cells | null): Cells {
-  const cells = new Map(base ?? []);
+function cellsOf(
+  { columns }: TableState,
+  table: MaskedTable,
+  image: readonly MaskedCell[],
+  base: Cells | null,
+): Cells {
+  const cells = [...(base ?? [])];
   table.columns.forEach((column, i) => {
     const cell = image[i]!;
-    if (column.method !== 'drop' && typeof cell !== 'symbol') cells.set(columnIdentity(column), cell);
+    if (column.method === 'drop' || typeof cell === 'symbol') return;
+    const identity = columnIdentity(column);
+    let place = columns.get(identity);
+    if (place === undefined) {
+      place = columns.size;
+      columns.set(identity, place);
+    }
+    while (cells.length <= place) cells.push(undefined);
+    cells[place] = cell;
   });
   return cells;
+}
+
+function unchangedCount(table: MaskedTable, image: readonly MaskedCell[]): number {
+  return table.columns.filter((column, i) => column.method !== 'drop' && image[i] === UNCHANGED).length;
 }
 
 function keyOf(table: MaskedTable, image: readonly MaskedCell[]): string {
@@ -145,7 +168,8 @@ function keyOf(table: MaskedTable, image: readonly MaskedCell[]): string {
 }
 
 function removeOne(bag: Stored[], wanted: Cells): void {
-  const text = (cells: Cells): string => JSON.stringify([...cells].sort());
+  const text = (cells: Cells): string =>
+    cells.map((cell, i) => (cell === undefined ? '' : `${i}:${JSON.stringify(cell)}`)).join();
   const found = bag.findLastIndex((row) => text(row.cells) === text(wanted));
   if (found >= 0) bag.splice(found, 1);
 }

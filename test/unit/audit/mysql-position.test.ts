@@ -31,6 +31,7 @@ const leaf = (position: MysqlPosition): JournalLeaf => ({
   bytes: 0,
   gaps: [],
   tables: [],
+  keys: [],
 });
 
 describe('a MySQL position in the journal', () => {

@@ -26,7 +26,8 @@ async function withSink(lines: string): Promise<string> {
 
 describe('the configuration of a BigQuery sink', () => {
   it('is that of examples/postgres-to-bigquery', async () => {
-    const { sinks } = loadConfig(EXAMPLE, ENV);
+    const config = loadConfig(EXAMPLE, ENV);
+    const { sinks } = config;
     expect(sinks).toMatchObject([
       {
         name: 'warehouse',
@@ -44,7 +45,7 @@ describe('the configuration of a BigQuery sink', () => {
         history: new Set(['public.customers']),
       },
     ]);
-    const sink = await makeSink(sinks[0]!);
+    const sink = await makeSink(sinks[0]!, config);
     expect([sink.name, sink.kind, sink.pace]).toEqual([
       'warehouse',
       'atomic',
@@ -61,12 +62,13 @@ describe('the configuration of a BigQuery sink', () => {
     await chmod(key, 0o644);
     expect(() => loadConfig(file, ENV)).toThrow(expect.objectContaining({ code: 'RS-CFG-005' }));
     await chmod(key, 0o600);
-    const [sink] = loadConfig(file, ENV).sinks;
+    const config = loadConfig(file, ENV);
+    const [sink] = config.sinks;
     expect(sink).toMatchObject({
       credentials: { kind: 'key', json: '{"type":"service_account"}', file: 'sa.json' },
       batchIntervalMs: 5_000,
     });
-    expect((await makeSink(sink!)).kind).toBe('convergent');
+    expect((await makeSink(sink!, config)).kind).toBe('convergent');
   });
 
   it.each([

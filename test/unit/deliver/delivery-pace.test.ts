@@ -1,121 +1,63 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import type { AuditLog, SealedGroup } from '../../../src/audit/audit-log.ts';
-import { Delivery } from '../../../src/deliver/delivery.ts';
-import type { DeliveryBatch, Sink, SinkPace } from '../../../src/deliver/sink.ts';
-import { at } from '../../support/masked.ts';
-
-const group = (index: number, bytes = 100): SealedGroup => ({
-  index,
-  position: at(index),
-  sealedAtUs: 0n,
-  commitTimeUs: 0n,
-  transactions: 1,
-  rows: 1,
-  bytes,
-  tables: [],
-  resident: true,
-  chunks: async function* () {},
-});
-
-function bench(pace: SinkPace | null, queueBytes = 1_000) {
-  const sealed: SealedGroup[] = [];
-  const batches: DeliveryBatch[] = [];
-  const read: number[] = [];
-  const log = {
-    last: null,
-    read: async function* (from: number) {
-      read.push(from);
-      yield* sealed.filter(({ index }) => index >= from);
-    },
-  } as unknown as AuditLog;
-  const sink: Sink = {
-    name: 's',
-    kind: 'atomic',
-    capabilities: { partialRows: true, keylessTables: true, ddlInTransaction: true },
-    pace,
-    preflight: async () => [],
-    open: async () => null,
-    alter: async () => {},
-    write: async (batch) => {
-      batches.push(batch);
-      return batch.to;
-    },
-    stats: () => ({ rows: 0, deadLetters: new Map() }),
-    close: async () => {},
-  };
-  const delivery = new Delivery(
-    sink,
-    log,
-    { pipeline: 'p', epoch: 1n, queueBytes, batchBytes: 1_000_000 },
-    { reached: () => {}, delivered: () => {}, failed: () => {} },
-  );
-  const drain = new AbortController();
-  const done = delivery.run(new AbortController().signal, drain.signal);
-  return {
-    batches,
-    read,
-    delivery,
-    offer: (one: SealedGroup) => {
-      sealed.push(one);
-      delivery.offer(one);
-    },
-    drained: async () => {
-      drain.abort();
-      await done;
-    },
-  };
-}
+import { GroupMemory } from '../../../src/deliver/group-memory.ts';
+import { DeliveryBench, FakeLog, group, seal } from '../../support/delivery-bench.ts';
 
 it('gathers groups until the interval is over, and all of them at a drain', async () => {
-  const { batches, offer, drained, delivery } = bench({ intervalMs: 150, bytes: 1_000_000 });
-  offer(group(0));
+  const bench = new DeliveryBench({ pace: { intervalMs: 150, bytes: 1_000_000 } }).start();
+  const { batches, delivery } = bench;
+  seal(group(0), bench);
   await sleep(30);
   expect(batches.map(({ to }) => to)).toEqual([0]);
-  for (let i = 1; i < 4; i++) offer(group(i));
+  for (let i = 1; i < 4; i++) seal(group(i), bench);
   await sleep(30);
   expect(batches).toHaveLength(1);
   expect(delivery.state.kind).toBe('gathering');
   await sleep(150);
   expect(batches.map(({ to }) => to)).toEqual([0, 3]);
-  offer(group(4));
-  await drained();
+  seal(group(4), bench);
+  await bench.drained();
   expect(batches.map(({ to }) => to)).toEqual([0, 3, 4]);
 });
 
 it('goes at once when enough waits', async () => {
-  const { batches, offer, drained } = bench({ intervalMs: 60_000, bytes: 500 });
-  offer(group(0));
+  const bench = new DeliveryBench({ pace: { intervalMs: 60_000, bytes: 5_000 } }).start();
+  const { batches } = bench;
+  seal(group(0), bench);
   await sleep(20);
-  offer(group(1, 300));
+  seal(group(1, 2_500), bench);
   await sleep(20);
   expect(batches).toHaveLength(1);
-  offer(group(2, 300));
+  seal(group(2, 2_500), bench);
   await sleep(20);
   expect(batches.map(({ to, groups }) => [to, groups.length])).toEqual([
     [0, 1],
-    [1, 1],
+    [2, 2],
   ]);
-  await drained();
-  expect(batches.at(-1)!.to).toBe(2);
+  seal(group(3, 300), bench);
+  await bench.drained();
+  expect(batches.at(-1)!.to).toBe(3);
 });
 
 it('takes a batch that outgrew memory from the log, whole, and never holds up the reader', async () => {
-  const { batches, offer, read, delivery, drained } = bench({ intervalMs: 100, bytes: 1_000_000 }, 250);
-  offer(group(0));
+  const memory = new GroupMemory(8_000, 1);
+  const log = new FakeLog();
+  const bench = new DeliveryBench({ pace: { intervalMs: 100, bytes: 1_000_000 } }, { log, memory }).start();
+  const { batches } = bench;
+  seal(group(0), bench);
   await sleep(20);
-  for (let i = 1; i < 8; i++) {
-    offer(group(i));
+  for (let i = 1; i < 12; i++) {
+    seal(group(i), bench);
     const before = performance.now();
-    await delivery.room(1_000);
+    await memory.room(1_000);
     expect(performance.now() - before).toBeLessThan(50);
   }
   await sleep(150);
-  expect(batches.map(({ to }) => to)).toEqual([0, 7]);
-  expect(read).toEqual([1]);
+  expect(batches.map(({ to }) => to)).toEqual([0, 11]);
+  expect(log.readings).toEqual([1]);
   // And memory serves again.
-  offer(group(8));
-  await drained();
-  expect(batches.at(-1)!.to).toBe(8);
-  expect(read).toEqual([1]);
+  seal(group(12), bench);
+  await bench.drained();
+  expect(batches.at(-1)!.to).toBe(12);
+  expect(log.readings).toEqual([1]);
 });

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Chunk, rowKey } from '../../../connectors/sources/mysql/chunk.ts';
+import { Chunk } from '../../../connectors/sources/mysql/chunk.ts';
 import { CopyPlan } from '../../../connectors/sources/mysql/copy-plan.ts';
 import { behind, keyParts, openCursor, sealCursor } from '../../../connectors/sources/mysql/key-cursor.ts';
-import { TouchedKeys } from '../../../connectors/sources/mysql/touched-keys.ts';
+import { rowKey } from '../../../src/capture/row-key.ts';
+import { TouchedKeys } from '../../../src/capture/touched-keys.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../../src/mask/keys.ts';
 import { PositionCipher } from '../../../src/mask/position-cipher.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';
@@ -43,8 +44,9 @@ describe('Chunk', () => {
     const chunk = new Chunk(table);
     chunk.cells.push('1', 'x', 'p', '2', 'y', 'q', '3', 'z', 'r');
     chunk.count = 3;
-    chunk.touch(rowKey(['2', 'y', 'new'], 0, table.key)!);
-    chunk.touch(rowKey(['9', 'y', 'new'], 0, table.key)!);
+    chunk.touch(rowKey(['2', 'y', 'new'], 0, table.key)!, 0);
+    chunk.touch(rowKey(['9', 'y', 'new'], 0, table.key)!, 1);
+    chunk.settle();
     const touched = new TouchedKeys();
     touched.add(rowKey(['3', 'z', ''], 0, table.key)!);
     const event = chunk.rows(touched);
@@ -53,6 +55,31 @@ describe('Chunk', () => {
     expect([...event.run.ops]).toEqual([Op.read, Op.update]);
     chunk.empty();
     expect(chunk.rows(touched)).toBeNull();
+  });
+
+  it('has rows again that a transaction named and took back, and no others', () => {
+    const chunk = new Chunk(table);
+    chunk.cells.push('1', 'x', 'p', '2', 'y', 'q', '3', 'z', 'r');
+    chunk.count = 3;
+    const key = (a: string, b: string): string => rowKey([a, b], 0, table.key)!;
+    const left = (): unknown => {
+      const event = chunk.rows(new TouchedKeys());
+      return event?.kind === 'rows' ? event.run.cells.filter((_, i) => i % 3 === 0) : null;
+    };
+    chunk.touch(key('1', 'x'), 0);
+    chunk.touch(key('2', 'y'), 0);
+    chunk.undo(0);
+    chunk.settle();
+    expect(left()).toEqual(['1', '2', '3']);
+    // Named before the savepoint and behind it.
+    chunk.touch(key('1', 'x'), 0);
+    chunk.touch(key('1', 'x'), 5);
+    chunk.touch(key('2', 'y'), 5);
+    chunk.undo(5);
+    chunk.settle();
+    expect(left()).toEqual(['2', '3']);
+    chunk.undo(0);
+    expect(left()).toEqual(['2', '3']);
   });
 
   it('has no key for an image without one, and no two keys alike', () => {
@@ -122,6 +149,11 @@ describe('CopyPlan', () => {
     const begun = CopyPlan.resume(captured, { phase: 'snapshot', copying: [two!, three!], copied: null });
     expect(begun.current).toBeNull();
     expect(begun.upcoming).toEqual(two);
+    // Also of the last table the first copy is not finished before its end.
+    const last = CopyPlan.resume(captured, { phase: 'snapshot', copying: [three!], copied: 'x' });
+    expect(last.state).toEqual({ phase: 'snapshot', copying: [three], copied: 'x' });
+    last.finish();
+    expect(last.state).toEqual({ phase: 'stream', copied: null });
     const lost = CopyPlan.resume(captured, { phase: 'snapshot', copying: [two!, three!], copied: 'x' });
     lost.restart();
     expect(lost.state).toEqual({ phase: 'snapshot', copying: [two, three], copied: null });

@@ -53,6 +53,9 @@ it('spells types as the binlog decoder does', () => {
   expect(spelled('varchar(20)', 20)).toBe('varchar(20)');
   expect(spelled('varchar(50) /*M!100301 COMPRESSED*/', 50)).toBe('varchar(50)');
   expect(spelled('datetime(6)')).toBe('datetime(6)');
+  expect(spelled('datetime(3) /* mariadb-5.3 */')).toBe('datetime(3)');
+  // No comment: it is part of a label.
+  expect(spelled("enum('a /* b */','c')")).toBe("enum('a /* b */','c')");
   expect(spelled('geomcollection')).toBe('geometrycollection');
   expect(
     mysqlType({ columnType: "enum('a','b,c','it''s','x)')", maxLength: 4, holdsJson: false }),

@@ -4,6 +4,7 @@ import type {
   EventHeader,
   RowsEvent,
 } from '../../../connectors/sources/mysql/binlog/binlog-event.ts';
+import { RolledBack } from '../../../connectors/sources/mysql/rolled-back.ts';
 import {
   PIECE_BYTES,
   type TransactionHost,
@@ -24,8 +25,14 @@ class Host implements TransactionHost {
   readonly again: string[] = [];
   unknown = 0;
   offset = 0;
-  readonly transactions = new Transactions(this, new Map());
+  takenBack = 0;
+  readonly transactions: Transactions;
   #number = 0n;
+
+  /** @param rolledBack what an earlier connection left */
+  constructor(rolledBack = new RolledBack()) {
+    this.transactions = new Transactions(this, new Map(), rolledBack);
+  }
 
   position(): MysqlPosition {
     return {
@@ -67,6 +74,10 @@ class Host implements TransactionHost {
 
   changed(): boolean {
     return true;
+  }
+
+  undone(): void {
+    this.takenBack++;
   }
 
   emptied(): void {}
@@ -176,7 +187,7 @@ describe('Transactions', () => {
     expect(host.taken()).toEqual(['commit']);
   });
 
-  it('takes back what is rolled back, and stops when that is handed on', () => {
+  it('takes back what is rolled back', () => {
     const host = new Host();
     host.begin();
     host.rows('a');
@@ -196,11 +207,119 @@ describe('Transactions', () => {
     host.commit();
     expect(host.taken()).toEqual(['begin 3', 'rows 0: f', 'commit']);
     expect(host.transactions.bytes).toBe(0);
-    host.begin();
-    host.sql('SAVEPOINT s');
-    host.transactions.handle(rows(['g'], PIECE_BYTES));
-    host.taken();
-    expect(() => host.sql('ROLLBACK TO s')).toThrow(expect.objectContaining({ code: 'RS-MY-024' }));
+    expect(host.takenBack).toBe(2);
+  });
+
+  describe('a transaction that takes back rows which were handed on', () => {
+    const READ_AGAIN = expect.objectContaining({ code: 'RS-MY-024', kind: 'transient' });
+    const rollback = (host: Host): unknown =>
+      host.transactions.handle({ kind: 'rollback', header, query: query('ROLLBACK') });
+    /** One large piece, handed on at once. */
+    const large = (host: Host, value: string): void => {
+      host.transactions.handle(rows([value], PIECE_BYTES));
+      host.taken();
+    };
+    /** Two savepoints, of which the second one is gone back to twice. */
+    const savepoints = (host: Host): readonly string[] => {
+      host.begin();
+      host.rows('kept');
+      host.sql('SAVEPOINT outer');
+      host.rows('undone in memory');
+      host.sql('ROLLBACK TO outer');
+      large(host, 'kept too');
+      const taken = [...host.taken()];
+      host.sql('SAVEPOINT `inner`');
+      large(host, 'undone');
+      host.sql('ROLLBACK TO `inner`');
+      host.rows('kept as well');
+      host.sql('SAVEPOINT deep');
+      large(host, 'undone again');
+      host.sql('ROLLBACK TO `inner`');
+      host.rows('last');
+      host.commit();
+      return [...taken, ...host.taken()];
+    };
+
+    it('is followed to its end once, then read again without them', () => {
+      const memory = new RolledBack();
+      expect(() => savepoints(new Host(memory))).toThrow(READ_AGAIN);
+      const again = new Host(memory);
+      again.begin();
+      again.rows('kept');
+      again.sql('SAVEPOINT outer');
+      again.rows('undone in memory');
+      again.sql('ROLLBACK TO outer');
+      again.transactions.handle(rows(['kept too'], PIECE_BYTES));
+      expect(again.taken()).toEqual(['begin 1', 'rows 0: kept', 'rows 1: kept too']);
+      again.sql('SAVEPOINT `inner`');
+      again.transactions.handle(rows(['undone'], PIECE_BYTES));
+      expect(again.taken()).toEqual([]);
+      again.sql('ROLLBACK TO `inner`');
+      // Also taken back, later on.
+      again.rows('kept as well');
+      again.sql('SAVEPOINT deep');
+      again.transactions.handle(rows(['undone again'], PIECE_BYTES));
+      again.sql('ROLLBACK TO `inner`');
+      again.rows('last');
+      again.commit();
+      expect(again.taken()).toEqual(['rows 2: last', 'commit']);
+      // Known no longer: it will not come again.
+      expect(memory.of('1')).toBeNull();
+      expect(again.done).toEqual(['1']);
+    });
+
+    it('is passed over when it takes back all', () => {
+      const memory = new RolledBack();
+      const host = new Host(memory);
+      host.begin();
+      large(host, 'undone');
+      expect(() => rollback(host)).toThrow(READ_AGAIN);
+      const again = new Host(memory);
+      again.begin();
+      again.transactions.handle(rows(['undone'], PIECE_BYTES));
+      expect(again.transactions.bytes).toBe(0);
+      rollback(again);
+      again.begin();
+      again.rows('next');
+      again.commit();
+      expect(again.taken()).toEqual(['begin 2', 'rows 0: next', 'commit']);
+      expect(memory.of('1')).toBeNull();
+    });
+
+    it('goes back to the very beginning when the savepoint was set before anything was logged', () => {
+      const memory = new RolledBack();
+      const host = new Host(memory);
+      host.begin();
+      large(host, 'undone');
+      host.sql('ROLLBACK TO early');
+      host.rows('kept');
+      expect(() => host.commit()).toThrow(READ_AGAIN);
+      const again = new Host(memory);
+      again.begin();
+      again.rows('undone');
+      again.sql('ROLLBACK TO early');
+      again.rows('kept');
+      again.commit();
+      expect(again.taken()).toEqual(['begin 1', 'rows 0: kept', 'commit']);
+    });
+  });
+
+  it('takes back rows of a prepared transaction that is read again', () => {
+    const host = new Host();
+    host.gtid();
+    host.sql("XA START X'61',X'',1");
+    host.rows('held');
+    host.transactions.handle({ kind: 'xa-prepare', header, onePhase: false, xid: "X'61',X'',1" });
+    host.gtid();
+    host.sql("XA COMMIT X'61',X'',1");
+    const replay = (event: BinlogEvent): void => host.transactions.replay(event);
+    replay(rows(['a']));
+    replay({ kind: 'query', header, query: query('SAVEPOINT s') });
+    replay(rows(['undone']));
+    replay({ kind: 'query', header, query: query('ROLLBACK TO s') });
+    replay(rows(['b']));
+    host.transactions.replayed();
+    expect(host.taken()).toEqual(['begin 2', 'rows 0: a', 'rows 1: b', 'commit']);
   });
 
   it('reads prepared rows again when their outcome comes, in the transaction of the outcome', () => {

@@ -21,7 +21,7 @@ import { DecodedTableMap } from './table-map.ts';
 import { type KnownTable, TableStore } from './table-store.ts';
 import { unpackPayload } from './transaction-payload.ts';
 
-const DEFAULT_UNPACKED_BYTES = 1 << 30;
+const DEFAULT_UNPACKED_BYTES = 1 << 28;
 const DEFAULT_RUN_ROWS = 8192;
 
 /** A rows event of this table id and no rows only ends a statement (mysql: Rows_log_event, dummy event). */
@@ -30,6 +30,20 @@ const NO_TABLE = 0xff_ffff;
 /** Checksum algorithms of a format description; what a server before 5.6.1 sends is not one. */
 const CHECKSUM_CRC32 = 1;
 const CHECKSUM_NONE = 0;
+
+/** Not of a transaction, or before all of it: what a payload may not bring. */
+const NEVER_PACKED: ReadonlySet<number> = new Set([
+  EventType.stop,
+  EventType.rotate,
+  EventType.formatDescription,
+  EventType.heartbeat,
+  EventType.heartbeatV2,
+  EventType.gtid,
+  EventType.anonymousGtid,
+  EventType.gtidTagged,
+  EventType.previousGtids,
+  EventType.transactionPayload,
+]);
 
 /** Decoder of binlog events of MySQL and MariaDB; see the contract. */
 export class BinlogDecoder implements EventDecoder {
@@ -142,7 +156,7 @@ export class BinlogDecoder implements EventDecoder {
     const right = checksum(buffer, start, end - CHECKSUM_BYTES) === buffer.readUInt32LE(end - CHECKSUM_BYTES);
     if (right) return CHECKSUM_BYTES;
     // Before the format description a server sends only a rotate event of its own making.
-    if (this.#checksum === undefined) return 0;
+    if (this.#checksum === undefined && type === EventType.rotate) return 0;
     throw new RowsealError('RS-MY-051', { detail: `an event of type ${type}` });
   }
 
@@ -161,6 +175,8 @@ export class BinlogDecoder implements EventDecoder {
       endPosition: buffer.readUInt32LE(start + 13),
       flags: buffer.readUInt16LE(start + 17),
     };
+    if (this.#inPayload && NEVER_PACKED.has(header.type))
+      throw malformed('a transaction payload with an event that is part of no transaction');
     const body = new ByteReader(buffer, start + HEADER_BYTES, end);
     const form = rowsForms.get(header.type);
     if (form !== undefined) {
@@ -175,7 +191,6 @@ export class BinlogDecoder implements EventDecoder {
       return;
     }
     if (header.type === EventType.transactionPayload) {
-      if (this.#inPayload) throw malformed('a transaction payload inside another');
       this.#buffer = unpackPayload(body, this.#rules.maxUnpackedBytes);
       this.#at = 0;
       this.#end = this.#buffer.length;
@@ -256,7 +271,9 @@ function checksum(buffer: Buffer, start: number, end: number): number {
 
 /** Strings of V8 end at 2^29 - 24 characters; a value beyond is over a limit, not a defect of the server. */
 function withinLimits(error: unknown): unknown {
-  if (error instanceof Error && 'code' in error && error.code === 'ERR_STRING_TOO_LONG')
-    return new RowsealError('RS-MY-056', { detail: 'a value of 512 MiB or more' });
+  const tooLong =
+    (error instanceof Error && 'code' in error && error.code === 'ERR_STRING_TOO_LONG') ||
+    (error instanceof RangeError && error.message === 'Invalid string length');
+  if (tooLong) return new RowsealError('RS-MY-056', { detail: 'a value of 512 MiB or more' });
   return error;
 }

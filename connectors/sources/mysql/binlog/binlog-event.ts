@@ -248,7 +248,7 @@ export interface DecoderOptions {
    */
   readonly invalidText?: 'error' | 'hex';
   /**
-   * Limit of a transaction payload, compressed event or compressed column after unpacking, in bytes. Default 1 GiB.
+   * Limit of a transaction payload, compressed event or compressed column after unpacking, in bytes. Default 256 MiB.
    */
   readonly maxUnpackedBytes?: number;
   /** Emit `rows-query` events. Default false. */

@@ -65,6 +65,9 @@ export function decodeGtid(reader: ByteReader): DecodedGtid {
   };
 }
 
+/** Of a tag (MySQL manual, "GTID Format and Storage"); it becomes part of the text of a set. */
+const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
+
 /** Fields of GTID_TAGGED_LOG_EVENT (mysql: libs/mysql/binlog/event/control_events.h, Gtid_event::define_fields). */
 const FIELD = {
   flags: 0,
@@ -99,7 +102,11 @@ export function decodeTaggedGtid(reader: ByteReader): DecodedGtid {
   while (reader.left > 0) {
     const field = Number(readUnsigned(reader));
     if (field === FIELD.uuid) {
-      for (let i = 0; i < UUID_BYTES; i++) uuid[i] = Number(readUnsigned(reader));
+      for (let i = 0; i < UUID_BYTES; i++) {
+        const byte = readUnsigned(reader);
+        if (byte > 0xffn) throw malformed('a tagged GTID with a UUID of another form');
+        uuid[i] = Number(byte);
+      }
       hasUuid = true;
     } else if (field === FIELD.tag) tag = readString(reader);
     else if (field === FIELD.number || field === FIELD.lastCommitted || field === FIELD.sequenceNumber)
@@ -111,6 +118,7 @@ export function decodeTaggedGtid(reader: ByteReader): DecodedGtid {
   }
   const number = values.get(FIELD.number);
   if (!hasUuid || number === undefined) throw malformed('a tagged GTID without a UUID or a number');
+  if (tag !== '' && !TAG.test(tag)) throw malformed('a tagged GTID with a tag of another form');
   const immediateCommitUs = values.get(FIELD.immediateCommit) ?? null;
   const immediateVersion = values.get(FIELD.immediateServerVersion);
   const originalVersion = values.get(FIELD.originalServerVersion) ?? immediateVersion;
@@ -126,6 +134,12 @@ export function decodeTaggedGtid(reader: ByteReader): DecodedGtid {
     immediateServerVersion: immediateVersion === undefined ? null : known(Number(immediateVersion)),
     originalServerVersion: originalVersion === undefined ? null : known(Number(originalVersion)),
   };
+}
+
+/** A transaction's own GTID. @throws RowsealError RS-MY-050 for a number that no transaction has */
+export function numberedGtid(gtid: DecodedGtid): DecodedGtid {
+  if (gtid.number < 1n) throw malformed('a GTID without a number');
+  return gtid;
 }
 
 export function gtidText({ uuid, tag, number }: Pick<DecodedGtid, 'uuid' | 'tag' | 'number'>): string {

@@ -51,17 +51,23 @@ export function jsonTree(source: Buffer, start: number, end: number): JsonNode {
   return new Document(source, start, end).tree(source[start]!, start + 1, end, 0);
 }
 
-/** The same text from a tree; members in the server's order, by length of the name in bytes and then by its bytes. */
-export function jsonNodeText(node: JsonNode): string {
+/**
+ * The same text from a tree; members in the server's order, by length of the name in bytes and then by its bytes.
+ *
+ * @throws RowsealError RS-MY-050 for one that updates have made deeper than any document
+ */
+export function jsonNodeText(node: JsonNode, depth = 0): string {
   if (typeof node === 'string') return node;
-  if (node.kind === 'array') return `[${node.elements.map(jsonNodeText).join(', ')}]`;
+  if (depth >= DEPTH_MAX) throw malformed('a JSON document that is too deep');
+  if (node.kind === 'array')
+    return `[${node.elements.map((element) => jsonNodeText(element, depth + 1)).join(', ')}]`;
   const members = [...node.members].map(([name, value]) => ({
     name,
     value,
     bytes: Buffer.from(name, 'utf8'),
   }));
   members.sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes));
-  return `{${members.map(({ name, value }) => `${jsonString(name)}: ${jsonNodeText(value)}`).join(', ')}}`;
+  return `{${members.map(({ name, value }) => `${jsonString(name)}: ${jsonNodeText(value, depth + 1)}`).join(', ')}}`;
 }
 
 class Document {

@@ -3,7 +3,7 @@ import type { BinlogEvent, EventHeader } from './binlog-event.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { malformed } from './defect.ts';
 import { EventType, HEADER_BYTES, HeaderFlag } from './event-type.ts';
-import { decodeGtid, decodePreviousGtids, decodeTaggedGtid, gtidText } from './gtid-event.ts';
+import { decodeGtid, decodePreviousGtids, decodeTaggedGtid, gtidText, numberedGtid } from './gtid-event.ts';
 import { decodeHeartbeatV2 } from './heartbeat-event.ts';
 import { decodeGtidList, decodeMariadbGtid } from './mariadb-event.ts';
 import { decodeQuery, queryKind } from './query-event.ts';
@@ -39,11 +39,11 @@ export function decodePlainEvent(
     case EventType.xid:
       return { kind: 'xid', header, xid: body.u64() };
     case EventType.gtid: {
-      const gtid = decodeGtid(body);
+      const gtid = numberedGtid(decodeGtid(body));
       return { kind: 'gtid', header, text: gtidText(gtid), ...gtid };
     }
     case EventType.gtidTagged: {
-      const gtid = decodeTaggedGtid(body);
+      const gtid = numberedGtid(decodeTaggedGtid(body));
       return { kind: 'gtid', header, text: gtidText(gtid), ...gtid };
     }
     case EventType.anonymousGtid: {
@@ -73,7 +73,7 @@ export function decodePlainEvent(
 function fileEvent(header: EventHeader, body: ByteReader, about: PlainContext): BinlogEvent | null {
   switch (header.type) {
     case EventType.rotate: {
-      const position = body.u64();
+      const position = placeable(body.u64());
       const artificial = (header.flags & HeaderFlag.artificial) !== 0;
       return { kind: 'rotate', header, file: body.utf8(body.left), position, artificial };
     }
@@ -97,6 +97,12 @@ function fileEvent(header: EventHeader, body: ByteReader, about: PlainContext): 
     default:
       return null;
   }
+}
+
+/** Offsets are numbers here. */
+function placeable(position: bigint): bigint {
+  if (position > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('a place in a file beyond 53 bits');
+  return position;
 }
 
 /**

@@ -60,9 +60,12 @@ export function parseMetadata(
   const visible = new Array<boolean>(width).fill(true);
   let primaryKey: { column: number; prefix: number }[] = [];
 
+  const seen = new Set<number>();
   while (reader.left > 0) {
     const type = reader.u8();
     const value = reader.part(reader.length());
+    if (seen.has(type)) throw malformed('a table map that says something twice');
+    seen.add(type);
     switch (type) {
       case FIELD.signedness:
         bits(value, which(isNumeric), unsigned);

@@ -12,10 +12,13 @@ export interface KnownTable {
  * Each ALTER makes a new id, so the ids of a server's life are many; the least recently mapped ones are forgotten.
  */
 const TABLES_MAX = 8192;
+/** Bytes of their maps at most; far more than the tables of any server that was seen. */
+const BYTES_MAX = 64 << 20;
 
 /** Tables by id, in the order of their last map. */
 export class TableStore {
   readonly #tables = new Map<number, KnownTable>();
+  #bytes = 0;
 
   get(tableId: number): KnownTable | undefined {
     return this.#tables.get(tableId);
@@ -32,13 +35,21 @@ export class TableStore {
 
   add(map: DecodedTableMap): KnownTable {
     const known: KnownTable = { map, bound: undefined };
-    this.#tables.delete(map.tableId);
+    this.#forget(map.tableId);
     this.#tables.set(map.tableId, known);
-    if (this.#tables.size > TABLES_MAX) this.#tables.delete(this.#tables.keys().next().value!);
+    this.#bytes += map.body.length;
+    while (this.#tables.size > TABLES_MAX || (this.#bytes > BYTES_MAX && this.#tables.size > 1))
+      this.#forget(this.#tables.keys().next().value!);
     return known;
   }
 
   clear(): void {
     this.#tables.clear();
+    this.#bytes = 0;
+  }
+
+  #forget(tableId: number): void {
+    this.#bytes -= this.#tables.get(tableId)?.map.body.length ?? 0;
+    this.#tables.delete(tableId);
   }
 }

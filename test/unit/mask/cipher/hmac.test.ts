@@ -38,4 +38,38 @@ describe('HMAC-SHA-256', () => {
       { numRuns: 300 },
     );
   });
+
+  it('many together agree with createHmac: any lengths side by side, any part of the digest', () => {
+    const key = Buffer.alloc(32, 7);
+    const hmac = new HmacSha256(key);
+    const expectAlike = (texts: readonly string[], bytes: number): void => {
+      const macs = hmac.texts(texts, bytes);
+      const expected = texts.map((text) =>
+        createHmac('sha256', key).update(text, 'utf8').digest().subarray(0, bytes),
+      );
+      expect(macs.equals(Buffer.concat(expected))).toBe(true);
+    };
+    const text = fc.oneof(
+      { weight: 4, arbitrary: fc.string({ unit: 'binary-ascii', maxLength: 200 }) },
+      // Surrogates alone too: two of them side by side in two texts must not become one character.
+      fc
+        .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 })
+        .map((units) => String.fromCharCode(...units)),
+    );
+    fc.assert(fc.property(fc.array(text, { maxLength: 40 }), fc.integer({ min: 1, max: 32 }), expectAlike), {
+      numRuns: 500,
+    });
+    // Every length around the ends of blocks, each beside others.
+    const ascii = Array.from({ length: 300 }, (_, length) => 'a'.repeat(length));
+    expectAlike(ascii, 32);
+    expectAlike(['\ud83d', '\ude00', 'é'], 32);
+    // More than one call takes, some of them alone longer than all room, in one byte a character or three.
+    const long = Array.from({ length: 1_500 }, (_, i) => 'x'.repeat(i % 400 === 7 ? 70_000 : i % 90));
+    expectAlike(long, 18);
+    expectAlike(
+      long.map((one) => one.replaceAll('x', '名')),
+      16,
+    );
+    expectAlike([], 16);
+  });
 });

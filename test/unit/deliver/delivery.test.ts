@@ -1,0 +1,234 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { GroupMemory } from '../../../src/deliver/group-memory.ts';
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { HoldBack } from '../../../src/pipeline/hold-back.ts';
+import { DeliveryBench, FakeLog, group, seal } from '../../support/delivery-bench.ts';
+
+/** One sealed group after the other as a pipeline hands them on, for so long. @returns how many */
+async function sealFor(ms: number, benches: readonly DeliveryBench[], everyMs = 1): Promise<number> {
+  const { memory, log } = benches[0]!;
+  const holdBack = new HoldBack(performance.now());
+  const ends = performance.now() + ms;
+  let count = 0;
+  while (performance.now() < ends) {
+    seal(group(log.sealed.length), ...benches);
+    count++;
+    const from = performance.now();
+    await memory.room(holdBack.allowedMs(from));
+    holdBack.held(from, performance.now());
+    await sleep(everyMs);
+  }
+  return count;
+}
+
+const sequence = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i);
+
+describe('a slow sink', () => {
+  it('that catches up from the log does not slow the source, however many small groups there are', async () => {
+    const log = new FakeLog();
+    for (let i = 0; i < 5_000; i++) log.sealed.push(group(i));
+    const shared = { log, memory: new GroupMemory(50_000, 1) };
+    const bench = new DeliveryBench({ write: () => sleep(400) }, shared, 20_000).start();
+    // It was 0.5 groups a second: each waited 2 s for the queue of a sink that reads from the log.
+    expect(await sealFor(1_500, [bench])).toBeGreaterThan(200);
+    await bench.stopped();
+  });
+
+  it('that keeps up but for hiccups is fed from memory: the source waits a little', async () => {
+    let hiccup = true;
+    const write = async (): Promise<void> => {
+      await sleep(hiccup ? 300 : 1);
+      hiccup = false;
+    };
+    const shared = { log: new FakeLog(), memory: new GroupMemory(50_000, 1) };
+    const bench = new DeliveryBench({ write }, shared).start();
+    await sealFor(800, [bench]);
+    await bench.drained();
+    expect(bench.delivered).toEqual(sequence(shared.log.sealed.length));
+    expect(shared.log.readings).toEqual([]);
+  });
+
+  it('that fell behind goes on from memory when it has caught up', async () => {
+    let slow = true;
+    const shared = { log: new FakeLog(), memory: new GroupMemory(50_000, 1) };
+    const bench = new DeliveryBench({ write: () => sleep(slow ? 300 : 1) }, shared).start();
+    for (let i = 0; i < 400; i++) {
+      seal(group(i), bench);
+      await sleep(1);
+    }
+    slow = false;
+    await sealFor(300, [bench]);
+    const readings = shared.log.readings.length;
+    expect(readings).toBeGreaterThan(0);
+    await sealFor(300, [bench]);
+    expect(shared.log.readings.length).toBe(readings);
+    await bench.drained();
+    expect(bench.delivered).toEqual(sequence(shared.log.sealed.length));
+  });
+
+  it('holds up the source once, and not again as long as it is behind', async () => {
+    const shared = { log: new FakeLog(), memory: new GroupMemory(20_000, 1) };
+    const bench = new DeliveryBench({ write: () => sleep(200) }, shared).start();
+    await sealFor(2_500, [bench]);
+    // The credit is used up by now.
+    expect(await sealFor(0, [bench])).toBe(0);
+    const holdBack = new HoldBack(performance.now());
+    holdBack.held(performance.now() - 2_000, performance.now());
+    const from = performance.now();
+    for (let i = 0; i < 100; i++) {
+      seal(group(shared.log.sealed.length), bench);
+      await shared.memory.room(holdBack.allowedMs(performance.now()));
+      await sleep(1);
+    }
+    expect(performance.now() - from).toBeLessThan(1_000);
+    await bench.drained();
+    expect(bench.delivered).toEqual(sequence(shared.log.sealed.length));
+  });
+
+  it('never holds up the others', async () => {
+    const shared = { log: new FakeLog(), memory: new GroupMemory(60_000, 3) };
+    const fast = new DeliveryBench({ name: 'fast' }, shared).start();
+    const slow = new DeliveryBench({ name: 'slow', write: () => sleep(500) }, shared).start();
+    const dead = new DeliveryBench(
+      {
+        name: 'dead',
+        open: async () => {
+          throw new RowsealError('RS-PGS-001');
+        },
+      },
+      shared,
+    ).start();
+    await sealFor(3_500, [fast, slow, dead]);
+    const sealed = shared.log.sealed.length;
+    await sleep(20);
+    expect(fast.cursor).toBe(sealed - 1);
+    expect(shared.memory.bytes).toBeLessThanOrEqual(60_000);
+    expect(dead.delivery.backlog).toMatchObject({ groups: sealed, cursor: null });
+    await Promise.all([fast, slow, dead].map((bench) => bench.drained()));
+    expect(fast.delivered).toEqual(sequence(sealed));
+    expect(slow.delivered).toEqual(sequence(sealed));
+    // What the slow one left behind it read from the log; the fast one never had to.
+    expect(shared.log.readings.length).toBeGreaterThan(0);
+    expect(shared.memory.bytes).toBe(0);
+  });
+});
+
+describe('lag', () => {
+  it('is groups, bytes and time; bytes are not known of what an earlier process left', async () => {
+    const log = new FakeLog();
+    for (let i = 0; i < 3; i++) log.sealed.push(group(i));
+    let go: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const bench = new DeliveryBench({ write: () => held }, { log, memory: new GroupMemory(100_000, 1) });
+    const { backlog } = bench.delivery;
+    bench.start();
+    await sleep(5);
+    expect([backlog.groups, backlog.bytes, backlog.waitingMs(50)]).toEqual([3, null, null]);
+    seal(group(3, 70), bench);
+    seal(group(4, 30), bench);
+    expect([backlog.groups, backlog.knownBytes]).toEqual([5, 100]);
+    go();
+    await sleep(20);
+    expect([backlog.groups, backlog.bytes, backlog.waitingMs(50)]).toEqual([0, 0, 0]);
+    await bench.stopped();
+    seal(group(5, 11), bench);
+    seal(group(6, 11), bench);
+    // Sealed 5 ms after the beginning of time.
+    expect([backlog.groups, backlog.bytes, backlog.waitingMs(50)]).toEqual([2, 22, 45]);
+  });
+});
+
+describe('a sink that fails', () => {
+  it('waits and goes on where it was when waiting helps', async () => {
+    let failures = 2;
+    const write = async (): Promise<void> => {
+      if (failures-- > 0) throw new RowsealError('RS-PGS-006');
+    };
+    const bench = new DeliveryBench({ write }).start();
+    seal(group(0), bench);
+    await sleep(100);
+    expect(bench.delivered).toEqual([0]);
+    expect(bench.failures.map(({ verdict }) => verdict.kind)).toEqual(['retry', 'retry']);
+    expect(bench.delivery).toMatchObject({ breaker: 'closed', retries: 2 });
+    await bench.drained();
+  });
+
+  it('is halted by a bug, keeps its cursor, and is tried again after a pause', async () => {
+    let broken = false;
+    const write = async (): Promise<void> => {
+      if (broken) throw new RowsealError('RS-PGS-007');
+    };
+    const bench = new DeliveryBench({ write }).start();
+    seal(group(0), bench);
+    await sleep(5);
+    broken = true;
+    seal(group(1), bench);
+    await sleep(5);
+    expect(bench.delivery).toMatchObject({ breaker: 'open', cursor: 0 });
+    expect(bench.delivery.state).toMatchObject({ kind: 'halted', error: { code: 'RS-PGS-007' } });
+    expect(bench.memory.bytes).toBe(0);
+    await sleep(60);
+    expect(bench.failures.length).toBeGreaterThan(1);
+    broken = false;
+    seal(group(2), bench);
+    await sleep(60);
+    expect(bench.delivered).toEqual([0, 1, 2]);
+    expect(bench.delivery).toMatchObject({ breaker: 'closed' });
+    await bench.drained();
+  });
+
+  it('is halted for good by a newer writer', async () => {
+    const bench = new DeliveryBench({
+      open: async () => {
+        throw new RowsealError('RS-PGS-004');
+      },
+    }).start();
+    await bench.ended();
+    expect(bench.delivery.state).toMatchObject({ kind: 'halted', retryAtMs: null });
+    expect(bench.failures).toHaveLength(1);
+  });
+
+  it('does not keep a stop waiting for its pause', async () => {
+    const bench = new DeliveryBench({
+      open: async () => {
+        throw new RowsealError('RS-PGS-002');
+      },
+    }).start();
+    await sleep(5);
+    const from = performance.now();
+    await bench.drained();
+    expect(performance.now() - from).toBeLessThan(200);
+    expect(bench.delivery.state.kind).toBe('halted');
+  });
+
+  it('ends the whole run when it knows a larger log than there is', async () => {
+    const log = new FakeLog();
+    for (let i = 0; i < 3; i++) log.sealed.push(group(i));
+    const run = (head: string | null): DeliveryBench =>
+      new DeliveryBench(
+        { open: async () => 2, head: () => head },
+        { log, memory: new GroupMemory(100_000, 1) },
+      ).start();
+    await expect(run('head 3').ended()).rejects.toMatchObject({ code: 'RS-RUN-003', kind: 'integrity' });
+    await expect(run('something else').ended()).rejects.toMatchObject({ code: 'RS-RUN-006' });
+    for (const head of ['head 2', null]) {
+      const bench = run(head);
+      await sleep(5);
+      expect(bench.delivery.state.kind).toBe('caught-up');
+      await bench.stopped();
+    }
+  });
+
+  it('ends the whole run only by what is wrong with the log', async () => {
+    const bench = new DeliveryBench({
+      write: async () => {
+        throw new RowsealError('RS-AUD-004');
+      },
+    }).start();
+    seal(group(0), bench);
+    await expect(bench.ended()).rejects.toMatchObject({ code: 'RS-AUD-004' });
+  });
+});
