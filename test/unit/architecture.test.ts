@@ -77,6 +77,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'src/reconcile': ['node:fs/promises', 'node:path', 'node:sqlite'],
   'src/ops': [
     'node:crypto',
+    'node:events',
+    'node:fs',
     'node:http',
     'node:https',
     'node:tls',

@@ -16,6 +16,31 @@ export function sizeLaws(law: Law): void {
     timeoutMs: 1_800_000,
   });
 
+  law('3,000 rows in a batch that move, change, and come again', async (bench) => {
+    const count = 3_000;
+    const cells = (id: number, round: number): string[] => [String(id), `name ${id} of round ${round}`, '1'];
+    await bench.open();
+    await bench.deliver([...runs(t, count, (id) => ({ op: 'c', after: cells(id, 1) }))]);
+    const moves = runs(t, count, (id): Row => {
+      if (id % 3 === 0) return { op: 'd', before: [String(id), UNCHANGED, UNCHANGED] };
+      const to = id % 3 === 1 ? id + count : id;
+      const name = id % 2 === 0 ? UNCHANGED : `moved ${id}`;
+      return { op: 'u', before: [String(id), UNCHANGED, UNCHANGED], after: [String(to), name, '2'] };
+    });
+    const again = runs(t, count, (id): Row => {
+      if (id % 3 === 0) return { op: 'c', after: cells(id, 3) };
+      return { op: 'u', after: [String(id % 3 === 1 ? id + count : id), `name ${id}`, UNCHANGED] };
+    });
+    await bench.deliver([...moves]);
+    await bench.expectAsModel(t);
+    await bench.open();
+    await bench.deliver([...again]);
+    await bench.deliver([
+      ...runs(t, count, (id) => ({ op: 'u', after: cells(id % 3 === 1 ? id + count : id, 4) })),
+    ]);
+    await bench.expectAsModel(t);
+  });
+
   law('a table of 1,000 columns', async (bench) => {
     const width = Math.min(1_000, bench.harness.maxColumns);
     const types = [TEXT, INT, { kind: 'boolean' }, { kind: 'date' }] as const;
