@@ -34,10 +34,12 @@ export class SlotWatch {
   readonly #host: SlotWatchHost;
   #slot: SlotState | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #looking = false;
   #types: ReadonlyMap<string, ColumnTypes> | null = null;
   #partitions: readonly Partition[] | null = null;
   readonly #repartitioned = new Set<string>();
 
+  /** @param client a connection of its own, ended by `stop` */
   constructor(client: Client, options: PostgresSourceOptions, host: SlotWatchHost) {
     this.#client = client;
     this.#options = options;
@@ -46,15 +48,22 @@ export class SlotWatch {
 
   start(): void {
     if (this.#timer !== null) return;
-    const look = (): void => void this.#look();
+    const look = (): void => {
+      if (this.#looking) return;
+      this.#looking = true;
+      void this.#look().finally(() => {
+        this.#looking = false;
+      });
+    };
     look();
     this.#timer = setInterval(look, Math.min(INTERVAL_MS, this.#options.idleIntervalMs * 10));
     this.#timer.unref();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+    await this.#client.end().catch(() => {});
   }
 
   get retainedBytes(): number | null {

@@ -124,7 +124,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     this.#names = await this.#catalog!.oids(this.#options.tables);
     const weave = await this.#weave(resume, due);
     this.#weaving = weave;
-    this.#watch = new SlotWatch(side, this.#options, {
+    this.#watch = new SlotWatch(await connect(this.#options), this.#options, {
       fail: (error) => weave.fail(error),
       inDanger: () => this.#stream?.dropIfStalled(),
       retyped: (table) => {
@@ -164,7 +164,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   async close(): Promise<void> {
-    this.#watch?.stop();
+    await this.#watch?.stop();
     await this.#stream?.close();
     await this.#side?.end().catch(() => {});
     this.#side = null;

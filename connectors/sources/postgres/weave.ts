@@ -205,7 +205,9 @@ export class Weave {
     const requested = copy.owed.size > 0 ? new Map(copy.owed) : null;
     const chunk = new Chunk(unseen.copy(), requested);
     copy.chunk = chunk;
+    const before = copy.reading;
     const read = async (): Promise<void> => {
+      await before;
       if (this.#pace.waitMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pace.waitMs));
       if (this.#stop.signal.aborted) return;
       await reader.read(copy.name, chunk, copy.cursor, copy.resumed);
