@@ -150,7 +150,7 @@ describe.skipIf(noPostgres(18))(`mask rotate (seed ${seed})`, { timeout: 240_000
         // Some whenever it may be, some just after the copies were asked for.
         if (kill % 2 === 0) {
           const before = await configuredEpoch();
-          const deadline = Date.now() + 5_000;
+          const deadline = Date.now() + 30_000;
           while ((await configuredEpoch()) === before && Date.now() < deadline && rotating.running)
             await new Promise((resolve) => setTimeout(resolve, 20));
         }
