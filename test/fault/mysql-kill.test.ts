@@ -10,9 +10,10 @@ import { noMysql } from '../support/needs.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { ReferenceMask } from '../support/reference-mask.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
+import { slow } from '../support/slow.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
-const KILLS = Number(process.env['ROWSEAL_KILLS'] ?? 8);
+const KILLS = Number(process.env['ROWSEAL_KILLS'] ?? (slow ? 8 : 4));
 const seed = Number(process.env['ROWSEAL_SEED'] ?? Date.now() % 1_000_000);
 
 const cases = [

@@ -11,10 +11,12 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { ReferenceMask } from '../support/reference-mask.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
+import { slow } from '../support/slow.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 import { expectWarehouseEqualsSource } from '../support/warehouse-equals-source.ts';
 import { WORKLOAD_MASK, WORKLOAD_TABLES, Workload } from '../support/workload.ts';
 
+const KILLS = slow ? 6 : 3;
 const seed = Number(process.env['ROWSEAL_SEED'] ?? Date.now() % 1_000_000);
 const random = seededRandom(seed);
 let server: TestPostgres;
@@ -143,14 +145,14 @@ describe.skipIf(noPostgres(18))(`mask rotate (seed ${seed})`, { timeout: 240_000
 
   it('goes on after kills at any point, in the next run', async () => {
     await whileWriting(async () => {
-      for (let kill = 0; kill < 6; kill++) {
+      for (let kill = 0; kill < KILLS; kill++) {
         const rotating = new RowsealProcess([
           ...['mask', 'rotate', '--config', project.configFile, '--json', '--yes'],
         ]);
         // Some whenever it may be, some just after the copies were asked for.
         if (kill % 2 === 0) {
           const before = await configuredEpoch();
-          const deadline = Date.now() + 30_000;
+          const deadline = Date.now() + 15_000;
           while ((await configuredEpoch()) === before && Date.now() < deadline && rotating.running)
             await new Promise((resolve) => setTimeout(resolve, 20));
         }

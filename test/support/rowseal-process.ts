@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Compiled once for hundreds of processes: half the time of a start. */
+const COMPILE_CACHE = join(tmpdir(), 'rowseal-test-compile-cache');
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface Exit {
@@ -24,7 +28,7 @@ export class RowsealProcess {
   ) {
     const [command, ...rest] = [...under, process.execPath, MAIN, ...args] as [string, ...string[]];
     this.child = spawn(command, rest, {
-      env: { ...process.env, NO_COLOR: '1', ...env },
+      env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE, NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
