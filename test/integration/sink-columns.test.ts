@@ -215,7 +215,13 @@ it.skipIf(noPostgres(18))(
   async () => {
     await client.query('CREATE TABLE IF NOT EXISTS visits (id int PRIMARY KEY); TRUNCATE visits');
     await project?.remove();
-    await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+    // The server notices a moment later that the reader before is gone.
+    await until('the slot is free', async () => {
+      await client.query(
+        'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active',
+      );
+      return (await client.query('SELECT 1 FROM pg_replication_slots')).rows.length === 0;
+    });
     await client.query('DROP PUBLICATION IF EXISTS rowseal_test');
     project = await makeProject({
       url: server.url(),
