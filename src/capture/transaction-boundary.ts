@@ -18,6 +18,8 @@ export interface BatchCut {
  */
 export class TransactionBoundary {
   #open = false;
+  /** LSN of the last position of a Postgres source. */
+  #reached = 0n;
 
   /** True between a begin and its commit. */
   get insideTransaction(): boolean {
@@ -38,12 +40,12 @@ export class TransactionBoundary {
           this.#expect(this.#open, 'commit outside a transaction');
           this.#open = false;
           end = i + 1;
-          position = event.position;
+          position = this.#onward(event.position);
           break;
         case 'idle':
           this.#expect(!this.#open, 'idle mark inside a transaction');
           end = i + 1;
-          position = event.position;
+          position = this.#onward(event.position);
           break;
         default:
           this.#expect(this.#open, `${event.kind} outside a transaction`);
@@ -51,6 +53,14 @@ export class TransactionBoundary {
     }
     if (end === events.length) return { whole: events, position, rest: [] };
     return { whole: events.slice(0, end), position, rest: events.slice(end) };
+  }
+
+  /** A group sealed at a place before one of its transactions would have that one come twice. */
+  #onward(position: Position): Position {
+    if (position.kind !== 'postgres') return position;
+    this.#expect(position.lsn >= this.#reached, 'a position behind the one before it');
+    this.#reached = position.lsn;
+    return position;
   }
 
   #expect(holds: boolean, what: string): void {

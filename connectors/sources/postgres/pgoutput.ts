@@ -45,6 +45,7 @@ export class PgoutputDecoder {
   #events: ChangeEvent[] = [];
   #bytes = 0;
   #inTransaction = false;
+  #passed = 0n;
   #skipping = false;
   #ordinal = 0;
   // The run being filled.
@@ -65,6 +66,11 @@ export class PgoutputDecoder {
 
   get inTransaction(): boolean {
     return this.#inTransaction;
+  }
+
+  /** End of the last transaction that was decoded whole; 0: there was none. */
+  get passed(): bigint {
+    return this.#passed;
   }
 
   /** Bytes of messages decoded since the last `take`. */
@@ -157,7 +163,8 @@ export class PgoutputDecoder {
     this.#inTransaction = false;
     if (this.#skipping) return;
     this.#endRun();
-    this.#events.push({ kind: 'commit', position: this.#position(buffer.readBigUInt64BE(at + 9), 'stream') });
+    this.#passed = buffer.readBigUInt64BE(at + 9);
+    this.#events.push({ kind: 'commit', position: this.#position(this.#passed, 'stream') });
   }
 
   #insert(buffer: Buffer, at: number, end: number): void {

@@ -8,6 +8,7 @@ import type { Relation } from './catalog.ts';
 import { clientConfig, quoteIdentifier, quoteLiteral } from './connection.ts';
 import { CopySocket } from './copy-socket.ts';
 import { postgresError } from './errors.ts';
+import { idleMark } from './idle-mark.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
 import { standbyStatus } from './standby-status.ts';
@@ -181,7 +182,7 @@ export class ReplicationStream {
           this.#poked = false;
           yield { events: [], bytes: 0 };
         }
-        const idle = decoder.inTransaction ? null : this.#idle();
+        const idle = decoder.inTransaction ? null : this.#idle(decoder.passed);
         if (idle !== null) yield { events: [{ kind: 'idle', position: idle }], bytes: 0 };
       }
     } finally {
@@ -227,20 +228,21 @@ export class ReplicationStream {
     if (buffer[start + 17] === 1) this.#sendStatus();
   }
 
-  /** Where the stream is when nothing is in flight, at most once per interval and only if it moved. */
-  #idle(): PostgresPosition | null {
+  #idle(passed: bigint): PostgresPosition | null {
     const now = Date.now();
-    const awaited = this.#awaited !== null && this.#received >= this.#awaited;
-    if (awaited) this.#stopAsking();
-    else if (
-      this.#received <= this.#idleLsn ||
-      this.#received <= this.#confirmed ||
-      now - this.#idleEmittedMs < this.#options.idleIntervalMs
-    )
-      return null;
+    const mark = idleMark({
+      received: this.#received,
+      passed,
+      confirmed: this.#confirmed,
+      marked: this.#idleLsn,
+      awaited: this.#awaited,
+      due: now - this.#idleEmittedMs >= this.#options.idleIntervalMs,
+    });
+    if (mark === null) return null;
+    if (this.#awaited !== null && mark >= this.#awaited) this.#stopAsking();
     this.#idleEmittedMs = now;
-    this.#idleLsn = this.#received;
-    return this.#host.position(this.#received, 'stream');
+    this.#idleLsn = mark;
+    return this.#host.position(mark, 'stream');
   }
 
   #stopAsking(): void {

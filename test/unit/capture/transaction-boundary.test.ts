@@ -62,6 +62,7 @@ describe('cutting a batch at its last whole transaction', () => {
     ['commit outside', [commit(1n)]],
     ['begin inside', [begin(1n), begin(2n)]],
     ['idle inside', [begin(1n), idle(1n)]],
+    ['a step back', [begin(2n), commit(2n), idle(1n)]],
   ])('stops at a breach: %s', (_name, events) => {
     expect(() => new TransactionBoundary().cut(events)).toThrow(
       expect.objectContaining({ code: 'RS-RUN-001' }),
