@@ -11,7 +11,7 @@ export class ContainerEngine {
   }
 
   /** @throws Error with what the engine printed when it fails */
-  run(args: readonly string[], timeoutMs = 120_000): string {
+  run(args: readonly string[], timeoutMs = 300_000): string {
     const result = spawnSync(this.command, args, {
       encoding: 'utf8',
       timeout: timeoutMs,
