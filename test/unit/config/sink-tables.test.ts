@@ -36,7 +36,7 @@ it('reads what a sink gets: all, a list, or by table', async () => {
     ', tables: { public.a: { leave_out: [x], mask: { y: redact, z: { domain: d } } }, public.b: , "*": {} }',
   );
   expect(config.sinks[0]!.tables).toEqual({
-    tables: new Map([
+    tables: new Map<string, unknown>([
       [
         'public.a',
         {
