@@ -199,7 +199,6 @@ const silent: PipelineObserver = {
   groupSealed: () => {},
   batchDelivered: () => {},
   problem: () => {},
-  warning: () => {},
   sinkFailed: () => {},
   storageFailed: () => {},
   undecidedColumns: () => {},

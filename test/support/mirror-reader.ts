@@ -2,7 +2,7 @@ import type { Source } from '../../src/capture/source.ts';
 import { type RawCell, UNCHANGED } from '../../src/model/cell.ts';
 import { type ChangeEvent, Image, Op, type RowRun } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
-import { columnIdentity, displayName, type TableSchema } from '../../src/model/table.ts';
+import { displayName, type TableSchema } from '../../src/model/table.ts';
 import { until } from './project.ts';
 
 interface MirroredTable {
@@ -126,7 +126,7 @@ export class MirrorReader {
       // Begun in the middle: what was there before is not known.
       this.#copying.add(name);
     }
-    if (mirrored.schema !== run.table) this.#reshape(mirrored, run.table);
+    mirrored.schema = run.table;
     const width = run.table.columns.length;
     let at = 0;
     const image = (bits: number, bit: number): RawCell[] | null => {
@@ -144,22 +144,6 @@ export class MirrorReader {
     }
   }
 
-  /** Rows that are there get the columns of another version; what it adds is null. */
-  #reshape(mirrored: MirroredTable, table: TableSchema): void {
-    const old = mirrored.schema;
-    mirrored.schema = table;
-    const from = table.columns.map((column) =>
-      old.columns.findIndex((other) => columnIdentity(other) === columnIdentity(column)),
-    );
-    const rows = [...mirrored.rows.values()];
-    mirrored.rows.clear();
-    for (const { cells, copies } of rows) {
-      const now = from.map((index) => (index < 0 ? null : cells[index]!));
-      const key = table.key.length === 0 ? now : table.key.map((index) => String(now[index]));
-      mirrored.rows.set(JSON.stringify(key), { cells: now, copies });
-    }
-  }
-
   #applyKeyed(
     { schema, rows }: MirroredTable,
     name: string,
@@ -168,8 +152,7 @@ export class MirrorReader {
     after: RawCell[] | null,
   ): void {
     const key = (cells: RawCell[]): string => JSON.stringify(schema.key.map((index) => String(cells[index])));
-    // An update without an old image did not change the key.
-    const old = rows.get(key(before ?? after!));
+    const old = before === null ? undefined : rows.get(key(before));
     if (before !== null) {
       if (!rows.delete(key(before)) && !this.#copying.has(name))
         throw new Error(`${name}: a row that is not there`);

@@ -2,7 +2,7 @@
 export interface StreamReach {
   /** Of the newest keepalive: all below was decoded and sent by the server. */
   readonly received: bigint;
-  /** End of the last transaction that was handed on; 0: none was. */
+  /** End of the last transaction that came; 0: none did. */
   readonly passed: bigint;
   readonly confirmed: bigint;
   /** Where idle progress was marked last. */
@@ -20,6 +20,7 @@ export interface StreamReach {
 export function idleMark({ received, passed, confirmed, marked, awaited, due }: StreamReach): bigint | null {
   const reached = received > passed ? received : passed;
   if (awaited !== null && reached >= awaited) return reached;
-  const moved = received > passed && received > marked && received > confirmed;
+  // As far as a transaction is progress too: it may have held nothing worth handing on.
+  const moved = received >= passed && received > marked && received > confirmed;
   return moved && due ? received : null;
 }

@@ -190,7 +190,6 @@ class Watch implements PipelineObserver {
   groupSealed(): void {}
   undecidedColumns(): void {}
   unfitValues(): void {}
-  warning(): void {}
   leaks(): void {}
 
   batchDelivered(_sink: string, batch: { readonly rows: number }): void {

@@ -10,6 +10,7 @@ describe('marks of idle progress', () => {
     expect(idleMark({ ...at, received: 20n, passed: 10n, due: false })).toBeNull();
     expect(idleMark({ ...at, received: 20n, passed: 10n, marked: 20n })).toBeNull();
     expect(idleMark({ ...at, received: 20n, passed: 10n, confirmed: 20n })).toBeNull();
+    expect(idleMark({ ...at, received: 20n, passed: 20n })).toBe(20n);
   });
 
   it('is no step back behind a transaction that came after the keepalive', () => {
