@@ -34,6 +34,9 @@ export function checkProof(text: string, signers: readonly TrustedSigner[]): Pro
   return new ProofCheck(signers).run(text);
 }
 
+/** Hex digits of a tag that an index holds. */
+const HALF_TAG = 16;
+
 /** Stops the check; the problem is on the list. */
 class Refused extends Error {}
 
@@ -167,16 +170,26 @@ class ProofCheck {
       if (!shown.has(seq)) this.#refuse('RS-AUD-021', `record ${seq} is of the row and is not shown`);
     const tags = new Set(row.tags);
     const mine = new Set<number>();
+    const borne = new Set<string>();
+    const others: string[] = [];
     for (const record of records) {
       if (!due.has(record.seq))
         this.#refuse('RS-AUD-021', `record ${record.seq} is shown and is not one of the row`);
       const own = tagsOf(record);
       // The index holds half of a tag: a record of another row may have the same half.
-      if (own !== null && !own.some((tag) => tags.has(tag))) continue;
+      if (own !== null && !own.some((tag) => tags.has(tag))) {
+        others.push(...own);
+        continue;
+      }
       mine.add(record.seq);
+      for (const tag of own ?? []) borne.add(tag);
       if (record.kind !== RecordKind.erasure && own?.some((tag) => !tags.has(tag)))
         this.#refuse('RS-AUD-021', `record ${record.seq} ties the row to a key that is not followed`);
     }
+    // That a row has nothing but records of its neighbour is said by somebody who edited its tag.
+    for (const tag of row.tags)
+      if (!borne.has(tag) && others.some((other) => other.slice(0, HALF_TAG) === tag.slice(0, HALF_TAG)))
+        this.#refuse('RS-AUD-021', 'a tag of the row is borne by no record, half of it by another row');
     this.#complete = true;
     return mine;
   }
