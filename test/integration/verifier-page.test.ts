@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { verifierPage } from '../../docs/verifier/build.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { checkProof } from '../../src/audit/proof/check-proof.ts';
 import { historyPage } from '../../src/audit/proof/life-html.ts';
 import { prove } from '../../src/audit/proof/prove.ts';
-import { verifierPage } from '../../verifier/build.ts';
 import { browserOrNone } from '../support/browser.ts';
 import { PROOF_KEY, people, proofVerifier, tagOf, writeProofLog } from '../support/proof-log.ts';
 

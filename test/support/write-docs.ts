@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
+import { verifierPage } from '../../docs/verifier/build.ts';
 import { errorDocs } from '../../src/cli/error-docs.ts';
 import { presetDocs } from '../../src/cli/preset-docs.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
-import { verifierPage } from '../../verifier/build.ts';
 
 /** `npm run docs`: what is generated from the code. */
 writeFileSync(new URL('../../docs/errors.md', import.meta.url), errorDocs());

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { verifierPage } from '../../docs/verifier/build.ts';
 import { errorDocs } from '../../src/cli/error-docs.ts';
 import { presetDocs } from '../../src/cli/preset-docs.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
@@ -7,7 +8,6 @@ import { type ErrorCode, errorCodes } from '../../src/error/codes.ts';
 import { exitCodeOf } from '../../src/error/exit.ts';
 import { RowsealError } from '../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../src/error/unexpected.ts';
-import { verifierPage } from '../../verifier/build.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { PROOF_STYLE } from '../src/audit/proof/life-html.ts';
+import { PROOF_STYLE } from '../../src/audit/proof/life-html.ts';
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 

@@ -1,10 +1,10 @@
 import { sha512 } from '@noble/hashes/sha2.js';
-import { portableEd25519 } from '../src/audit/ed25519/ed25519.ts';
-import { parseVerifierKey } from '../src/audit/note.ts';
-import { checkProof } from '../src/audit/proof/check-proof.ts';
-import { reportHtml } from '../src/audit/proof/life-html.ts';
-import { MAX_PROOF_BYTES } from '../src/audit/proof/proof-file.ts';
-import { HeadVerifier } from '../src/audit/verify/signature.ts';
+import { portableEd25519 } from '../../src/audit/ed25519/ed25519.ts';
+import { parseVerifierKey } from '../../src/audit/note.ts';
+import { checkProof } from '../../src/audit/proof/check-proof.ts';
+import { reportHtml } from '../../src/audit/proof/life-html.ts';
+import { MAX_PROOF_BYTES } from '../../src/audit/proof/proof-file.ts';
+import { HeadVerifier } from '../../src/audit/verify/signature.ts';
 
 /** The page that checks proof files: reads a file and a key, shows what is proven. Sends nothing, loads nothing. */
 const ED25519 = portableEd25519(sha512);
