@@ -17,9 +17,7 @@ import { verifyAudit } from '../../src/audit/verify/verify.ts';
 import { RowsealError } from '../../src/error/rowseal-error.ts';
 import { at, begin, column, INT, rows, table } from '../support/masked.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
-
-/** `ROWSEAL_SLOW_TESTS=1`: every bit of every byte, and every byte with the checksum of its frame made good. */
-const slow = process.env['ROWSEAL_SLOW_TESTS'] === '1';
+import { slow } from '../support/slow.ts';
 
 const ORIGIN = 'rowseal/m';
 const signer = parseSigningKey(generateSigningKeyFile());

@@ -10,10 +10,9 @@ import { at, begin, column, INT, type Row, rows, table } from '../support/masked
 import { makeProject, type TestProject } from '../support/project.ts';
 import { RowsealProcess } from '../support/rowseal-process.ts';
 import { dumpDuckdb } from '../support/sink/dump-warehouse.ts';
+import { slow } from '../support/slow.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
-/** `ROWSEAL_SLOW_TESTS=1`: a million rows in the small heap. */
-const slow = process.env['ROWSEAL_SLOW_TESTS'] === '1';
 const ROWS = slow ? 1_000_000 : 40_000;
 const timeout = slow ? 3_600_000 : 600_000;
 const GROUP_ROWS = 2_000;
