@@ -171,6 +171,10 @@ export class FileAuditLog implements AuditLog, GroupHost {
     }
   }
 
+  freeBytes(): Promise<number | null> {
+    return this.#options.disk.freeBytes(this.#options.directory);
+  }
+
   /** Work on old segments that is due by now is done. */
   settled(): Promise<void> {
     return this.#packer.settled();

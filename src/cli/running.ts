@@ -9,7 +9,13 @@ import type { Metrics } from '../ops/metrics.ts';
 import type { OpsMemory } from '../ops/ops-memory.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
-import type { PipelineStatus, ShownError, SinkStatus, WitnessStatus } from '../pipeline/status.ts';
+import type {
+  PipelineState,
+  PipelineStatus,
+  ShownError,
+  SinkStatus,
+  WitnessStatus,
+} from '../pipeline/status.ts';
 import type { QuorumState } from '../witness/submitter.ts';
 import type { Outside } from './outside.ts';
 
@@ -25,7 +31,7 @@ export function observe(
     stateChanged(state, reason) {
       metrics.entered(state);
       if (reason !== null) metrics.failed(reason.kind);
-      logger.log(reason === null ? 'info' : state === 'waiting' ? 'warn' : 'error', {
+      logger.log(reason === null ? 'info' : state.startsWith('waiting') ? 'warn' : 'error', {
         message: reason === null ? state : `${state}: ${reason.message}`,
         state,
         ...(reason === null ? {} : { code: reason.code, fix: reason.fix }),
@@ -150,7 +156,7 @@ export function statusOf(
   version: string,
   pipeline: Pipeline,
   outside: Outside,
-): PipelineStatus {
+): Omit<PipelineStatus, 'reload'> {
   const { sealed } = pipeline.progress;
   const stats = pipeline.source?.stats() ?? { lastReceivedMs: null, retainedBytes: null, snapshot: null };
   const { reason } = pipeline;
@@ -190,6 +196,31 @@ export function statusOf(
       failures: anchor.failures,
       error: anchor.error === null ? null : shownError(anchor.error),
     })),
+  };
+}
+
+/** Of a pipeline that does not run for now. */
+export function restingStatus(
+  config: RowsealConfig,
+  version: string,
+  state: PipelineState,
+  sinceMs: number,
+  reason: RowsealError | null,
+): PipelineStatus {
+  return {
+    pipeline: config.pipeline,
+    version,
+    state,
+    since: new Date(sinceMs).toISOString(),
+    reason: reason === null ? null : shownError(reason),
+    source: { position: null, last_received: null, retained_bytes: null, snapshot: null },
+    sealed: { group: null, sealed_at: null, commit_time: null },
+    queues: { bytes: 0, max_bytes: config.queueBytes },
+    sinks: [],
+    undecided_columns: {},
+    witnesses: null,
+    anchors: [],
+    reload: null,
   };
 }
 
@@ -237,7 +268,7 @@ function sinkStatus(delivery: Delivery): SinkStatus {
   };
 }
 
-function shownError({ code, detail, fix }: RowsealError): ShownError {
+export function shownError({ code, detail, fix }: RowsealError): ShownError {
   return { code, title: errorCodes[code].title, detail, fix };
 }
 

@@ -277,8 +277,13 @@ export function imageAgeOf({ audit, source }: RowsealConfig): ImageAge | null {
   return { of: (table) => ages.get(table) ?? null, shortestUs };
 }
 
+/** What a stop may spend on delivering what is sealed. */
+export const DRAIN_MS = 20_000;
+
 export interface WiredPipeline {
   readonly pipeline: Pipeline;
+  readonly makeSource: () => Source;
+  readonly log: AuditLog;
   /** The newest sealed version of every table. */
   readonly tables: () => readonly MaskedTable[];
   /** What the operator should know of, though the pipeline may run. */
@@ -338,10 +343,18 @@ export async function wirePipeline(
       epoch,
       limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
       queueBytes: config.queueBytes,
-      drainMs: 20_000,
+      minFreeBytes: config.audit.minFreeBytes,
+      drainMs: DRAIN_MS,
       observer,
     });
-    return { pipeline, tables: () => log.tables(), notices, close: () => log.close() };
+    return {
+      pipeline,
+      makeSource: source,
+      log,
+      tables: () => log.tables(),
+      notices,
+      close: () => log.close(),
+    };
   } catch (error) {
     await log.close();
     throw error;

@@ -68,6 +68,11 @@ export class CompiledPolicy {
     }
   }
 
+  /** Which keys it masks with; tells keys apart, and reveals nothing. */
+  get key(): { readonly epoch: number; readonly fingerprint: string } {
+    return { epoch: this.#keys.epoch, fingerprint: this.#keys.fingerprint };
+  }
+
   coverage(tables: readonly TableSchema[]): PolicyCoverage {
     this.#learnReferences(tables);
     const undecided = tables.flatMap((table) =>

@@ -7,18 +7,21 @@ import {
   PIPELINE_STATES,
   type PipelineState,
   type PipelineStatus,
+  type ReloadOutcome,
   type SinkStatus,
 } from '../pipeline/status.ts';
 import type { TableStatus } from './activity.ts';
 import { LatencyMetrics } from './latency-metrics.ts';
 import { MaskMetrics } from './mask-metrics.ts';
 import type { Family } from './otlp-metrics.ts';
+import { ReloadMetrics } from './reload-metrics.ts';
 
 /** What is read when somebody scrapes, besides the status. */
 export interface Surroundings {
   readonly tables: readonly TableStatus[];
   /** Of the volume that holds the log; null: it cannot be asked. */
   readonly volume: { readonly freeBytes: number; readonly sizeBytes: number } | null;
+  readonly minFreeBytes: number;
 }
 
 /** Of a sealed group: what its metrics are made of. */
@@ -41,6 +44,8 @@ export class Metrics {
   /** How long changes and the steps that make them durable take. */
   readonly latency: LatencyMetrics;
   readonly #mask: MaskMetrics;
+  readonly #reloads: ReloadMetrics;
+  readonly #volumeFloor: Gauge<string>;
   readonly #state: Gauge<string>;
   readonly #received: Gauge<string>;
   readonly #sealedCommit: Gauge<string>;
@@ -80,7 +85,8 @@ export class Metrics {
   readonly #anchored: Gauge<string>;
   readonly #anchorFailures: Counter<string>;
 
-  constructor(pipeline: string, version: string, sinks: readonly string[]) {
+  /** @param ownProcess false: other pipelines share the process, whose own figures are told elsewhere */
+  constructor(pipeline: string, version: string, sinks: readonly string[], ownProcess = true) {
     const registers = [this.#registry];
     this.#registry.setDefaultLabels({ pipeline });
     const gauge = (name: string, help: string, labelNames: string[] = []): Gauge<string> =>
@@ -95,7 +101,12 @@ export class Metrics {
         buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
         registers,
       });
-    collectDefaultMetrics({ register: this.#registry });
+    if (ownProcess) collectDefaultMetrics({ register: this.#registry });
+    this.#reloads = new ReloadMetrics(this.#registry);
+    this.#volumeFloor = gauge(
+      'audit_min_free_bytes',
+      'Free space below which nothing is sealed (audit.min_free_bytes).',
+    );
     this.latency = new LatencyMetrics(this.#registry);
     this.#mask = new MaskMetrics(this.#registry);
     this.#sealedGroups = counter('sealed_groups_total', 'Groups of transactions sealed.');
@@ -271,6 +282,10 @@ export class Metrics {
     this.#leaks.labels({ table: this.#table(table), column, kind }).inc(count);
   }
 
+  reloaded(outcome: ReloadOutcome): void {
+    this.#reloads.reloaded(outcome);
+  }
+
   cosigned(witness: string, timeS: number): void {
     this.#cosigned.labels({ witness }).set(timeS);
   }
@@ -299,7 +314,8 @@ export class Metrics {
     return this.#registry.getMetricsAsJSON();
   }
 
-  #mirror(status: PipelineStatus, { tables, volume }: Surroundings): void {
+  #mirror(status: PipelineStatus, { tables, volume, minFreeBytes }: Surroundings): void {
+    this.#volumeFloor.set(minFreeBytes);
     for (const table of tables) {
       const label = this.#table(table.name);
       if (label !== table.name) continue;

@@ -35,6 +35,7 @@ const STATUS: PipelineStatus = {
   undecided_columns: {},
   witnesses: null,
   anchors: [],
+  reload: null,
 };
 
 /** A room to look into, without a pipeline. */

@@ -26,7 +26,9 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
   handler: async (argv) => {
     const config = loadConfig(argv.config, process.env);
     const t = terminal(argv.json);
-    const answer = config.http.enabled ? await askRunning(config, '/status.json', process.env) : null;
+    const answer = config.http.enabled
+      ? await askRunning(config, `/pipelines/${config.pipeline}/status.json`, process.env)
+      : null;
     if (answer?.status === 401)
       throw new RowsealError('RS-HTTP-004', { detail: `${config.http.host}:${config.http.port}` });
     const live = answer?.status === 200 ? (JSON.parse(answer.body) as PipelineStatus) : null;

@@ -47,10 +47,11 @@ export function stateView(state: string, since: string): string {
     snapshot: '◔',
     streaming: '●',
     waiting: '▲',
+    waiting_for_space: '▲',
     halted: '■',
     stopped: '□',
   };
-  return `<span class="state ${escapeHtml(state)}"><span aria-hidden="true">${shapes[state] ?? '?'}</span> ${escapeHtml(state)}</span> since ${time(since)} UTC`;
+  return `<span class="state ${escapeHtml(state)}"><span aria-hidden="true">${shapes[state] ?? '?'}</span> ${escapeHtml(state.replaceAll('_', ' '))}</span> since ${time(since)} UTC`;
 }
 
 export function nowView(p: Picture): string {

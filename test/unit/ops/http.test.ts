@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 async function start(door: Door, room = opsRoom()): Promise<string> {
-  server = await startOpsServer({ host: '127.0.0.1', port: 0 }, door, room);
+  server = await startOpsServer({ host: '127.0.0.1', port: 0 }, door, [room]);
   return server.address;
 }
 
