@@ -81,6 +81,7 @@ export class Metrics {
   readonly #cosigned: Gauge<string>;
   readonly #witnessFailures: Counter<string>;
   readonly #quorumMet: Gauge<string>;
+  readonly #quorumAt: Gauge<string>;
   readonly #cosignedGroups: Gauge<string>;
   readonly #anchored: Gauge<string>;
   readonly #anchorFailures: Counter<string>;
@@ -204,6 +205,10 @@ export class Metrics {
       '1 while enough witnesses have cosigned a head of late, or none are asked for; 0 when not.',
     );
     this.#quorumMet.set(1);
+    this.#quorumAt = gauge(
+      'witness_quorum_timestamp_seconds',
+      'When the newest head was cosigned that a quorum has; 0: none since the start.',
+    );
     this.#cosignedGroups = gauge(
       'witness_quorum_groups',
       'Groups in the newest head that the quorum has cosigned.',
@@ -335,6 +340,7 @@ export class Metrics {
     if (status.witnesses !== null) {
       this.#quorumMet.set(status.witnesses.met ? 1 : 0);
       this.#cosignedGroups.set(status.witnesses.groups ?? 0);
+      this.#quorumAt.set(Date.parse(status.witnesses.cosigned_at ?? '1970-01-01T00:00:00Z') / 1000);
     }
     for (const [table, columns] of Object.entries(status.undecided_columns))
       this.#undecided.labels({ table: this.#table(table) }).set(columns);

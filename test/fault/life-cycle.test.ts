@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
+import { slow } from '../support/slow.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
 const OPERATIONS = fileURLToPath(new URL('../../docs/operations.md', import.meta.url));
@@ -343,9 +344,10 @@ describe.skipIf(noPostgres(18))('a process', () => {
     let id = 0;
     for (const offset of [0, -3_600_000, 3 * 86_400_000, 0]) {
       await set(offset);
+      // At once: the watchdog has no clock that could be set.
+      expect(await read(made.httpPort, '/healthz')).toBe('ok\n');
       for (let n = 0; n < 3; n++) await insert(running, 'clocked', ++id, status);
       sealedAt.push((await statusOf(made))!.sealed.sealed_at!);
-      expect(await read(made.httpPort, '/healthz')).toBe('ok\n');
     }
     // The clock was really set.
     const hours = sealedAt.map((at) => Math.round((Date.parse(at) - Date.parse(sealedAt[0]!)) / 3_600_000));
@@ -362,18 +364,55 @@ describe.skipIf(noPostgres(18))('a process', () => {
   });
 
   it('that is asked to stop twice ends at once, and has lost nothing', { timeout: 120_000 }, async () => {
-    const made = await project('twice');
+    await server.createDatabase('warehouse');
+    const made = await project('twice', {
+      sinks: { warehouse: { type: 'postgres', url: server.url('warehouse') } },
+    });
     const running = await start(made);
     await insert(running, 'twice', 1, () => statusOf(made));
+    // The sink hangs: somebody holds the mirror.
+    const holder = await server.client('warehouse');
+    await holder.query('BEGIN; LOCK TABLE public.twice IN ACCESS EXCLUSIVE MODE');
+    await client.query("INSERT INTO twice VALUES (2, 'v')");
+    await until('it is sealed, and waits', async () => (await statusOf(made))?.sinks[0]?.behind_groups !== 0);
     running.signal('SIGTERM');
+    await until('it stops', () => running.output.includes('stopping'));
     running.signal('SIGINT');
-    const { code } = await running.exit();
-    // The first may have been quick.
-    expect([0, 4]).toContain(code);
-    expect(existsSync(made.warehouseFile)).toBe(true);
+    expect((await running.exit()).code).toBe(4);
+    await holder.end();
     const again = await start(made);
-    await insert(again, 'twice', 2, () => statusOf(made));
+    await client.query("INSERT INTO twice VALUES (3, 'v')");
+    const warehouse = await server.client('warehouse');
+    await until(
+      'all three',
+      async () => (await warehouse.query('SELECT id FROM public.twice')).rowCount === 3,
+    );
+    await warehouse.end();
     expect((await again.terminate()).code).toBe(0);
     await expectVerified(made.auditDirectory);
   });
+
+  it.runIf(slow)(
+    'that cannot deliver in time ends with a code of its own',
+    { timeout: 120_000 },
+    async () => {
+      await server.createDatabase('warehouse_late');
+      const made = await project('late', {
+        sinks: { warehouse: { type: 'postgres', url: server.url('warehouse_late') } },
+      });
+      const running = await start(made);
+      await insert(running, 'late', 1, () => statusOf(made));
+      const holder = await server.client('warehouse_late');
+      await holder.query('BEGIN; LOCK TABLE public.late IN ACCESS EXCLUSIVE MODE');
+      await client.query("INSERT INTO late VALUES (2, 'v')");
+      await until(
+        'it is sealed, and waits',
+        async () => (await statusOf(made))?.sinks[0]?.behind_groups !== 0,
+      );
+      const { code } = await running.terminate();
+      expect(running.output).toContain('RS-RUN-014');
+      expect(code).toBe(4);
+      await holder.end();
+    },
+  );
 });

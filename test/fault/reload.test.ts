@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GroupReader } from '../../src/audit/group-reader.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { generateMaskKeyFile } from '../../src/mask/keys.ts';
-import { noPostgres } from '../support/needs.ts';
+import { startMysql, type TestMysql } from '../support/mysql.ts';
+import { noMysql, noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
@@ -13,6 +14,7 @@ import { queryWarehouse } from '../support/warehouse.ts';
 
 interface Status {
   readonly state: string;
+  readonly sealed: { readonly group: number | null };
   readonly sinks: readonly { readonly rows: number; readonly behind_groups: number }[];
   readonly reload: {
     readonly at: string;
@@ -167,6 +169,54 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
     expect(verified.code, verified.stdout).toBe(0);
   });
 
+  it('changes the policy between two transactions of a busy stream', { timeout: 120_000 }, async () => {
+    await project.configure(mask('token', 'keep'));
+    const running = await start();
+    const first = inserted + 1;
+    const transactions: (readonly [from: number, to: number])[] = [];
+    let writing = true;
+    const writer = await server.client();
+    const work = (async () => {
+      for (let n = 0; writing; n++) {
+        const from = inserted + 1;
+        inserted += 1 + (n % 60);
+        await writer.query(`INSERT INTO t SELECT g, 'v', 'w' FROM generate_series(${from}, ${inserted}) g`);
+        transactions.push([from, inserted]);
+      }
+    })();
+    const rows = async (): Promise<number> => (await status())?.sinks[0]?.rows ?? 0;
+    await until('it is busy', async () => (await rows()) > 500);
+    await project.configure(mask('token', 'redact'));
+    expect(await reload(running)).toMatchObject({ outcome: 'applied' });
+    const then = await rows();
+    await until('it goes on', async () => (await rows()) > then + 500);
+    writing = false;
+    await work;
+    await writer.end();
+    await until('all is delivered', async () => (await rows()) >= inserted - first + 1);
+    expect((await running.terminate()).code).toBe(0);
+    const masked = new Set(
+      (
+        await queryWarehouse(
+          project.warehouseFile,
+          `SELECT id FROM public.t WHERE id >= ${first} AND w IS NULL`,
+        )
+      ).map(([id]) => Number(id)),
+    );
+    // Whole transactions, and from one of them on all.
+    const kinds = transactions.map(([from, to]) => {
+      const count = Array.from({ length: to - from + 1 }, (_, n) => from + n).filter((id) =>
+        masked.has(id),
+      ).length;
+      expect([0, to - from + 1]).toContain(count);
+      return count > 0;
+    });
+    expect(kinds.indexOf(true)).toBeGreaterThan(0);
+    expect(kinds.slice(kinds.indexOf(true))).not.toContain(false);
+    const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
+    expect(verified.code, verified.stdout).toBe(0);
+  });
+
   it('reads the token again', { timeout: 120_000 }, async () => {
     const tokenFile = join(project.directory, 'token');
     await writeFile(tokenFile, 'the-first-token-of-two', { mode: 0o600 });
@@ -188,5 +238,55 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
     await until('the other token lets in', async () => (await asked('the-other-token-of-two')) === 200);
     expect(await asked('the-first-token-of-two')).toBe(401);
     expect((await running.terminate()).code).toBe(0);
+  });
+});
+
+describe.skipIf(noMysql('mysql-9'))('SIGHUP with MySQL', () => {
+  const ROWS = 200_000;
+  let mysql: TestMysql;
+
+  afterAll(() => mysql?.stop());
+
+  it('in the middle of a copy: killed then, the copy begins again under the new policy', {
+    timeout: 180_000,
+  }, async () => {
+    mysql = await startMysql('mysql-9');
+    const db = await mysql.client();
+    await db.query(`CREATE DATABASE shop; USE shop; CREATE TABLE t (id int PRIMARY KEY, v varchar(60), w varchar(60));
+      SET SESSION cte_max_recursion_depth = 1000000`);
+    await db.query(
+      `INSERT INTO t WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < ${ROWS}) SELECT n, 'v', 'w' FROM g`,
+    );
+    const policy = (w: string): Record<string, unknown> => ({
+      mask: { key: { file: 'mask.key' }, tables: { 'shop.t': { id: 'keep', v: 'token', w } } },
+    });
+    await project.remove();
+    project = await makeProject({
+      url: mysql.url,
+      tables: ['shop.t'],
+      mask: policy('keep')['mask'] as never,
+    });
+    const running = new RowsealProcess(['run', '--config', project.configFile]);
+    const rows = async (): Promise<number> => (await status())?.sinks[0]?.rows ?? 0;
+    await until('some of the copy', async () => {
+      if (!running.running) throw new Error(running.output);
+      return ((await status())?.sealed.group ?? 0) > 2;
+    });
+    await project.configure(policy('redact'));
+    expect(await reload(running)).toMatchObject({ outcome: 'applied' });
+    expect((await status())?.state).toBe('snapshot');
+    await running.kill();
+    expect(await sealedRules()).toEqual(['keep', 'redact']);
+    const again = await start();
+    await until('the copy', async () => (await rows()) >= ROWS);
+    await db.query("UPDATE t SET w = 'other' WHERE id = 1");
+    await until('the change', async () => (await rows()) > ROWS);
+    expect((await again.terminate()).code).toBe(0);
+    await db.end();
+    expect(
+      await queryWarehouse(project.warehouseFile, 'SELECT count(*), count(v), count(w) FROM shop.t'),
+    ).toEqual([[String(ROWS), String(ROWS), '0']]);
+    const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
+    expect(verified.code, verified.stdout).toBe(0);
   });
 });
