@@ -32,30 +32,35 @@ import { displayName, type TableName, type TableSchema, tableKey } from '../mode
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { loginOf } from './login-of.ts';
 import { loadSigner } from './signer.ts';
 import { checkedViews, sinkMask } from './sink-masks.ts';
 import { tableNamed } from './table-choice.ts';
 import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
-type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
+type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask' | 'file'>>;
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
 export async function makeSource(config: SourceSettings): Promise<() => Source> {
   const { source } = config;
   switch (source.type) {
     case 'postgres':
-      return makePostgresSource(source);
+      return makePostgresSource(source, config);
     case 'mysql':
       return makeMysqlSource(source, config);
   }
 }
 
-async function makePostgresSource(source: PostgresSourceConfig): Promise<() => Source> {
+async function makePostgresSource(
+  source: PostgresSourceConfig,
+  config: SourceSettings,
+): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   return () =>
     createPostgresSource({
       ...shared(source),
+      ...loginOf(config),
       slot: source.slot,
       publication: source.publication,
     });
@@ -69,6 +74,7 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
   return () =>
     createMysqlSource({
       ...shared(source),
+      ...loginOf(config),
       serverId: source.serverId,
       acceptServers: source.acceptServers,
       heartbeatMs: source.heartbeatMs,
@@ -121,8 +127,6 @@ class LazyPositionSeal {
 
 function shared(source: SourceConfig) {
   return {
-    url: source.url,
-    ...(source.password === null ? {} : { password: source.password }),
     tlsMode: source.tlsMode,
     tlsCa: source.tlsCa,
     tables: source.tables,

@@ -14,6 +14,7 @@ import { queryWarehouse } from '../support/warehouse.ts';
 
 interface Status {
   readonly state: string;
+  readonly reason: { readonly code: string } | null;
   readonly sealed: { readonly group: number | null };
   readonly sinks: readonly { readonly rows: number; readonly behind_groups: number }[];
   readonly reload: {
@@ -167,6 +168,29 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
     expect(await sealedRules()).toEqual(['keep', 'redact', 'keep']);
     const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
     expect(verified.code, verified.stdout).toBe(0);
+  });
+
+  it('is not needed for a password that was rotated: each login reads it', { timeout: 120_000 }, async () => {
+    await client.query("CREATE ROLE rotated SUPERUSER LOGIN REPLICATION PASSWORD 'first'");
+    const secret = join(project.directory, 'password');
+    await writeFile(secret, 'first\n');
+    await project.configure({
+      ...mask('token', 'keep'),
+      source: {
+        type: 'postgres',
+        url: `postgres://rotated@${server.host}:${server.port}/postgres`,
+        password: '${file:password}',
+        tables: ['public.t'],
+      },
+    });
+    const running = await start();
+    await client.query("ALTER ROLE rotated PASSWORD 'second'");
+    await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'");
+    await until('it is refused', async () => (await status())?.reason?.code === 'RS-PG-002');
+    await writeFile(secret, 'second\n');
+    await until('it is let in', async () => (await status())?.state === 'streaming');
+    await insert(running);
+    expect((await running.terminate()).code).toBe(0);
   });
 
   it('changes the policy between two transactions of a busy stream', { timeout: 120_000 }, async () => {

@@ -86,6 +86,12 @@ function print(t: Terminal, status: PipelineStatus): void {
       t.out(`  ${t.paint('yellow', sink.error.code)} ${sink.error.title}${next}\n  fix: ${sink.error.fix}`);
     }
   }
+  if (status.reload !== null) {
+    const { at, outcome, error, restart_needed: restart } = status.reload;
+    t.out(`reload   ${outcome} at ${at}`);
+    if (error !== null) t.out(`  ${t.paint('yellow', error.code)} ${error.title}\n  fix: ${error.fix}`);
+    if (restart.length > 0) t.out(`  wait for a restart: ${restart.join(', ')}`);
+  }
   printOutside(t, status);
   t.result(status);
 }

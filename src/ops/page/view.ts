@@ -106,7 +106,22 @@ export function findingsView(p: Picture): string {
       text: `${count(sink.dead_letters)} values were set aside by ${sink.name}, because its target cannot hold them`,
       fix: 'look into its dead-letter table',
     }));
-  const all = [...undecided, ...p.findings, ...letters];
+  const reload: Notice[] = [];
+  if (p.reload !== null && p.reload.error !== null) {
+    const { code, title, detail, fix } = p.reload.error;
+    reload.push({
+      code,
+      text: `the configuration that was read again is not in force: ${title}${detail === null ? '' : `: ${detail}`}`,
+      fix,
+    });
+  }
+  if (p.reload !== null && p.reload.restart_needed.length > 0)
+    reload.push({
+      code: 'RS-CFG-011',
+      text: `changed, and read by a start only: ${p.reload.restart_needed.join(', ')}`,
+      fix: 'restart the process',
+    });
+  const all = [...reload, ...undecided, ...p.findings, ...letters];
   if (all.length === 0) return '<p>None.</p>';
   return `<ul>${all
     .map(

@@ -35,10 +35,17 @@ it('knows what a running process takes over', () => {
   const before = document({ http: { tls, token } });
   const after = document({
     mask: { key: { file: 'mask.key' }, tables: { 'public.t': { id: 'token' } } },
+    source: { type: 'postgres', url: 'postgres://db/shop', password: 'two', tables: ['public.t'] },
     http: { tls: { ...tls, cert_file: 'b.pem' }, token: { file: 'other' }, port: 1 },
   });
   const changed = changedOptions(before, after);
-  expect(changed).toEqual(['http.port', 'http.tls.cert_file', 'http.token.file', 'mask.tables.public.t.id']);
+  expect(changed).toEqual([
+    'http.port',
+    'http.tls.cert_file',
+    'http.token.file',
+    'mask.tables.public.t.id',
+    'source.password',
+  ]);
   expect(needRestart(changed)).toEqual(['http.port']);
   // A server without TLS does not get any while it runs, nor asks for certificates that it did not ask for.
   expect(needRestart(changedOptions(document(), document({ http: { tls } })))).toEqual(['http.tls']);
