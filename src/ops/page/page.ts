@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { OpsRoom, Verdict } from '../ops-room.ts';
+import { HOUSE_SCRIPT } from './house.ts';
 import { SCRIPT } from './script.ts';
 import { STYLE } from './style.ts';
 import { escapeHtml, partsOf, recentView, verdictView } from './view.ts';
 
-/** Only the style and the script of this page run, named by their hashes; nothing is loaded from elsewhere. */
+/** Only the style and the scripts of our pages run, named by their hashes; nothing is loaded from elsewhere. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
-  `script-src '${hashOf(SCRIPT)}'`,
+  `script-src '${hashOf(SCRIPT)}' '${hashOf(HOUSE_SCRIPT)}'`,
   `style-src '${hashOf(STYLE)}'`,
   "connect-src 'self'",
   // The empty icon.

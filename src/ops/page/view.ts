@@ -1,4 +1,10 @@
-import type { AnchorStatus, ShownError, SinkStatus, WitnessStatus } from '../../pipeline/status.ts';
+import type {
+  AnchorStatus,
+  PipelineStatus,
+  ShownError,
+  SinkStatus,
+  WitnessStatus,
+} from '../../pipeline/status.ts';
 import type { Notice, TableStatus } from '../activity.ts';
 import type { Picture, Verdict } from '../ops-room.ts';
 import type { RecentChange } from '../recent-changes.ts';
@@ -224,6 +230,22 @@ export function outsideView(witnesses: WitnessStatus | null, anchors: readonly A
   return `<dl>${quorum}${members.join('')}${lines.join('')}</dl>`;
 }
 
+/** A row for each pipeline, with the way to its page. */
+export function pipelineRows(statuses: readonly PipelineStatus[]): string {
+  return statuses
+    .map((status) => {
+      const reason = status.reason === null ? '' : `<div class="reason">${explained(status.reason)}</div>`;
+      const late = status.sinks.map((sink) => sink.behind_ms ?? 0);
+      const troubled = status.sinks.filter((sink) => sink.error !== null).map((sink) => sink.name);
+      const sinks =
+        troubled.length === 0
+          ? count(status.sinks.length)
+          : `<span aria-hidden="true">▲</span> ${escapeHtml(troubled.join(', '))}`;
+      return `<tr><th scope="row"><a href="/pipelines/${escapeHtml(status.pipeline)}/">${escapeHtml(status.pipeline)}</a></th><td>${stateView(status.state, status.since)}${reason}</td><td>${count(status.sealed.group)}</td><td>${span(late.length === 0 ? null : Math.max(...late))}</td><td>${sinks}</td></tr>`;
+    })
+    .join('');
+}
+
 /** The changing parts by the id of their place. */
 export function partsOf(p: Picture): Record<string, string> {
   return {
@@ -255,5 +277,6 @@ export const VIEW_FUNCTIONS: readonly { readonly name: string; toString(): strin
   chartView,
   chartsView,
   outsideView,
+  pipelineRows,
   partsOf,
 ];
