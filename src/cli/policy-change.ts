@@ -51,6 +51,9 @@ export async function preparePolicy(
     }
     const changed = changedTables(policy, tables, log.tables());
     return { policy, tables: changed.filter(sameColumns).map(({ now: version }) => version) };
+  } catch (error) {
+    policy.end();
+    throw error;
   } finally {
     await probe.close();
   }

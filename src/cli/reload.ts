@@ -91,6 +91,7 @@ export class Reload {
     // Also when nothing is new in the file: the key is read again, and must be the same.
     const change = await preparePolicy(running, mask, policies.current);
     if (isDeepStrictEqual(mask, this.#mask)) {
+      change.policy.end();
       this.#ended('unchanged', null, restart);
       logger.log('info', { message: 'configuration read again: the policy is the same' });
       return;

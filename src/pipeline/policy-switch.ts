@@ -36,6 +36,7 @@ export class PolicySwitch {
 
   /** Resolves when the change is in force and sealed. One that was not made yet gives way to a newer one, and never is. */
   ask(change: PolicyChange): Promise<void> {
+    this.#pending?.change.policy.end();
     return new Promise((inForce) => {
       this.#pending = { change, inForce };
       this.#wake();
@@ -51,8 +52,10 @@ export class PolicySwitch {
     const pending = this.#pending;
     if (pending === null) return;
     this.#pending = null;
+    const previous = this.#current;
     this.#current = pending.change.policy;
     await seal(pending.change.tables);
+    previous.end();
     pending.inForce();
   }
 }
