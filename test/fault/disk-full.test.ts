@@ -203,10 +203,15 @@ describe.skipIf(noPostgres(18))('a small volume', () => {
     const to = await walEnd();
     expect(from).not.toBe(to);
     expect(await confirmed(to)).toBe(false);
+    // A stop does not wait for room, and a start waits for it again.
+    expect((await running.terminate()).code, running.output).toBe(0);
+    const again = new RowsealProcess(['run', '--config', project.configFile]);
+    await client.query('UPDATE t SET v = v WHERE id = 1');
+    await until('it waits again', async () => (await status())?.state === 'waiting_for_space');
     rmSync(ballast());
     await until('it streams', async () => (await status())?.state === 'streaming');
     await until('the rest is sealed and confirmed', () => confirmed(to));
-    await expectRows(running, 20);
+    await expectRows(again, 20);
   });
 
   it('that fills up in the middle of a group costs the group, and is recovered from without a restart', {

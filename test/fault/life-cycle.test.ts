@@ -115,6 +115,20 @@ async function expectVerified(directory: string): Promise<void> {
   expect(verified.code, verified.stdout).toBe(0);
 }
 
+/** Its reader comes back for it: again, until it is gone. */
+async function dropSlot(name: string): Promise<void> {
+  await until('the slot is gone', async () => {
+    await client.query(
+      'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active',
+      [name],
+    );
+    return client.query('SELECT pg_drop_replication_slot($1)', [name]).then(
+      () => true,
+      () => false,
+    );
+  });
+}
+
 describe.skipIf(noPostgres(18))('a backup of the log', () => {
   it('is whole though it was taken while the log grew; an older one is refused by whoever knows more', {
     timeout: 240_000,
@@ -269,6 +283,18 @@ describe.skipIf(noPostgres(18))('several pipelines in one process', () => {
       120_000,
     );
     await insert(running, 'two', 1, status('two'));
+    // A halted one lets go of its log: commands mend it while the other goes on, and SIGHUP begins it again.
+    await dropSlot('rowseal_two');
+    await until('the second is halted', async () => (await status('two')())?.state === 'halted');
+    await insert(running, 'one', 2, status('one'));
+    const accepted = await rowseal([
+      ...['accept-gap', '--config', join(folder, 'b.yaml'), '--actor', 'a@example.com'],
+      ...['--reason', 'the slot was dropped', '--yes'],
+    ]);
+    expect(accepted.code, accepted.stderr).toBe(0);
+    running.signal('SIGHUP');
+    await until('the second was begun again', async () => (await status('two')())?.state === 'streaming');
+    await insert(running, 'two', 2, status('two'));
     const metrics = (await read<string>(one.httpPort, '/metrics'))!;
     for (const name of ['one', 'two'])
       expect(metrics).toContain(`rowseal_pipeline_state{state="streaming",pipeline="${name}"} 1`);
