@@ -36,6 +36,9 @@ const lostCodes = new Set([
 ]);
 const tlsCodes = /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_)/;
 
+/** What `pg` says when the server answers its request for TLS with N, or with an error (connection.js). */
+const NO_TLS = /does not support SSL|establishing an SSL connection/;
+
 /**
  * What the driver or the server threw, as ours. Only the SQLSTATE or errno is taken over: messages and details of the
  * server quote rows (`Key (email)=(…) already exists`).
@@ -44,7 +47,9 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;
   const origin = codeOf(thrown);
   if (origin === null) {
-    // The driver's own words for a connection that ended carry no code.
+    // The driver's own words carry no code.
+    if (thrown instanceof Error && NO_TLS.test(thrown.message))
+      return new RowsealError('RS-PG-034', { detail: doing });
     const lost = thrown instanceof Error && /terminated|closed|timeout/i.test(thrown.message);
     return new RowsealError(lost ? 'RS-PG-016' : 'RS-PG-018', { detail: doing });
   }
