@@ -233,6 +233,7 @@ export class Pipeline {
     this.progress.groupSealed(group);
     if (this.#state !== 'waiting_for_space') this.#enterWorking(group.position);
     this.#options.observer.groupSealed(group, durationMs);
+    for (const warning of this.#source?.stats().warnings ?? []) this.#options.observer.warning(warning);
     this.memory.add(group);
     for (const delivery of this.deliveries) delivery.offer(group);
     const fromMs = performance.now();
