@@ -19,6 +19,8 @@ import { checkSinkTables, type SinkConfig, sinkConfig } from './sinks.ts';
 /** The configuration, read, checked and with every path absolute. */
 export interface RowsealConfig {
   readonly file: string;
+  /** As it is written, checked, with secrets in their places: to find what changes. */
+  readonly document: ConfigDocument;
   readonly pipeline: string;
   readonly source: SourceConfig;
   readonly mask: {
@@ -215,6 +217,7 @@ export function refuseDangerousEnvironment(env: Readonly<Record<string, string |
 function normalize(config: ConfigDocument, file: string, absolute: (name: string) => string): RowsealConfig {
   return {
     file,
+    document: config,
     pipeline: config.pipeline,
     source: sourceConfig(config, absolute),
     mask: {
