@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
 import type { Position } from '../../src/model/position.ts';
@@ -18,6 +19,10 @@ export function postgresOptions(
     slot: 'rowseal_it',
     publication: 'rowseal_it',
     failoverSlot: false,
+    messages: [],
+    origin: 'any',
+    streaming: false,
+    spillDirectory: tmpdir(),
     tables: tables.map((name) => ({ namespace: 'public', name })),
     snapshot: 'initial',
     idleIntervalMs: 100,

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { connect, connectForReplication } from './connection.ts';
 import type { PostgresSourceOptions } from './options.ts';
+import { serverSetting } from './server-setting.ts';
 import { createSlot, type SlotLife } from './slot.ts';
 import { importSnapshot } from './snapshot.ts';
 
@@ -30,19 +31,16 @@ export async function openSlotSnapshot(
   };
   try {
     reader = await connect(options);
-    const created = await createSlot(replication, slot, await serverVersion(reader), life);
+    const created = await createSlot(
+      replication,
+      slot,
+      Number(await serverSetting(reader, 'server_version_num')),
+      life,
+    );
     await importSnapshot(reader, created.snapshotName);
     return { consistentPoint: created.consistentPoint, reader, close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-/** `server_version_num`: 170004 is 17.4. */
-async function serverVersion(client: Client): Promise<number> {
-  const { rows } = await client.query<{ version: string }>(
-    "SELECT current_setting('server_version_num') AS version",
-  );
-  return Number(rows[0]!.version);
 }

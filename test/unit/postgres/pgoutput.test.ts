@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCopyRow } from '../../../connectors/sources/postgres/copy-text.ts';
+import { MessageLogs } from '../../../connectors/sources/postgres/messages.ts';
 import { PgoutputDecoder } from '../../../connectors/sources/postgres/pgoutput.ts';
 import { standbyStatus } from '../../../connectors/sources/postgres/standby-status.ts';
 import { columnType } from '../../../connectors/sources/postgres/types.ts';
@@ -59,7 +60,7 @@ const insert = (cells: readonly RawCell[]): Buffer =>
   Buffer.concat([Buffer.from('I'), relation, Buffer.from('N'), tuple(cells)]);
 
 function decoder(width: number, skipBelow = 0n): PgoutputDecoder {
-  const made = new PgoutputDecoder(position, skipBelow);
+  const made = new PgoutputDecoder(position, skipBelow, new MessageLogs([], 'UTF8'));
   made.setTable(9, tableOf(width));
   return made;
 }
