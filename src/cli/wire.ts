@@ -61,6 +61,8 @@ async function makePostgresSource(
 ): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   const positionSeal = new LazyPositionSeal(config);
+  // After a disk that was full the server keeps large transactions, for as long as this process lives.
+  let { streaming } = source;
   return () =>
     createPostgresSource({
       ...shared(source),
@@ -69,8 +71,11 @@ async function makePostgresSource(
       failoverSlot: source.failoverSlot,
       messages: source.messages,
       origin: source.origin,
-      streaming: source.streaming,
+      streaming,
       spillDirectory: config.audit?.directory ?? tmpdir(),
+      onSpillFailure: () => {
+        streaming = false;
+      },
       copyTables: source.copyTables,
       copyRowsPerSecond: source.copyRowsPerSecond,
       copyBytesPerSecond: source.copyBytesPerSecond,

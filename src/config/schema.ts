@@ -49,7 +49,7 @@ const postgres = z.strictObject({
     .describe('none: changes that came to this server by replication are left out; PostgreSQL 16'),
   streaming: z
     .boolean()
-    .default(false)
+    .default(true)
     .describe('large transactions are read before their end, and kept encrypted on the disk until then'),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),

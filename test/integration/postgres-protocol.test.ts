@@ -221,6 +221,30 @@ describe.each(MAJORS)('the protocol of PostgreSQL %i', (major) => {
   );
 
   it.skipIf(missing)(
+    'leaves large ones to the server when they cannot be kept',
+    { timeout: 240_000 },
+    async () => {
+      let failures = 0;
+      const {
+        table,
+        options,
+        reader: first,
+      } = await begin({
+        streaming: true,
+        spillDirectory: '/missing',
+        onSpillFailure: () => {
+          failures++;
+        },
+      });
+      await fill(client, table, 1, 6_000);
+      expect(await first.fails()).toMatchObject({ code: 'RS-PG-050', kind: 'transient' });
+      expect(failures).toBe(1);
+      reader = resumed({ ...options, streaming: false }, first);
+      await expectEqual(reader, table);
+    },
+  );
+
+  it.skipIf(missing)(
     'is not led astray by a change of a table that was rolled back with its part',
     { timeout: 240_000 },
     async () => {

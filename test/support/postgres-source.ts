@@ -23,6 +23,7 @@ export function postgresOptions(
     origin: 'any',
     streaming: false,
     spillDirectory: tmpdir(),
+    onSpillFailure: () => {},
     tables: tables.map((name) => ({ namespace: 'public', name })),
     snapshot: 'initial',
     idleIntervalMs: 100,

@@ -2,8 +2,16 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { isRelation } from './announced.ts';
 import { Spill } from './spill.ts';
 
-/** Changes of a transaction that are held in memory before they go to its spill. */
-const BLOCK_BYTES = 256 * 1024;
+/** How much is held in memory before it goes to the disk. */
+export interface HoldLimits {
+  /** Of one transaction. */
+  readonly blockBytes: number;
+  /** Of all together: then the one with the most makes room. */
+  readonly totalBytes: number;
+}
+
+const LIMITS: HoldLimits = { blockBytes: 256 * 1024, totalBytes: 4 * 1024 * 1024 };
+
 /** Of a record in a block: Int32 xid, Int32 length, message. */
 const RECORD_HEADER_BYTES = 8;
 
@@ -27,15 +35,22 @@ export type Step = 'plain' | 'taken' | 'committed';
  */
 export class InProgress {
   readonly #directory: string;
-  readonly #blockBytes: number;
+  readonly #limits: HoldLimits;
+  /** Bytes in memory. */
+  #held = 0;
   readonly #open = new Map<number, StreamedTransaction>();
   /** Whose block is coming in. */
   #current: StreamedTransaction | null = null;
   #committed: Committed | null = null;
 
-  constructor(directory: string, blockBytes: number = BLOCK_BYTES) {
+  constructor(directory: string, limits: HoldLimits = LIMITS) {
     this.#directory = directory;
-    this.#blockBytes = blockBytes;
+    this.#limits = limits;
+  }
+
+  /** Bytes in memory. */
+  get held(): number {
+    return this.#held;
   }
 
   /** @throws RowsealError RS-PG-014, -050 */
@@ -60,8 +75,9 @@ export class InProgress {
       return 'taken';
     }
     need(start + 5, end);
-    const full = this.#current.add(buffer, start, end, this.#blockBytes);
-    return full === null ? 'taken' : full.then(() => 'taken' as const);
+    this.#held += this.#current.add(buffer, start, end);
+    const full = this.#full(this.#current);
+    return full === null ? 'taken' : this.#makeRoom(full);
   }
 
   /** The transaction whose commit came last, once; its reader closes it. */
@@ -75,6 +91,21 @@ export class InProgress {
     await this.#committed?.close();
     for (const transaction of this.#open.values()) await transaction.close();
     this.#open.clear();
+  }
+
+  /** Which one has to give up its memory; null: none. */
+  #full(current: StreamedTransaction): StreamedTransaction | null {
+    if (current.held >= this.#limits.blockBytes) return current;
+    if (this.#held < this.#limits.totalBytes) return null;
+    let largest = current;
+    for (const transaction of this.#open.values()) if (transaction.held > largest.held) largest = transaction;
+    return largest;
+  }
+
+  async #makeRoom(transaction: StreamedTransaction): Promise<Step> {
+    this.#held -= transaction.held;
+    await transaction.flush();
+    return 'taken';
   }
 
   /** Stream Start: Int32 xid, Int8 1 in the first block of a transaction. */
@@ -96,6 +127,7 @@ export class InProgress {
     const transaction = this.#open.get(xid);
     if (transaction === undefined) throw malformed('the end of a stream without a beginning');
     this.#open.delete(xid);
+    this.#held -= transaction.held;
     const begin = Buffer.alloc(21);
     begin[0] = MESSAGE.begin;
     buffer.copy(begin, 1, start + 6, start + 14);
@@ -120,6 +152,7 @@ export class InProgress {
       return 'taken';
     }
     this.#open.delete(xid);
+    this.#held -= transaction.held;
     return transaction.close().then(() => 'taken' as const);
   }
 }
@@ -130,14 +163,19 @@ class StreamedTransaction {
   readonly #directory: string;
   #spill: Spill | null = null;
   #records: Buffer[] = [];
-  #bytes = 0;
+  #held = 0;
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** A message of a block: type, Int32 xid, and on as outside of one. */
-  add(buffer: Buffer, start: number, end: number, blockBytes: number): Promise<void> | null {
+  /** Bytes in memory. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** A message of a block: type, Int32 xid, and on as outside of one. @returns bytes that it takes */
+  add(buffer: Buffer, start: number, end: number): number {
     const length = end - start - 4;
     const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + length);
     buffer.copy(record, 0, start + 1, start + 5);
@@ -145,8 +183,17 @@ class StreamedTransaction {
     record[RECORD_HEADER_BYTES] = buffer[start]!;
     buffer.copy(record, RECORD_HEADER_BYTES + 1, start + 5, end);
     this.#records.push(record);
-    this.#bytes += record.length;
-    return this.#bytes < blockBytes ? null : this.#flush();
+    this.#held += record.length;
+    return record.length;
+  }
+
+  /** What is in memory goes to the disk. @throws RowsealError RS-PG-050 */
+  async flush(): Promise<void> {
+    const block = Buffer.concat(this.#records);
+    this.#records = [];
+    this.#held = 0;
+    this.#spill ??= await Spill.make(this.#directory);
+    await this.#spill.append(block);
   }
 
   async *blocks(): AsyncGenerator<Buffer> {
@@ -157,13 +204,6 @@ class StreamedTransaction {
   async close(): Promise<void> {
     this.#records = [];
     await this.#spill?.close();
-  }
-
-  async #flush(): Promise<void> {
-    this.#spill ??= await Spill.make(this.#directory);
-    await this.#spill.append(Buffer.concat(this.#records));
-    this.#records = [];
-    this.#bytes = 0;
   }
 }
 

@@ -26,6 +26,8 @@ export interface PostgresSourceOptions {
   readonly streaming: boolean;
   /** Where they are kept, encrypted. */
   readonly spillDirectory: string;
+  /** They cannot be kept there: sources made from here on had better not be `streaming`. */
+  readonly onSpillFailure: () => void;
   readonly snapshot: 'initial' | 'never';
   /** How often idle progress is marked, in milliseconds, so that WAL does not grow on a quiet database. */
   readonly idleIntervalMs: number;

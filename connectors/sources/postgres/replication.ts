@@ -192,6 +192,9 @@ export class ReplicationStream {
         const idle = decoder.inTransaction ? null : this.#idle(decoder.passed);
         if (idle !== null) yield { events: [{ kind: 'idle', position: idle }], bytes: 0 };
       }
+    } catch (error) {
+      if (error instanceof RowsealError && error.code === 'RS-PG-050') this.#options.onSpillFailure();
+      throw error;
     } finally {
       signal.removeEventListener('abort', onAbort);
       await this.#inProgress?.close();

@@ -59,9 +59,12 @@ describe('transactions that come before their end', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 60 }),
-        fc.constantFrom(1, 64, 1 << 20),
-        async (steps, block) => {
-          const held = new InProgress(directory, block);
+        fc.record({
+          blockBytes: fc.constantFrom(1, 64, 1 << 20),
+          totalBytes: fc.constantFrom(100, 1 << 20),
+        }),
+        async (steps, limits) => {
+          const held = new InProgress(directory, limits);
           let rolledBack = new Set<number>();
           const model = new Map<number, { sub: number; message: string }[]>();
           const gone = new Map<number, Set<number>>();
@@ -79,6 +82,7 @@ describe('transactions that come before their end', () => {
                 expect(take(held, streamStart(xid, known === undefined))).toBe('taken');
                 expect(await take(held, change(kind, part, text))).toBe('taken');
                 expect(take(held, streamStop)).toBe('taken');
+                expect(held.held).toBeLessThan(limits.totalBytes);
                 const entry = { sub: part, message: `${kind}${Buffer.from(text).toString('latin1')}` };
                 model.set(xid, [...(known ?? []), entry]);
               } else if (known === undefined) {
@@ -112,6 +116,7 @@ describe('transactions that come before their end', () => {
                 gone.delete(xid);
               }
             }
+            if (model.size === 0) expect(held.held).toBe(0);
           } finally {
             await held.close();
           }
@@ -134,7 +139,7 @@ describe('transactions that come before their end', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(message, { maxLength: 30 }), async (messages) => {
-        const held = new InProgress(directory, 32);
+        const held = new InProgress(directory, { blockBytes: 32, totalBytes: 64 });
         try {
           for (const { kind, body } of messages) {
             await take(held, Buffer.concat([Buffer.from(kind), body]));
