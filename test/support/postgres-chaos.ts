@@ -37,36 +37,82 @@ const KINDS = `g, 'k' || g, g % 2 = 0, CASE g % 5 WHEN 0 THEN 'NaN' WHEN 1 THEN 
 /** Random transactions with everything in them that a reader of the WAL trips over; the same for the same seed. */
 export class PostgresChaos {
   readonly #client: Client;
+  readonly #other: Client | null;
+  /** What the other one has open: steps until it ends; prepared, and to be ended by name. */
+  #beside: { readonly left: number } | 'prepared' | null = null;
   readonly #random: () => number;
   #next = 1;
   #columns = 0;
 
-  constructor(client: Client, seed: number) {
+  /** @param other has transactions open beside those of the first, across several steps, and prepares some */
+  constructor(client: Client, seed: number, other: Client | null = null) {
     this.#client = client;
+    this.#other = other;
     this.#random = seededRandom(seed);
   }
 
   async create(): Promise<void> {
     await this.#client.query(SCHEMA);
+    // What one has locked the other goes without.
+    for (const client of [this.#client, this.#other])
+      await client?.query("SET lock_timeout = '20ms'; SET TimeZone = 'UTC'");
     for (let i = 0; i < 6; i++) await this.step();
+    await this.settle();
   }
 
   /** One transaction, or one that is given up. */
   async step(): Promise<void> {
+    if (this.#other !== null) await this.#stepBeside(this.#other);
     await this.#client.query('BEGIN');
-    const actions = 1 + this.#int(5);
+    await this.#act(this.#client, 1 + this.#int(5));
+    await this.#client.query(this.#random() < 0.1 ? 'ROLLBACK' : 'COMMIT');
+  }
+
+  /** Nothing is open any more. */
+  async settle(): Promise<void> {
+    if (this.#other === null) return;
+    if (this.#beside !== null && this.#beside !== 'prepared') await this.#end(this.#other);
+    if (this.#beside === 'prepared') await this.#endPrepared(this.#other);
+  }
+
+  async #stepBeside(client: Client): Promise<void> {
+    if (this.#beside === 'prepared') {
+      await this.#endPrepared(client);
+      return;
+    }
+    if (this.#beside === null) {
+      if (this.#random() < 0.5) return;
+      await client.query('BEGIN');
+      this.#beside = { left: 1 + this.#int(4) };
+    }
+    await this.#act(client, 1 + this.#int(4));
+    this.#beside = { left: this.#beside.left - 1 };
+    if (this.#beside.left === 0) await this.#end(client);
+  }
+
+  async #end(client: Client): Promise<void> {
+    const roll = this.#random();
+    this.#beside = roll < 0.4 ? 'prepared' : null;
+    await client.query(roll < 0.4 ? "PREPARE TRANSACTION 'p'" : roll < 0.55 ? 'ROLLBACK' : 'COMMIT');
+  }
+
+  async #endPrepared(client: Client): Promise<void> {
+    this.#beside = null;
+    await client.query(this.#random() < 0.3 ? "ROLLBACK PREPARED 'p'" : "COMMIT PREPARED 'p'");
+  }
+
+  async #act(client: Client, actions: number): Promise<void> {
     for (let i = 0; i < actions; i++) {
       // Whatever fails, a key that is there for example, is a part that is taken back.
-      await this.#client.query('SAVEPOINT s');
+      await client.query('SAVEPOINT s');
       try {
-        await this.#client.query(this.#action());
-        if (this.#random() < 0.1) await this.#client.query('ROLLBACK TO s');
+        await client.query(this.#action());
+        if (this.#random() < 0.1) await client.query('ROLLBACK TO s');
       } catch {
-        await this.#client.query('ROLLBACK TO s');
+        await client.query('ROLLBACK TO s');
       }
-      if (this.#random() < 0.7) await this.#client.query('RELEASE s');
+      if (this.#random() < 0.7) await client.query('RELEASE s');
     }
-    await this.#client.query(this.#random() < 0.1 ? 'ROLLBACK' : 'COMMIT');
   }
 
   #action(): string {

@@ -7,7 +7,7 @@ import type { RawCell } from '../../src/model/cell.ts';
  */
 export async function recordHistory(client: Client, tables: readonly string[]): Promise<void> {
   await client.query(`
-    CREATE TABLE history (n bigserial PRIMARY KEY, line text NOT NULL);
+    CREATE TABLE history (n bigserial PRIMARY KEY, xid xid NOT NULL DEFAULT pg_current_xact_id()::xid, line text NOT NULL);
     CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
         INSERT INTO history (line) VALUES (TG_ARGV[0] || CASE TG_OP WHEN 'INSERT' THEN ' c ' || NEW::text
@@ -20,12 +20,26 @@ export async function recordHistory(client: Client, tables: readonly string[]): 
       CREATE TRIGGER emptied AFTER TRUNCATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION tell('${table}');`);
 }
 
-/** Those from line `from` on, in order. */
-export async function readHistory(client: Client, from: number): Promise<readonly string[]> {
-  const { rows } = await client.query<{ line: string }>('SELECT line FROM history WHERE n > $1 ORDER BY n', [
-    from,
-  ]);
-  return rows.map(({ line }) => line);
+/** Those from line `from` on: by transaction, within one in order. */
+export async function readHistory(client: Client, from: number): Promise<TransactionHistory> {
+  const { rows } = await client.query<{ xid: string; line: string }>(
+    'SELECT xid, line FROM history WHERE n > $1 ORDER BY n',
+    [from],
+  );
+  const history = new TransactionHistory();
+  for (const { xid, line } of rows) history.add(String(xid), line);
+  return history;
+}
+
+/** What happened in each transaction. */
+export class TransactionHistory {
+  readonly transactions = new Map<string, string[]>();
+
+  add(xid: string, line: string): void {
+    const lines = this.transactions.get(xid);
+    if (lines === undefined) this.transactions.set(xid, [line]);
+    else lines.push(line);
+  }
 }
 
 export async function historyLength(client: Client): Promise<number> {

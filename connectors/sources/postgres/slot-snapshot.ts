@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { connect, connectForReplication } from './connection.ts';
+import { connect, connectForReplication, destroy } from './connection.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { serverSetting } from './server-setting.ts';
 import { createSlot, type SlotLife } from './slot.ts';
@@ -17,13 +17,19 @@ export interface SlotSnapshot {
   close(): Promise<void>;
 }
 
-/** Makes a slot and opens the snapshot that fits it. A temporary slot is gone when this is closed. */
+/**
+ * Makes a slot and opens the snapshot that fits it. A temporary slot is gone when this is closed. The server waits for all
+ * transactions that are open, which may take long: the signal ends that, with an error.
+ */
 export async function openSlotSnapshot(
   options: PostgresSourceOptions,
   slot: string,
   life: SlotLife,
+  signal: AbortSignal,
 ): Promise<SlotSnapshot> {
   const replication = await connectForReplication(options);
+  const giveUp = (): void => destroy(replication);
+  signal.addEventListener('abort', giveUp);
   let reader: Client | null = null;
   const close = async (): Promise<void> => {
     await reader?.end().catch(() => {});
@@ -42,5 +48,7 @@ export async function openSlotSnapshot(
   } catch (error) {
     await close();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', giveUp);
   }
 }

@@ -114,6 +114,15 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    try {
+      yield* this.#read(after, signal);
+    } catch (error) {
+      // A wait for the server was broken off.
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async *#read(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
     refuseUnknownOptions(this.#options, Number(await serverSetting(side, 'server_version_num')));
@@ -128,7 +137,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     if (signal.aborted) return;
     const due = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
     this.#names = await this.#catalog!.oids(this.#options.tables);
-    const weave = await this.#weave(resume, due);
+    const weave = await this.#weave(resume, due, signal);
     this.#weaving = weave;
     this.#watch = new SlotWatch(await connect(this.#options), this.#options, {
       fail: (error) => weave.fail(error),
@@ -232,7 +241,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   /** The stream from `resume` on, with the copies that are due. */
-  async #weave(resume: PostgresPosition, due: readonly DueCopy[]): Promise<Weave> {
+  async #weave(resume: PostgresPosition, due: readonly DueCopy[], signal: AbortSignal): Promise<Weave> {
     const side = await this.#sideClient();
     const keyless: TableName[] = [];
     for (const { namespace, name } of due) {
@@ -242,7 +251,9 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const plan = new CopyPlan(due, keyless, resume.phase, this.#options.copyTables, resume.outside);
     const options = this.#options;
     const snapshot =
-      keyless.length === 0 ? null : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary');
+      keyless.length === 0
+        ? null
+        : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary', signal);
     const copy =
       snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options);
     const messages = new MessageLogs(options.messages, await serverSetting(side, 'server_encoding'));
@@ -294,6 +305,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       this.#options,
       this.#options.slot,
       this.#options.failoverSlot ? 'failover' : 'permanent',
+      signal,
     );
     try {
       const initial = this.#options.snapshot === 'initial';
