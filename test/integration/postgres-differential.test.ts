@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RawCell } from '../../src/model/cell.ts';
 import { type ChangeEvent, Image, Op, opLetter } from '../../src/model/change.ts';
 import { isMessageLog } from '../../src/model/message-log.ts';
-import { isBeginning, type PostgresPosition } from '../../src/model/position.ts';
+import { isBeginning } from '../../src/model/position.ts';
 import type { TableSchema } from '../../src/model/table.ts';
 import { maskedMirror } from '../support/masked-mirror.ts';
 import type { MirrorReader, MirrorWatch } from '../support/mirror-reader.ts';
@@ -18,7 +18,7 @@ import {
   recordText,
   TransactionHistory,
 } from '../support/postgres-history.ts';
-import { postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
+import { caughtUp, postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
 import { slow } from '../support/slow.ts';
 
 const FIRST_SEED = Number(process.env['ROWSEAL_SEED'] ?? 1);
@@ -173,20 +173,6 @@ class Seen implements MirrorWatch {
     if (this.#keeping && !isMessageLog(table))
       this.history.add(this.#xid, `${table.name} ${opLetter[op as Op]} ${recordText(cells)}`);
   }
-}
-
-async function caughtUp(client: Client, reader: MirrorReader): Promise<void> {
-  const { rows } = await client.query<{ lsn: string }>(
-    "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::text AS lsn",
-  );
-  await reader.until(
-    'the end of the WAL',
-    () => {
-      const last = reader.last as PostgresPosition | null;
-      return last?.phase === 'stream' && last.copying === undefined && last.lsn >= BigInt(rows[0]!.lsn);
-    },
-    120_000,
-  );
 }
 
 async function compare(

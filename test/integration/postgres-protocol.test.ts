@@ -7,7 +7,8 @@ import { type PostgresPosition, parseLsn } from '../../src/model/position.ts';
 import { MirrorReader } from '../support/mirror-reader.ts';
 import { noPostgres } from '../support/needs.ts';
 import { type PostgresMajor, startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
+import { caughtUp, postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
+import { until } from '../support/project.ts';
 import { slow } from '../support/slow.ts';
 
 const MAJORS: readonly PostgresMajor[] = slow ? [18, 17, 16, 15, 14] : [18, 15];
@@ -292,6 +293,29 @@ describe.each(MAJORS)('the protocol of PostgreSQL %i', (major) => {
     },
   );
 
+  it.skipIf(missing)('stops while its slot waits for open transactions', { timeout: 120_000 }, async () => {
+    const holder = await server.client();
+    try {
+      await client.query('CREATE TABLE waits (id int PRIMARY KEY, note text)');
+      await holder.query('BEGIN; SELECT pg_current_xact_id()');
+      reader = postgresReader(postgresOptions(server, ['waits'], { slot: 'waits', publication: 'waits' }));
+      await until('the slot', async () => {
+        const { rowCount } = await client.query(
+          "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'waits'",
+        );
+        return rowCount === 1;
+      });
+      await reader.close();
+      expect(reader.error).toBeNull();
+    } finally {
+      await holder.end();
+    }
+    await until('the slot is gone', async () => {
+      const { rowCount } = await client.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = 'waits'");
+      return rowCount === 0;
+    });
+  });
+
   it.skipIf(missing)('leaves out what came by replication, from 16 on', { timeout: 120_000 }, async () => {
     if (major < 16) {
       const options = postgresOptions(server, ['none'], { origin: 'none' });
@@ -332,22 +356,6 @@ async function rowsOf(client: Client, table: string): Promise<(string | null)[][
     types: { getTypeParser: () => (value: string) => value } as never,
   });
   return (rows as (string | null)[][]).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
-}
-
-async function caughtUp(client: Client, reader: MirrorReader): Promise<void> {
-  // What is outside of transactions waits for the next flush.
-  await client.query("SELECT pg_logical_emit_message(true, 'flush', '')");
-  const { rows } = await client.query<{ lsn: string }>(
-    "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::text AS lsn",
-  );
-  await reader.until(
-    'the end of the WAL',
-    () => {
-      const last = reader.last as PostgresPosition | null;
-      return last?.phase === 'stream' && last.copying === undefined && last.lsn >= BigInt(rows[0]!.lsn);
-    },
-    120_000,
-  );
 }
 
 const hex = (text: string): string => `\\x${Buffer.from(text).toString('hex')}`;

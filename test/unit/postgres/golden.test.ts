@@ -6,22 +6,13 @@ import { InProgress } from '../../../connectors/sources/postgres/in-progress.ts'
 import { MessageLogs } from '../../../connectors/sources/postgres/messages.ts';
 import { PgoutputDecoder } from '../../../connectors/sources/postgres/pgoutput.ts';
 import { type Op, opLetter, type RowRun } from '../../../src/model/change.ts';
-import type { PostgresPosition } from '../../../src/model/position.ts';
+import { streamPosition } from '../../support/postgres-position.ts';
 
 interface Golden {
   readonly major: number;
   /** pgoutput messages in hexadecimal, as the server sent them: test/support/make-postgres-fixtures.ts. */
   readonly messages: readonly string[];
 }
-
-const position = (lsn: bigint): PostgresPosition => ({
-  kind: 'postgres',
-  systemId: '1',
-  timeline: 1,
-  slot: 's',
-  lsn,
-  phase: 'stream',
-});
 
 /** The scene as it must come out: transactions in the order of their ends, without what was given up. */
 const TRANSACTION = [
@@ -65,7 +56,7 @@ async function decode(messages: readonly string[], limits?: { blockBytes: number
     [{ prefix: 'audit.', table: { namespace: 'logical_message', name: 'notes' } }],
     'UTF8',
   );
-  const decoder = new PgoutputDecoder(position, 0n, logs);
+  const decoder = new PgoutputDecoder(streamPosition, 0n, logs);
   const held = limits === undefined ? new InProgress(tmpdir()) : new InProgress(tmpdir(), limits);
   const announced = new Announced();
   const feed = (buffer: Buffer, start: number, end: number): void => {

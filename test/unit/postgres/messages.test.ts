@@ -6,7 +6,7 @@ import {
   refuseUnknownOptions,
 } from '../../../connectors/sources/postgres/stream-options.ts';
 import type { MessageLog } from '../../../src/model/message-log.ts';
-import type { PostgresPosition } from '../../../src/model/position.ts';
+import { streamPosition } from '../../support/postgres-position.ts';
 
 const log = (prefix: string, name: string): MessageLog => ({
   prefix,
@@ -40,15 +40,7 @@ describe('logical messages', () => {
   });
 
   it('outside of transactions are transactions of their own, and not told again', () => {
-    const position = (lsn: bigint): PostgresPosition => ({
-      kind: 'postgres',
-      systemId: '1',
-      timeline: 1,
-      slot: 's',
-      lsn,
-      phase: 'stream',
-    });
-    const decoder = new PgoutputDecoder(position, 100n, new MessageLogs(LOGS, 'UTF8'));
+    const decoder = new PgoutputDecoder(streamPosition, 100n, new MessageLogs(LOGS, 'UTF8'));
     for (const [lsn, prefix] of [
       [100n, 'audit.sealed'],
       [101n, 'audit.new'],

@@ -7,17 +7,8 @@ import { standbyStatus } from '../../../connectors/sources/postgres/standby-stat
 import { columnType } from '../../../connectors/sources/postgres/types.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { type RawCell, UNCHANGED } from '../../../src/model/cell.ts';
-import type { PostgresPosition } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
-
-const position = (lsn: bigint): PostgresPosition => ({
-  kind: 'postgres',
-  systemId: '1',
-  timeline: 1,
-  slot: 's',
-  lsn,
-  phase: 'stream',
-});
+import { streamPosition } from '../../support/postgres-position.ts';
 
 function tableOf(width: number): TableSchema {
   const columns = Array.from({ length: width }, (_, i) => ({
@@ -60,7 +51,7 @@ const insert = (cells: readonly RawCell[]): Buffer =>
   Buffer.concat([Buffer.from('I'), relation, Buffer.from('N'), tuple(cells)]);
 
 function decoder(width: number, skipBelow = 0n): PgoutputDecoder {
-  const made = new PgoutputDecoder(position, skipBelow, new MessageLogs([], 'UTF8'));
+  const made = new PgoutputDecoder(streamPosition, skipBelow, new MessageLogs([], 'UTF8'));
   made.setTable(9, tableOf(width));
   return made;
 }
