@@ -137,7 +137,10 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
     'leaves the mirror equal to the masked source, and every version told',
     { timeout: slow ? 3_600_000 : 180_000 },
     async () => {
-      for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++) await run(seed);
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++)
+        await run(seed).catch((cause: unknown) => {
+          throw new Error(`seed ${seed}`, { cause });
+        });
     },
   );
 });
