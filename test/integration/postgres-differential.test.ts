@@ -93,7 +93,7 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
       streaming: seed % 2 === 1,
       messages: [{ prefix: 'app', table: { namespace: 'logical_message', name: 'app' } }],
     });
-    // A reader that makes it meets with a deadlock now and then (RS-PG-052), and this one does not try again.
+    // A reader that makes it meets with a deadlock now and then (RS-PG-035), and this one does not try again.
     await client.query(
       `CREATE PUBLICATION ${name} FOR TABLE ${CHAOS_TABLES.join(', ')} WITH (publish_via_partition_root = true)`,
     );

@@ -11,9 +11,6 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '53400': 'RS-PG-005', // configuration_limit_exceeded: no free slot
   '53300': 'RS-PG-005', // too_many_connections, also WAL senders
   '55000': 'RS-PG-019', // object_not_in_prerequisite_state: the slot was invalidated
-  '40P01': 'RS-PG-052', // deadlock_detected
-  '40001': 'RS-PG-052', // serialization_failure
-  '55P03': 'RS-PG-052', // lock_not_available
   '57P01': 'RS-PG-016', // admin_shutdown
   '57P02': 'RS-PG-016', // crash_shutdown
   '57P03': 'RS-PG-001', // cannot_connect_now: starting up

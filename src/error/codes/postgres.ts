@@ -260,11 +260,4 @@ export const postgresCodes = defineCodes({
       'source.origin: none needs PostgreSQL 16. An older server would send changes that came to it by replication too.',
     fix: 'remove source.origin, or upgrade the server',
   },
-  'RS-PG-052': {
-    kind: 'transient',
-    title: 'a statement of ours was in the way of another',
-    explain:
-      'The server broke off a statement because of a deadlock or a lock, with the application most likely: creating a publication locks its tables, one after the other. Nothing was changed, and Rowseal tries again.',
-    fix: 'nothing; if it comes again and again, create the publication at a quiet moment, or set source.publication to one that is there',
-  },
 });

@@ -11,7 +11,6 @@ describe('what the driver or the server threw', () => {
     [Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'RS-PG-001'],
     [Object.assign(new Error('x'), { code: '40P01' }), 'RS-PG-035'],
     [new Error('Connection terminated unexpectedly'), 'RS-PG-016'],
-    [Object.assign(new Error('deadlock detected'), { code: '40P01' }), 'RS-PG-052'],
     [Object.assign(new Error('Key (email)=(a@example.com)'), { code: '23505' }), 'RS-PG-018'],
   ])('%s is %s', (thrown, code) => {
     const error = postgresError(thrown, 'connecting');
