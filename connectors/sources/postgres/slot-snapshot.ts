@@ -30,6 +30,7 @@ export async function openSlotSnapshot(
   const replication = await connectForReplication(options);
   const giveUp = (): void => destroy(replication);
   signal.addEventListener('abort', giveUp);
+  if (signal.aborted) giveUp();
   let reader: Client | null = null;
   const close = async (): Promise<void> => {
     await reader?.end().catch(() => {});
