@@ -6,7 +6,8 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
 import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
-import type { TableName } from '../model/table.ts';
+import { MESSAGE_NAMESPACE, type MessageLog } from '../model/message-log.ts';
+import { displayName, type TableName } from '../model/table.ts';
 import { type AuditConfig, auditConfig } from './audit.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
@@ -52,6 +53,9 @@ export interface PostgresSourceConfig extends SharedSourceConfig {
   readonly slot: string;
   readonly publication: string;
   readonly failoverSlot: boolean;
+  readonly messages: readonly MessageLog[];
+  readonly origin: 'any' | 'none';
+  readonly streaming: boolean;
   readonly copyTables: number;
   readonly copyRowsPerSecond: number | null;
   readonly copyBytesPerSecond: number | null;
@@ -87,7 +91,7 @@ export function loadConfig(path: string, env: Readonly<Record<string, string | u
   const config = readDocument(readText(file, 'RS-CFG-001'), path, configSchema, CONFIG_CODES, (raw) =>
     resolveSecrets(raw, { env, readFile: (name) => readFileSync(absolute(name), 'utf8') }),
   );
-  checkSinkTables(config.value.sinks, config.value.source.tables, path);
+  checkSinkTables(config.value.sinks, loggedNames(config.value.source), path);
   return normalize(config.value, file, absolute);
 }
 
@@ -262,6 +266,9 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
         ...shared,
         type: 'postgres',
         failoverSlot: source.failover_slot,
+        messages: messageLogs(source.messages),
+        origin: source.origin,
+        streaming: source.streaming,
         copyTables: source.copy_tables,
         copyRowsPerSecond: source.copy_rows_per_second ?? null,
         copyBytesPerSecond: source.copy_bytes_per_second ?? null,
@@ -280,6 +287,23 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
         maxUnpackedBytes: source.max_unpacked_bytes,
       };
   }
+}
+
+function messageLogs(logs: readonly { readonly prefix: string; readonly log: string }[]): MessageLog[] {
+  return logs.map(({ prefix, log }) => ({ prefix, table: { namespace: MESSAGE_NAMESPACE, name: log } }));
+}
+
+/** Everything that has a log: the captured tables, and those of messages. */
+export function loggedTables(source: SourceConfig): readonly TableName[] {
+  if (source.type !== 'postgres') return source.tables;
+  const logs = new Map(source.messages.map(({ table }) => [table.name, table]));
+  return [...source.tables, ...logs.values()];
+}
+
+/** As {@link loggedTables}, of a document. */
+export function loggedNames(source: ConfigDocument['source']): readonly string[] {
+  if (source.type !== 'postgres') return source.tables;
+  return [...source.tables, ...messageLogs(source.messages).map(({ table }) => displayName(table))];
 }
 
 /** A number for the replica of a pipeline: the same at every start, and above those that people give by hand. */

@@ -237,7 +237,7 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       `CREATE TABLE t (v int); ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t SELECT g % 10 FROM generate_series(1, 5000) g`,
     );
     const options = postgresOptions(server, ['t'], { database: 'keyless', slot: 's4', publication: 's4' });
-    const snapshot = await openSlotSnapshot(options, 's4_other', 'temporary');
+    const snapshot = await openSlotSnapshot(options, 's4_other', 'temporary', new AbortController().signal);
     await client.query('ALTER TABLE t ALTER v TYPE bigint');
     // What the copy would have found: nothing.
     expect((await snapshot.reader.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }]);
@@ -255,7 +255,7 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
     await client.query('UPDATE t SET v = v + 100 WHERE v < 5');
     const due = { ...(reader.last as PostgresPosition), copying: options.tables };
     // As a process leaves it that was killed while it copied, until the server notices.
-    const left = await openSlotSnapshot(options, 's4_copy', 'temporary');
+    const left = await openSlotSnapshot(options, 's4_copy', 'temporary', new AbortController().signal);
     const early = new MirrorReader(createPostgresSource(options), due);
     expect(await early.fails()).toMatchObject({ code: 'RS-PG-012', kind: 'transient' });
     await left.close();

@@ -1,6 +1,8 @@
+import { tmpdir } from 'node:os';
+import type { Client } from 'pg';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
-import type { Position } from '../../src/model/position.ts';
+import { type Position, type PostgresPosition, parseLsn } from '../../src/model/position.ts';
 import { MirrorReader } from './mirror-reader.ts';
 import type { TestPostgres } from './postgres.ts';
 
@@ -18,6 +20,11 @@ export function postgresOptions(
     slot: 'rowseal_it',
     publication: 'rowseal_it',
     failoverSlot: false,
+    messages: [],
+    origin: 'any',
+    streaming: false,
+    spillDirectory: tmpdir(),
+    onSpillFailure: () => {},
     tables: tables.map((name) => ({ namespace: 'public', name })),
     snapshot: 'initial',
     idleIntervalMs: 100,
@@ -37,4 +44,20 @@ export function postgresReader(options: PostgresSourceOptions, after: Position |
 /** Goes on where a closed reader left off. */
 export function resumed(options: PostgresSourceOptions, before: MirrorReader): MirrorReader {
   return new MirrorReader(createPostgresSource(options), before.last, before);
+}
+
+/** Waits until the reader has everything that is committed, and its copies are finished. */
+export async function caughtUp(client: Client, reader: MirrorReader): Promise<void> {
+  // Messages outside of transactions wait for the next flush.
+  await client.query("SELECT pg_logical_emit_message(true, 'flush', '')");
+  const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
+  const end = parseLsn(rows[0]!.lsn)!;
+  await reader.until(
+    'the end of the WAL',
+    () => {
+      const last = reader.last as PostgresPosition | null;
+      return last?.phase === 'stream' && last.copying === undefined && last.lsn >= end;
+    },
+    120_000,
+  );
 }

@@ -21,8 +21,8 @@ interface DriverConnection {
   readonly stream: Duplex;
 }
 
-/** Payload of CopyData messages: `buffer[start, end)`. */
-export type CopyHandler = (buffer: Buffer, start: number, end: number) => void;
+/** What a handler of messages wants: the next one, or that the rest waits for the next `split`. */
+export type Next = 'go-on' | 'stop';
 
 /**
  * Runs one statement that answers with copy data (COPY TO STDOUT, START_REPLICATION) and reads the socket itself: the
@@ -123,14 +123,15 @@ export class CopySocket {
   }
 
   /**
-   * Splits bytes into messages and hands copy data to `handle`, which may stop by returning; the rest is kept.
-   * `handle` returning a promise is awaited before the next message.
+   * Splits bytes into messages and hands copy data to `handle`; the rest is kept. `handle` returning a promise is awaited
+   * before the next message.
    */
   async split(
     bytes: Buffer,
-    handle: (buffer: Buffer, start: number, end: number) => Promise<void> | null,
-  ): Promise<void> {
-    let buffer = this.#tail.length === 0 ? bytes : Buffer.concat([this.#tail, bytes]);
+    handle: (buffer: Buffer, start: number, end: number) => Promise<Next> | Next,
+  ): Promise<Next> {
+    let buffer = bytes;
+    if (this.#tail.length > 0) buffer = bytes.length === 0 ? this.#tail : Buffer.concat([this.#tail, bytes]);
     let at = 0;
     while (buffer.length - at >= HEADER_BYTES) {
       const length = buffer.readInt32BE(at + 1);
@@ -146,9 +147,10 @@ export class CopySocket {
       }
       switch (buffer[at]) {
         case COPY_DATA: {
-          const waiting = handle(buffer, at + HEADER_BYTES, end);
-          if (waiting !== null) await waiting;
-          break;
+          const answer = handle(buffer, at + HEADER_BYTES, end);
+          if ((typeof answer === 'string' ? answer : await answer) === 'go-on') break;
+          this.#tail = buffer.subarray(end);
+          return 'stop';
         }
         case ERROR:
           this.#failure = serverError(buffer.subarray(at + HEADER_BYTES, end), this.#doing);
@@ -168,6 +170,7 @@ export class CopySocket {
       at = end;
     }
     this.#tail = at === buffer.length ? Buffer.alloc(0) : Buffer.from(buffer.subarray(at));
+    return 'go-on';
   }
 
   /** Gives the socket back to the driver, after a statement that was read to its end. */

@@ -1,4 +1,5 @@
 import type { PositionSeal } from '../../../src/capture/position-seal.ts';
+import type { MessageLog } from '../../../src/model/message-log.ts';
 import type { TableName } from '../../../src/model/table.ts';
 
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
@@ -17,6 +18,16 @@ export interface PostgresSourceOptions {
   /** Standbys keep a copy of the slot, so that the stream goes on after a failover (17 and later). */
   readonly failoverSlot: boolean;
   readonly tables: readonly TableName[];
+  /** Logical messages that are records. */
+  readonly messages: readonly MessageLog[];
+  /** `none`: changes that came to this server by replication are left out (16 and later). */
+  readonly origin: 'any' | 'none';
+  /** Transactions are sent before their end, those that are large, and kept here until then. */
+  readonly streaming: boolean;
+  /** Where they are kept, encrypted. */
+  readonly spillDirectory: string;
+  /** They cannot be kept there: sources made from here on had better not be `streaming`. */
+  readonly onSpillFailure: () => void;
   readonly snapshot: 'initial' | 'never';
   /** How often idle progress is marked, in milliseconds, so that WAL does not grow on a quiet database. */
   readonly idleIntervalMs: number;

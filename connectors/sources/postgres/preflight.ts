@@ -9,6 +9,8 @@ import { createPublication, whyNoPublication } from './publication-right.ts';
 import { readSlot } from './slot.ts';
 
 const OLDEST_VERSION = 140_000;
+/** The first one that knows the origin filter. */
+const ORIGIN_VERSION = 160_000;
 
 /** What is missing or risky, in the order in which an operator would mend it. Reads only. */
 export async function inspect(client: Client, options: PostgresSourceOptions): Promise<readonly Finding[]> {
@@ -19,6 +21,8 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
       ? ok('server version', String(version))
       : problem('error', 'RS-PG-022', 'server version', String(version)),
   );
+  if (options.origin === 'none' && version < ORIGIN_VERSION)
+    findings.push(problem('error', 'RS-PG-051', 'origin', String(version)));
   const walLevel = await setting(client, 'wal_level');
   findings.push(
     walLevel === 'logical'

@@ -4,6 +4,7 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
+import { isMessageLog } from '../../../src/model/message-log.ts';
 import {
   type DueCopy,
   isBeginning,
@@ -20,11 +21,13 @@ import { CopyPlan } from './copy-plan.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { postgresError } from './errors.ts';
 import { KeylessCopy } from './keyless-copy.ts';
+import { MessageLogs, messageTables } from './messages.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
 import { type ReplicationHost, ReplicationStream } from './replication.ts';
 import { estimateRows, sampleRows } from './sample.ts';
+import { serverSetting } from './server-setting.ts';
 import {
   dropSlot,
   identifyServer,
@@ -37,6 +40,7 @@ import {
 } from './slot.ts';
 import { openSlotSnapshot } from './slot-snapshot.ts';
 import { SlotWatch } from './slot-watch.ts';
+import { refuseUnknownOptions } from './stream-options.ts';
 import { TableVersions } from './table-versions.ts';
 import { UnseenTransactions, Visibility } from './visibility.ts';
 import { Weave, type WeaveHost } from './weave.ts';
@@ -85,7 +89,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       if (table === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
       tables.push(table);
     }
-    return tables;
+    return [...tables, ...messageTables(this.#options.messages)];
   }
 
   async discover(): Promise<readonly DiscoveredTable[]> {
@@ -99,6 +103,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   async sample(table: TableSchema, rows: number): Promise<RowRun> {
+    if (isMessageLog(table)) return emptyRun(table);
     // A connection of its own: COPY takes the socket, and a sample that is given up closes it.
     const reader = await connect(this.#options);
     try {
@@ -109,8 +114,18 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    try {
+      yield* this.#read(after, signal);
+    } catch (error) {
+      // A wait for the server was broken off.
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async *#read(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
+    refuseUnknownOptions(this.#options, Number(await serverSetting(side, 'server_version_num')));
     await this.#identify();
     let resume = after;
     if (resume === null || isBeginning(resume)) {
@@ -122,7 +137,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     if (signal.aborted) return;
     const due = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
     this.#names = await this.#catalog!.oids(this.#options.tables);
-    const weave = await this.#weave(resume, due);
+    const weave = await this.#weave(resume, due, signal);
     this.#weaving = weave;
     this.#watch = new SlotWatch(await connect(this.#options), this.#options, {
       fail: (error) => weave.fail(error),
@@ -226,7 +241,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   /** The stream from `resume` on, with the copies that are due. */
-  async #weave(resume: PostgresPosition, due: readonly DueCopy[]): Promise<Weave> {
+  async #weave(resume: PostgresPosition, due: readonly DueCopy[], signal: AbortSignal): Promise<Weave> {
     const side = await this.#sideClient();
     const keyless: TableName[] = [];
     for (const { namespace, name } of due) {
@@ -236,10 +251,13 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const plan = new CopyPlan(due, keyless, resume.phase, this.#options.copyTables, resume.outside);
     const options = this.#options;
     const snapshot =
-      keyless.length === 0 ? null : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary');
+      keyless.length === 0
+        ? null
+        : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary', signal);
     const copy =
       snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options);
-    const stream = new ReplicationStream(options, this, resume.lsn);
+    const messages = new MessageLogs(options.messages, await serverSetting(side, 'server_encoding'));
+    const stream = new ReplicationStream(options, this, resume.lsn, messages);
     this.#stream = stream;
     if (copy !== null) stream.await(copy.seam);
     const weave = new Weave({
@@ -287,6 +305,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       this.#options,
       this.#options.slot,
       this.#options.failoverSlot ? 'failover' : 'permanent',
+      signal,
     );
     try {
       const initial = this.#options.snapshot === 'initial';
@@ -333,4 +352,10 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
     return this.#side;
   }
+}
+
+/** Of what has no rows that could be looked at. */
+function emptyRun(table: TableSchema): RowRun {
+  const none = new Uint8Array(0);
+  return { table, count: 0, ops: none, images: none, cells: [], firstOrdinal: 0, bytes: 0 };
 }

@@ -246,4 +246,18 @@ export const postgresCodes = defineCodes({
       'A publication is created by a role that has CREATE on the database and owns every table in it. A role that only reads needs neither: let the owner of the tables, or a superuser, create it once, and Rowseal uses what is there.',
     fix: 'as their owner: CREATE PUBLICATION <name> FOR TABLE <tables>;',
   },
+  'RS-PG-050': {
+    kind: 'transient',
+    title: 'a transaction that came before its end could not be kept',
+    explain:
+      'With source.streaming the server sends large transactions before their end. Until then they are kept, encrypted, in nameless files beside the audit log, as large as the transactions. Writing or reading one failed. Nothing is lost: the stream is read again from the last sealed place, and until the next start the server keeps such transactions.',
+    fix: 'see that the disk of the audit directory has room for the largest transactions; or set source.streaming: false',
+  },
+  'RS-PG-051': {
+    kind: 'config',
+    title: 'this server cannot leave out replicated changes',
+    explain:
+      'source.origin: none needs PostgreSQL 16. An older server would send changes that came to it by replication too.',
+    fix: 'remove source.origin, or upgrade the server',
+  },
 });
