@@ -14,6 +14,7 @@ import {
   type RowsealConfig,
   type SourceConfig,
 } from '../config/load.ts';
+import { postgresConnection } from '../config/postgres-connection.ts';
 import type { SinkConfig } from '../config/sinks.ts';
 import type { MirrorReader } from '../deliver/mirror-reader.ts';
 import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
@@ -61,6 +62,8 @@ async function makePostgresSource(
   return () =>
     createPostgresSource({
       ...shared(source),
+      // Read at each connect: certificates and passwords change while Rowseal runs.
+      connection: postgresConnection(source, process.env),
       slot: source.slot,
       publication: source.publication,
       failoverSlot: source.failoverSlot,
@@ -79,6 +82,10 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
   return () =>
     createMysqlSource({
       ...shared(source),
+      url: source.url,
+      ...(source.password === null ? {} : { password: source.password }),
+      tlsMode: source.tlsMode,
+      tlsCa: source.tlsCa,
       serverId: source.serverId,
       acceptServers: source.acceptServers,
       heartbeatMs: source.heartbeatMs,
@@ -131,10 +138,6 @@ class LazyPositionSeal {
 
 function shared(source: SourceConfig) {
   return {
-    url: source.url,
-    ...(source.password === null ? {} : { password: source.password }),
-    tlsMode: source.tlsMode,
-    tlsCa: source.tlsCa,
     tables: source.tables,
     snapshot: source.snapshot,
     idleIntervalMs: source.idleIntervalMs,

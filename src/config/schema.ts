@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { auditSchema } from './audit-schema.ts';
 import { httpSchema } from './http-schema.ts';
 import { columnRule, method } from './rule-schema.ts';
-import { identifier, positive, tableName, tls } from './schema-parts.ts';
+import { identifier, positive, postgresTls, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
 import { telemetrySchema } from './telemetry-schema.ts';
 
@@ -15,9 +15,11 @@ const secret = z.string().optional().describe('use ${env:NAME} or ${file:/path}'
 
 const postgres = z.strictObject({
   type: z.literal('postgres'),
-  url: z.string().describe('postgres://user@host:5432/database'),
+  url: z
+    .string()
+    .describe('postgres://user@host:5432/database; several hosts and parameters as libpq reads them'),
   password: secret,
-  tls,
+  tls: postgresTls,
   slot: identifier.optional().describe('default: rowseal_<pipeline>'),
   publication: identifier.optional().describe('default: rowseal_<pipeline>'),
   failover_slot: z

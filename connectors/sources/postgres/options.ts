@@ -1,17 +1,9 @@
 import type { PositionSeal } from '../../../src/capture/position-seal.ts';
+import type { PostgresConnection } from '../../../src/model/postgres-connection.ts';
 import type { TableName } from '../../../src/model/table.ts';
 
-export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
-
 export interface PostgresSourceOptions {
-  /** `postgres://user[:password]@host:port/database`; query parameters are refused: settings have options of their own. */
-  readonly url: string;
-  /** Overrides the password in the URL. */
-  readonly password?: string;
-  /** null: `verify-full`, or `disable` when the host is the loopback interface. */
-  readonly tlsMode: TlsMode | null;
-  /** PEM of the certificate authority; null: the system's. */
-  readonly tlsCa: string | null;
+  readonly connection: PostgresConnection;
   readonly slot: string;
   readonly publication: string;
   /** Standbys keep a copy of the slot, so that the stream goes on after a failover (17 and later). */

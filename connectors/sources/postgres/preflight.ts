@@ -6,6 +6,7 @@ import { postgresError } from './errors.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { filteredTables, publicationProblems, publishesGenerated } from './publication.ts';
 import { createPublication, whyNoPublication } from './publication-right.ts';
+import { stateOf } from './server-choice.ts';
 import { readSlot } from './slot.ts';
 
 const OLDEST_VERSION = 140_000;
@@ -19,6 +20,9 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
       ? ok('server version', String(version))
       : problem('error', 'RS-PG-022', 'server version', String(version)),
   );
+  // Of a standby nothing more can be asked.
+  if ((await stateOf(client)).inRecovery)
+    return [...findings, problem('error', 'RS-PG-046', 'server', 'it is in recovery')];
   const walLevel = await setting(client, 'wal_level');
   findings.push(
     walLevel === 'logical'

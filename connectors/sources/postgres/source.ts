@@ -25,6 +25,7 @@ import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
 import { type ReplicationHost, ReplicationStream } from './replication.ts';
 import { estimateRows, sampleRows } from './sample.ts';
+import { chooseServer } from './server-choice.ts';
 import {
   dropSlot,
   identifyServer,
@@ -32,6 +33,7 @@ import {
   refuseForeignSlot,
   refuseHole,
   refuseOtherServer,
+  refuseStandby,
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
@@ -48,7 +50,8 @@ export function createPostgresSource(options: PostgresSourceOptions): Source {
 }
 
 class PostgresSource implements Source, ReplicationHost, WeaveHost {
-  readonly #options: PostgresSourceOptions;
+  /** After the first connect: to the server that was chosen. */
+  #options: PostgresSourceOptions;
   readonly #captured: ReadonlySet<string>;
   #side: Client | null = null;
   #catalog: Catalog | null = null;
@@ -99,6 +102,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   async sample(table: TableSchema, rows: number): Promise<RowRun> {
+    await this.#sideClient();
     // A connection of its own: COPY takes the socket, and a sample that is given up closes it.
     const reader = await connect(this.#options);
     try {
@@ -111,6 +115,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
+    await refuseStandby(side);
     await this.#identify();
     let resume = after;
     if (resume === null || isBeginning(resume)) {
@@ -143,6 +148,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async assess(after: Position): Promise<Assessment> {
     if (after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
+    await refuseStandby(side);
     await this.#identify();
     return assess(this.#options, side, this.#server, after);
   }
@@ -328,7 +334,9 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   async #sideClient(): Promise<Client> {
     if (this.#side === null) {
-      this.#side = await connect(this.#options);
+      const { client, connection } = await chooseServer(this.#options.connection);
+      this.#side = client;
+      this.#options = { ...this.#options, connection };
       this.#catalog = new Catalog(this.#side, this.#options.publication);
     }
     return this.#side;

@@ -20,7 +20,14 @@ import { askExcluded, askPreset, askUrl, askWarehouse } from '../init-interview.
 import { canAsk } from '../interview.ts';
 import { discoverTables, scanTables } from '../scan-tables.ts';
 import { loadSigner } from '../signer.ts';
-import { type Login, type LoginArguments, login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
+import {
+  databaseOf,
+  type Login,
+  type LoginArguments,
+  login,
+  loginOptions,
+  PASSWORD_VARIABLE,
+} from '../source-login.ts';
 import { chooseTables } from '../table-patterns.ts';
 import { visible } from '../visible.ts';
 import { makeSource } from '../wire.ts';
@@ -266,8 +273,8 @@ function requirePipelineName(name: string | undefined): void {
 }
 
 function pipelineName(url: string): string {
-  const database = decodeURIComponent(new URL(url).pathname.slice(1)).toLowerCase();
-  const name = database
+  const name = databaseOf(url)
+    .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/^[^a-z]+|_+$/g, '')
     .slice(0, 30);

@@ -6,7 +6,7 @@ describe('what the driver or the server threw', () => {
     [new Error('The server does not support SSL connections'), 'RS-PG-034'],
     [new Error('There was an error establishing an SSL connection'), 'RS-PG-034'],
     [Object.assign(new Error('x'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), 'RS-PG-017'],
-    [Object.assign(new Error('x'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'RS-PG-017'],
+    [Object.assign(new Error('x'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'RS-PG-041'],
     [Object.assign(new Error('x'), { code: '28P01' }), 'RS-PG-002'],
     [Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'RS-PG-001'],
     [new Error('Connection terminated unexpectedly'), 'RS-PG-016'],
