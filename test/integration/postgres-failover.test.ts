@@ -84,9 +84,13 @@ describe('several hosts', () => {
       client = await primary.client();
       await client.query("INSERT INTO t VALUES (5, 'of the old primary')");
       await client.end();
-      const split = resumed({ ...options, connection: hosts(primary, standby) }, second);
-      expect(await split.fails()).toMatchObject({ code: 'RS-PG-010', kind: 'source-lost' });
-      expect(split.rows('public.t')).toHaveLength(3);
+      const alone = resumed({ ...options, connection: connectionTo(primary.url()) }, second);
+      expect(await alone.fails()).toMatchObject({ code: 'RS-PG-010', kind: 'source-lost' });
+      await onStandby.query("INSERT INTO t VALUES (6, 'of the new primary')");
+      const third = resumed({ ...options, connection: hosts(primary, standby) }, second);
+      await third.until('the new primary again', () => third.rows('public.t').length === 4);
+      expect(third.rows('public.t').map(([id]) => id)).toEqual(['2', '3', '4', '6']);
+      await third.close();
       await onStandby.end();
     },
   );

@@ -1,10 +1,6 @@
 import type { Client } from 'pg';
 import { isRowsealError, RowsealError } from '../../../src/error/rowseal-error.ts';
-import type {
-  PostgresConnection,
-  PostgresHost,
-  SessionAttrs,
-} from '../../../src/model/postgres-connection.ts';
+import type { PostgresConnection, SessionAttrs } from '../../../src/model/postgres-connection.ts';
 import { connect } from './connection.ts';
 import { postgresError } from './errors.ts';
 import { type Cover, coversOf, modeFor } from './tls.ts';
@@ -14,6 +10,8 @@ export interface ServerState {
   readonly inRecovery: boolean;
   /** Transactions are read-only unless they say otherwise. */
   readonly readOnly: boolean;
+  /** null: a standby follows one. */
+  readonly timeline: number | null;
 }
 
 export interface ChosenServer {
@@ -24,24 +22,29 @@ export interface ChosenServer {
 
 /**
  * The first server that can be reached and is what `target_session_attrs` asks for. Whether the stream may go on there is decided by
- * its identity and timeline, not here.
+ * its identity and timeline, not here; but of several a primary that others have left behind is passed over: before a failover has
+ * come to an end, there may be two.
  *
+ * @param leastTimeline that a primary must be on when there are several hosts; 0: any
  * @param random uniform in [0, 1), for `load_balance_hosts`
  * @throws RowsealError RS-PG-045 when some can be reached and none will do, else why the last could not be
  */
 export async function chooseServer(
   connection: PostgresConnection,
+  leastTimeline = 0,
   random: () => number = Math.random,
 ): Promise<ChosenServer> {
   const hosts = connection.loadBalance ? shuffled(connection.hosts, random) : connection.hosts;
   let failure: RowsealError | null = null;
-  let unfit = 0;
+  const least = hosts.length > 1 ? leastTimeline : 0;
+  let unfit: string | null = null;
   for (const wanted of roundsOf(connection.sessionAttrs)) {
     for (const host of hosts) {
       try {
         const chosen = await reach({ ...connection, hosts: [host] });
-        if (wanted === 'any' || fits(wanted, await stateOf(chosen.client))) return chosen;
-        unfit++;
+        const state = wanted === 'any' && least === 0 ? null : await stateOf(chosen.client);
+        if (state === null || (fits(wanted, state) && !isLeftBehind(state, least))) return chosen;
+        unfit = `${host.host}:${host.port} is ${describeState(state)}`;
         await chosen.client.end().catch(() => {});
       } catch (thrown) {
         if (!isRowsealError(thrown) || !isWorthAnother(thrown)) throw thrown;
@@ -49,10 +52,9 @@ export async function chooseServer(
       }
     }
   }
-  if (unfit === 0 && failure !== null) throw failure;
-  throw new RowsealError('RS-PG-045', {
-    detail: `${connection.sessionAttrs}; of ${describeHosts(hosts)}`,
-  });
+  if (unfit === null && failure !== null) throw failure;
+  const after = least === 0 ? '' : ` on timeline ${least} or later`;
+  throw new RowsealError('RS-PG-045', { detail: `${connection.sessionAttrs}${after}; ${unfit}` });
 }
 
 /** What is asked of the servers, one round after the other. */
@@ -82,6 +84,16 @@ export function fits(
 /** A server that cannot be reached or is starting up says nothing of the next; one that refuses us does (manual 34.1.1.3). */
 export function isWorthAnother(error: RowsealError): boolean {
   return error.code === 'RS-PG-001' || error.code === 'RS-PG-016';
+}
+
+/** A primary of a history that others have gone on from. */
+export function isLeftBehind({ timeline }: ServerState, least: number): boolean {
+  return timeline !== null && timeline < least;
+}
+
+function describeState({ inRecovery, readOnly, timeline }: ServerState): string {
+  if (inRecovery) return 'a standby';
+  return `a ${readOnly ? 'read-only ' : ''}primary on timeline ${timeline}`;
 }
 
 /**
@@ -121,10 +133,17 @@ async function reach(connection: PostgresConnection): Promise<ChosenServer> {
 
 export async function stateOf(client: Client): Promise<ServerState> {
   try {
-    const { rows } = await client.query<{ recovery: boolean; read_only: boolean }>(
-      "SELECT pg_is_in_recovery() AS recovery, current_setting('default_transaction_read_only')::boolean AS read_only",
+    const { rows } = await client.query<{ recovery: boolean; read_only: boolean; timeline: string | null }>(
+      // The name of a WAL file begins with the timeline (xlog_internal.h).
+      `SELECT pg_is_in_recovery() AS recovery, current_setting('default_transaction_read_only')::boolean AS read_only,
+              CASE WHEN pg_is_in_recovery() THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline`,
     );
-    return { inRecovery: rows[0]!.recovery, readOnly: rows[0]!.read_only };
+    const { recovery, read_only: readOnly, timeline } = rows[0]!;
+    return {
+      inRecovery: recovery,
+      readOnly,
+      timeline: timeline === null ? null : Number.parseInt(timeline, 16),
+    };
   } catch (thrown) {
     throw postgresError(thrown, 'asking whether the server is a primary');
   }
@@ -138,8 +157,4 @@ export function shuffled<T>(items: readonly T[], random: () => number): readonly
     [list[i], list[j]] = [list[j]!, list[i]!];
   }
   return list;
-}
-
-function describeHosts(hosts: readonly PostgresHost[]): string {
-  return hosts.map(({ host, port }) => `${host}:${port}`).join(', ');
 }

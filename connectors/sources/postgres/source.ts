@@ -12,6 +12,7 @@ import {
   withCopying,
   withOutside,
 } from '../../../src/model/position.ts';
+import type { PostgresConnection } from '../../../src/model/postgres-connection.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
@@ -52,6 +53,8 @@ export function createPostgresSource(options: PostgresSourceOptions): Source {
 class PostgresSource implements Source, ReplicationHost, WeaveHost {
   /** After the first connect: to the server that was chosen. */
   #options: PostgresSourceOptions;
+  /** All that there are. */
+  readonly #servers: PostgresConnection;
   readonly #captured: ReadonlySet<string>;
   #side: Client | null = null;
   #catalog: Catalog | null = null;
@@ -68,6 +71,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
+    this.#servers = options.connection;
     this.#captured = new Set(options.tables.map(tableKey));
   }
 
@@ -114,7 +118,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
-    const side = await this.#sideClient();
+    const side = await this.#sideClient(after?.timeline);
     await refuseStandby(side);
     await this.#identify();
     let resume = after;
@@ -332,9 +336,14 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
   }
 
-  async #sideClient(): Promise<Client> {
+  /** @param leastTimeline of several servers one is chosen again, which has not been left behind */
+  async #sideClient(leastTimeline?: number): Promise<Client> {
+    if (leastTimeline !== undefined && this.#servers.hosts.length > 1) {
+      await this.#side?.end().catch(() => {});
+      this.#side = null;
+    }
     if (this.#side === null) {
-      const { client, connection } = await chooseServer(this.#options.connection);
+      const { client, connection } = await chooseServer(this.#servers, leastTimeline);
       this.#side = client;
       this.#options = { ...this.#options, connection };
       this.#catalog = new Catalog(this.#side, this.#options.publication);

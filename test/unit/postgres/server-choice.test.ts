@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   fits,
+  isLeftBehind,
   isWorthAnother,
   roundsOf,
   shuffled,
@@ -10,9 +11,9 @@ import { coversOf, modeFor, tlsOptions } from '../../../connectors/sources/postg
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { PostgresTls } from '../../../src/model/postgres-connection.ts';
 
-const primary = { inRecovery: false, readOnly: false };
-const readOnlyPrimary = { inRecovery: false, readOnly: true };
-const standby = { inRecovery: true, readOnly: false };
+const primary = { inRecovery: false, readOnly: false, timeline: 2 };
+const readOnlyPrimary = { inRecovery: false, readOnly: true, timeline: 2 };
+const standby = { inRecovery: true, readOnly: false, timeline: null };
 
 describe('which server will do', () => {
   // PostgreSQL manual 34.1.2, target_session_attrs.
@@ -36,6 +37,11 @@ describe('which server will do', () => {
     expect(isWorthAnother(new RowsealError('RS-PG-016'))).toBe(true);
     for (const code of ['RS-PG-002', 'RS-PG-017', 'RS-PG-020', 'RS-PG-041', 'RS-PG-043'] as const)
       expect(isWorthAnother(new RowsealError(code))).toBe(false);
+  });
+
+  it('knows a primary that others have left behind', () => {
+    expect([1, 2, 3].map((least) => isLeftBehind(primary, least))).toEqual([false, false, true]);
+    expect(isLeftBehind(standby, 3)).toBe(false);
   });
 
   it('shuffles without loss', () => {
