@@ -45,6 +45,9 @@ const keyCodes = /^ERR_(OSSL_|CRYPTO_|SSL_(EE_|CA_MD|.*KEY_VALUES_MISMATCH))|^ER
 /** What `pg` says when the server answers its request for TLS with N, or with an error (connection.js). */
 const NO_TLS = /does not support SSL|establishing an SSL connection/;
 
+/** What `pg` says of a connection that has ended, in the middle of a statement or before it (client.js, query.js). */
+const LOST = /terminated|closed|timeout|not queryable/i;
+
 /**
  * What the driver or the server threw, as ours. Only the SQLSTATE or errno is taken over: messages and details of the
  * server quote rows (`Key (email)=(…) already exists`).
@@ -56,7 +59,7 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
     // The driver's own words carry no code.
     if (thrown instanceof Error && NO_TLS.test(thrown.message))
       return new RowsealError('RS-PG-034', { detail: doing });
-    const lost = thrown instanceof Error && /terminated|closed|timeout/i.test(thrown.message);
+    const lost = thrown instanceof Error && LOST.test(thrown.message);
     return new RowsealError(lost ? 'RS-PG-016' : 'RS-PG-018', { detail: doing });
   }
   const fields = { detail: `${doing} (${origin})`, origin };
