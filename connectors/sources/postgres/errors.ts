@@ -73,6 +73,11 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
   if (origin === '28000' && thrown instanceof Error && /valid client certificate/.test(thrown.message))
     return new RowsealError('RS-PG-043', fields);
   if (tlsCodes.test(origin)) return new RowsealError('RS-PG-017', fields);
+  if (origin === '42501' && doing.startsWith('connecting'))
+    return new RowsealError('RS-PG-002', {
+      ...fields,
+      fix: 'GRANT CONNECT ON DATABASE <database> TO <role>;',
+    });
   if (origin === '42501')
     return new RowsealError(/slot|stream|replicat/.test(doing) ? 'RS-PG-003' : 'RS-PG-015', fields);
   if (origin === '55000' && doing.startsWith('creating')) return new RowsealError('RS-PG-004', fields);
