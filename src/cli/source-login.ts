@@ -160,6 +160,7 @@ function sourceAt(address: Address, tls: ServerTls, shared: SharedSourceConfig):
       slot: 'rowseal_unused',
       publication: 'rowseal_unused',
       failoverSlot: false,
+      receiveTimeoutMs: 120_000,
       copyTables: 1,
       copyRowsPerSecond: null,
       copyBytesPerSecond: null,

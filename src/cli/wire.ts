@@ -67,6 +67,7 @@ async function makePostgresSource(
       slot: source.slot,
       publication: source.publication,
       failoverSlot: source.failoverSlot,
+      receiveTimeoutMs: source.receiveTimeoutMs,
       copyTables: source.copyTables,
       copyRowsPerSecond: source.copyRowsPerSecond,
       copyBytesPerSecond: source.copyBytesPerSecond,

@@ -50,6 +50,7 @@ export interface PostgresSourceConfig extends SharedSourceConfig {
   readonly slot: string;
   readonly publication: string;
   readonly failoverSlot: boolean;
+  readonly receiveTimeoutMs: number;
   readonly copyTables: number;
   readonly copyRowsPerSecond: number | null;
   readonly copyBytesPerSecond: number | null;
@@ -268,6 +269,7 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
           negotiation: source.tls.negotiation ?? null,
         },
         failoverSlot: source.failover_slot,
+        receiveTimeoutMs: source.receive_timeout_ms,
         copyTables: source.copy_tables,
         copyRowsPerSecond: source.copy_rows_per_second ?? null,
         copyBytesPerSecond: source.copy_bytes_per_second ?? null,

@@ -29,6 +29,11 @@ const postgres = z.strictObject({
   tables: z.array(tableName).min(1),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),
+  receive_timeout_ms: positive
+    .min(1_000)
+    .max(3_600_000)
+    .default(120_000)
+    .describe('a server that says nothing for so long, though it was asked, is given up'),
   copy_tables: positive.max(64).default(2).describe('tables that are copied at the same time'),
   copy_rows_per_second: positive
     .optional()

@@ -6,6 +6,7 @@ import type { PipelineStatus } from '../../src/pipeline/status.ts';
 import { expectLogWhole } from '../support/ledger-in-log.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { connectionTo, postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { slow } from '../support/slow.ts';
@@ -20,6 +21,8 @@ const seed = Number(process.env['ROWSEAL_SEED'] ?? Date.now() % 1_000_000);
 let server: TestPostgres;
 let client: Client;
 let proxy: UnreliableProxy;
+/** URL of the server behind the proxy. */
+let throughProxy: string;
 let project: TestProject;
 
 beforeAll(async () => {
@@ -27,6 +30,7 @@ beforeAll(async () => {
   server = await startPostgres(18);
   client = await server.client();
   proxy = new UnreliableProxy(server.host, server.port);
+  throughProxy = server.url().replace(`:${server.port}/`, `:${await proxy.listen()}/`);
 });
 
 afterAll(async () => {
@@ -37,6 +41,57 @@ afterAll(async () => {
 });
 
 it.skipIf(noPostgres(18))(
+  'gives a silent server up, in copy and stream, and no server that has only nothing to say',
+  { timeout: 120_000 },
+  async () => {
+    await client.query(
+      'CREATE TABLE quiet (id int PRIMARY KEY); INSERT INTO quiet SELECT generate_series(1, 20000)',
+    );
+    const options = postgresOptions(server, ['quiet'], {
+      connection: connectionTo(throughProxy),
+      receiveTimeoutMs: 2_000,
+      slot: 'quiet',
+      publication: 'quiet',
+      copyRowsPerSecond: 5_000,
+    });
+    const copying = postgresReader(options);
+    await copying.until('it copies', () => copying.rows('public.quiet').length > 0);
+    proxy.freeze();
+    expect(await copying.fails()).toMatchObject({ code: 'RS-PG-016', kind: 'transient' });
+    proxy.thaw();
+    await freed('quiet');
+    const streaming = resumed({ ...options, copyRowsPerSecond: null }, copying);
+    await streaming.until('it streams', () => streaming.last?.phase === 'stream');
+    // Nobody writes: the answers to its questions are all that comes.
+    const quietFrom = Date.now();
+    await streaming.until(
+      'the silence',
+      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 6_000,
+    );
+    proxy.freeze();
+    await client.query('INSERT INTO quiet VALUES (0)');
+    expect(await streaming.fails()).toMatchObject({ code: 'RS-PG-016', kind: 'transient' });
+    proxy.thaw();
+    await freed('quiet');
+    const again = resumed(options, streaming);
+    await again.until('the row', () => again.rows('public.quiet').length === 20_001);
+    await again.close();
+    await client.query("SELECT pg_drop_replication_slot('quiet')");
+  },
+);
+
+/** The server must find out on its own side that nobody reads the slot any more. */
+async function freed(slot: string): Promise<void> {
+  await until('the slot is free', async () => {
+    const { rows } = await client.query(
+      'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active',
+      [slot],
+    );
+    return rows.length === 0;
+  });
+}
+
+it.skipIf(noPostgres(18))(
   `loses and repeats nothing when connections are cut ${CUTS} times in copy and stream (seed ${seed})`,
   { timeout: 400_000 },
   async () => {
@@ -45,7 +100,7 @@ it.skipIf(noPostgres(18))(
     await workload.create();
     await workload.huge();
     for (let i = 0; i < 40; i++) await workload.step();
-    const url = server.url().replace(`:${server.port}/`, `:${await proxy.listen()}/`);
+    const url = throughProxy;
     const tables = WORKLOAD_TABLES.map((table) => `public.${table}`);
     project = await makeProject({
       url,

@@ -30,6 +30,7 @@ export function postgresOptions(
     slot: 'rowseal_it',
     publication: 'rowseal_it',
     failoverSlot: false,
+    receiveTimeoutMs: 120_000,
     tables: tables.map((name) => ({ namespace: 'public', name })),
     snapshot: 'initial',
     idleIntervalMs: 100,

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
+const NOTHING = Buffer.alloc(0);
+
 interface Line {
   /** Bytes from the server that still come through; null: all. */
   left: number | null;
@@ -12,6 +14,7 @@ export class UnreliableProxy {
   readonly #server: Server;
   readonly #lines = new Set<Line>();
   cuts = 0;
+  #frozen = false;
 
   constructor(host: string, port: number) {
     this.#server = createServer((client) => this.#join(client, connect(port, host)));
@@ -30,6 +33,17 @@ export class UnreliableProxy {
       if (roll < 0.3) this.#end(line);
       else if (roll < 0.8) line.left = Math.floor(random() * 20_000);
     }
+  }
+
+  /** From now on nothing comes through, and nobody is told. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    // Their bytes are gone: what was frozen stays so.
+    for (const line of this.#lines) this.#end(line);
   }
 
   async close(): Promise<void> {
@@ -57,8 +71,9 @@ export class UnreliableProxy {
       line.end();
     };
     for (const socket of [client, server]) socket.on('error', over).on('close', over);
-    forward(client, server, (chunk) => chunk);
+    forward(client, server, (chunk) => (this.#frozen ? NOTHING : chunk));
     forward(server, client, (chunk) => {
+      if (this.#frozen) return NOTHING;
       if (line.left === null) return chunk;
       if (line.left >= chunk.length) {
         line.left -= chunk.length;

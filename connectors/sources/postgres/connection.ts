@@ -77,19 +77,26 @@ function passwordOf(user: string, { host, port, password }: PostgresHost): strin
   });
 }
 
-/** @param cover absent: as the mode begins */
+/**
+ * @param cover absent: as the mode begins
+ * @param answerMs a statement that is not answered for so long is given up; absent: none is
+ */
 export async function connect(
   options: Pick<PostgresSourceOptions, 'connection'>,
   cover?: Cover,
+  answerMs?: number,
 ): Promise<Client> {
-  const client = new Client(clientConfig(options, [], cover));
+  const client = new Client({
+    ...clientConfig(options, [], cover),
+    ...(answerMs === undefined ? {} : { query_timeout: answerMs }),
+  });
   // Without a listener a lost idle connection would end the process.
   client.on('error', () => {});
   try {
     await client.connect();
     return client;
   } catch (thrown) {
-    await client.end().catch(() => {});
+    await end(client);
     throw postgresError(thrown, 'connecting');
   }
 }
@@ -107,6 +114,17 @@ export async function connectForReplication(options: PostgresSourceOptions): Pro
   } catch (thrown) {
     throw postgresError(thrown, 'connecting for replication');
   }
+}
+
+/** How long an end is waited for, in milliseconds: nobody may be there any more to agree to it. */
+export const FAREWELL_MS = 2_000;
+
+/** Takes leave of the server; of one that does not answer without it. */
+export async function end(client: Client | null): Promise<void> {
+  if (client === null) return;
+  const deadline = setTimeout(() => destroy(client), FAREWELL_MS);
+  await client.end().catch(() => {});
+  clearTimeout(deadline);
 }
 
 /** Ends a connection at once, whatever the server is at. */

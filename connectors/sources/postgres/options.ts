@@ -12,6 +12,8 @@ export interface PostgresSourceOptions {
   readonly snapshot: 'initial' | 'never';
   /** How often idle progress is marked, in milliseconds, so that WAL does not grow on a quiet database. */
   readonly idleIntervalMs: number;
+  /** A server that says nothing for so long, though it was asked, is given up; in milliseconds. */
+  readonly receiveTimeoutMs: number;
   /** Tables that are copied at the same time. */
   readonly copyTables: number;
   /** Most rows and bytes a second that the copies together read; null: no limit. */

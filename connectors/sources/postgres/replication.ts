@@ -5,7 +5,7 @@ import type { ChangeBatch } from '../../../src/model/change.ts';
 import { formatLsn, type PostgresPosition } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
 import type { Relation } from './catalog.ts';
-import { clientConfig, quoteIdentifier, quoteLiteral } from './connection.ts';
+import { clientConfig, FAREWELL_MS, quoteIdentifier, quoteLiteral } from './connection.ts';
 import { CopySocket } from './copy-socket.ts';
 import { postgresError } from './errors.ts';
 import { idleMark } from './idle-mark.ts';
@@ -197,8 +197,11 @@ export class ReplicationStream {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#stopAsking();
     this.#sendStatus();
-    this.#socket?.discard();
+    const socket = this.#socket;
+    socket?.discard();
+    const deadline = setTimeout(() => socket?.drop(), FAREWELL_MS);
     await this.#service.stop().catch(() => {});
+    clearTimeout(deadline);
   }
 
   async #connect(): Promise<CopySocket> {
@@ -212,11 +215,14 @@ export class ReplicationStream {
     }
     this.#statusTimer = setInterval(
       () => {
-        this.#sendStatus();
+        const silentMs = this.#socket?.silentMs(Date.now()) ?? 0;
+        // As a standby does (wal_receiver_timeout, manual 19.6.3): asked at half the time, given up at the end of it.
+        if (silentMs > this.#options.receiveTimeoutMs) this.#socket?.drop();
+        this.#sendStatus(silentMs > this.#options.receiveTimeoutMs / 2 ? 'reply' : 'no-reply');
         // Wakes the reader, so that idle progress is marked although nothing arrives.
         this.#socket?.interrupt();
       },
-      Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs),
+      Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs, this.#options.receiveTimeoutMs / 8),
     );
     return this.#socket;
   }

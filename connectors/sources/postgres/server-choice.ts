@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { isRowsealError, RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { PostgresConnection, SessionAttrs } from '../../../src/model/postgres-connection.ts';
-import { connect } from './connection.ts';
+import { connect, end } from './connection.ts';
 import { postgresError } from './errors.ts';
 import { type Cover, coversOf, modeFor } from './tls.ts';
 
@@ -26,12 +26,14 @@ export interface ChosenServer {
  * come to an end, there may be two.
  *
  * @param leastTimeline that a primary must be on when there are several hosts; 0: any
+ * @param answerMs a statement of the client that is not answered for so long is given up
  * @param random uniform in [0, 1), for `load_balance_hosts`
  * @throws RowsealError RS-PG-045 when some can be reached and none will do, else why the last could not be
  */
 export async function chooseServer(
   connection: PostgresConnection,
   leastTimeline = 0,
+  answerMs?: number,
   random: () => number = Math.random,
 ): Promise<ChosenServer> {
   const hosts = connection.loadBalance ? shuffled(connection.hosts, random) : connection.hosts;
@@ -41,11 +43,11 @@ export async function chooseServer(
   for (const wanted of roundsOf(connection.sessionAttrs)) {
     for (const host of hosts) {
       try {
-        const chosen = await reach({ ...connection, hosts: [host] });
+        const chosen = await reach({ ...connection, hosts: [host] }, answerMs);
         const state = wanted === 'any' && least === 0 ? null : await stateOf(chosen.client);
         if (state === null || (fits(wanted, state) && !isLeftBehind(state, least))) return chosen;
         unfit = `${host.host}:${host.port} is ${describeState(state)}`;
-        await chosen.client.end().catch(() => {});
+        await end(chosen.client);
       } catch (thrown) {
         if (!isRowsealError(thrown) || !isWorthAnother(thrown)) throw thrown;
         failure = thrown;
@@ -115,12 +117,12 @@ const TLS_REFUSALS: ReadonlySet<string> = new Set([
 ]);
 
 /** @param connection with one host */
-async function reach(connection: PostgresConnection): Promise<ChosenServer> {
+async function reach(connection: PostgresConnection, answerMs?: number): Promise<ChosenServer> {
   const mode = modeFor(connection.hosts[0]!, connection.tls.mode);
   const covers = coversOf(mode);
   for (const cover of covers) {
     try {
-      const client = await connect({ connection }, cover);
+      const client = await connect({ connection }, cover, answerMs);
       // Another connection must not be covered less than this one.
       const settled = covers.length === 1 ? mode : cover === 'plain' ? 'disable' : 'require';
       return { client, connection: { ...connection, tls: { ...connection.tls, mode: settled } } };

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { connect, connectForReplication } from './connection.ts';
+import { connect, connectForReplication, end } from './connection.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { createSlot, type SlotLife } from './slot.ts';
 import { importSnapshot } from './snapshot.ts';
@@ -25,8 +25,8 @@ export async function openSlotSnapshot(
   const replication = await connectForReplication(options);
   let reader: Client | null = null;
   const close = async (): Promise<void> => {
-    await reader?.end().catch(() => {});
-    await replication.end().catch(() => {});
+    await end(reader);
+    await end(replication);
   };
   try {
     reader = await connect(options);

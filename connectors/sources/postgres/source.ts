@@ -16,7 +16,7 @@ import type { PostgresConnection } from '../../../src/model/postgres-connection.
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
-import { connect, connectForReplication } from './connection.ts';
+import { connect, connectForReplication, end } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { postgresError } from './errors.ts';
@@ -112,7 +112,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     try {
       return await sampleRows(reader, table, rows, this.#options.receiveBufferBytes);
     } finally {
-      await reader.end().catch(() => {});
+      await end(reader);
     }
   }
 
@@ -133,13 +133,17 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     this.#names = await this.#catalog!.oids(this.#options.tables);
     const weave = await this.#weave(resume, due);
     this.#weaving = weave;
-    this.#watch = new SlotWatch(await connect(this.#options), this.#options, {
-      fail: (error) => weave.fail(error),
-      inDanger: () => this.#stream?.dropIfStalled(),
-      retyped: (table) => {
-        if (this.#options.snapshot === 'initial') weave.again(table);
+    this.#watch = new SlotWatch(
+      await connect(this.#options, undefined, this.#options.receiveTimeoutMs),
+      this.#options,
+      {
+        fail: (error) => weave.fail(error),
+        inDanger: () => this.#stream?.dropIfStalled(),
+        retyped: (table) => {
+          if (this.#options.snapshot === 'initial') weave.again(table);
+        },
       },
-    });
+    );
     this.#watch.start();
     try {
       yield* weave.read(signal);
@@ -176,7 +180,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async close(): Promise<void> {
     await this.#watch?.stop();
     await this.#stream?.close();
-    await this.#side?.end().catch(() => {});
+    await end(this.#side);
     this.#side = null;
   }
 
@@ -332,18 +336,22 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     try {
       this.#server = await identifyServer(client);
     } finally {
-      await client.end().catch(() => {});
+      await end(client);
     }
   }
 
   /** @param leastTimeline of several servers one is chosen again, which has not been left behind */
   async #sideClient(leastTimeline?: number): Promise<Client> {
     if (leastTimeline !== undefined && this.#servers.hosts.length > 1) {
-      await this.#side?.end().catch(() => {});
+      await end(this.#side);
       this.#side = null;
     }
     if (this.#side === null) {
-      const { client, connection } = await chooseServer(this.#servers, leastTimeline);
+      const { client, connection } = await chooseServer(
+        this.#servers,
+        leastTimeline,
+        this.#options.receiveTimeoutMs,
+      );
       this.#side = client;
       this.#options = { ...this.#options, connection };
       this.#catalog = new Catalog(this.#side, this.#options.publication);
