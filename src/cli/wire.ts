@@ -16,6 +16,7 @@ import {
   type RowsealConfig,
   type SourceConfig,
 } from '../config/load.ts';
+import { postgresConnection } from '../config/postgres-connection.ts';
 import type { SinkConfig } from '../config/sinks.ts';
 import type { MirrorReader } from '../deliver/mirror-reader.ts';
 import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
@@ -43,8 +44,7 @@ import { tableNamed } from './table-choice.ts';
 import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
-type SourceSettings = Pick<RowsealConfig, 'source'> &
-  Partial<Pick<RowsealConfig, 'mask' | 'audit' | 'file'>>;
+type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask' | 'audit' | 'file'>>;
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
 export async function makeSource(config: SourceSettings): Promise<() => Source> {
@@ -68,10 +68,12 @@ async function makePostgresSource(
   return () =>
     createPostgresSource({
       ...shared(source),
-      ...loginOf(config),
+      // Read at each connect: certificates and passwords change while Rowseal runs.
+      connection: postgresConnection({ ...source, ...loginOf(config) }, process.env),
       slot: source.slot,
       publication: source.publication,
       failoverSlot: source.failoverSlot,
+      receiveTimeoutMs: source.receiveTimeoutMs,
       messages: source.messages,
       origin: source.origin,
       streaming,
@@ -95,6 +97,8 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
     createMysqlSource({
       ...shared(source),
       ...loginOf(config),
+      tlsMode: source.tlsMode,
+      tlsCa: source.tlsCa,
       serverId: source.serverId,
       acceptServers: source.acceptServers,
       heartbeatMs: source.heartbeatMs,
@@ -147,8 +151,6 @@ class LazyPositionSeal {
 
 function shared(source: SourceConfig) {
   return {
-    tlsMode: source.tlsMode,
-    tlsCa: source.tlsCa,
     tables: source.tables,
     snapshot: source.snapshot,
     idleIntervalMs: source.idleIntervalMs,
