@@ -15,7 +15,7 @@ import { expectWarehouseEqualsSource } from '../support/warehouse-equals-source.
 import { whileWorking } from '../support/while-working.ts';
 import { WORKLOAD_MASK, WORKLOAD_TABLES, Workload } from '../support/workload.ts';
 
-const CUTS = slow ? 60 : 12;
+const CUTS = slow ? 60 : 8;
 const seed = Number(process.env['ROWSEAL_SEED'] ?? Date.now() % 1_000_000);
 
 let server: TestPostgres;
@@ -49,7 +49,7 @@ it.skipIf(noPostgres(18))(
     );
     const options = postgresOptions(server, ['quiet'], {
       connection: connectionTo(throughProxy),
-      receiveTimeoutMs: 2_000,
+      receiveTimeoutMs: 3_000,
       slot: 'quiet',
       publication: 'quiet',
       copyRowsPerSecond: 5_000,
@@ -66,7 +66,7 @@ it.skipIf(noPostgres(18))(
     const quietFrom = Date.now();
     await streaming.until(
       'the silence',
-      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 6_000,
+      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 4_000,
     );
     proxy.freeze();
     await client.query('INSERT INTO quiet VALUES (0)');

@@ -337,7 +337,7 @@ describe.skipIf(noPostgres(18))('the traps of a Postgres source', () => {
 
   it('17: a reader that takes nothing keeps its connection', { timeout: 60_000 }, async () => {
     await client.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
-    const reader = await streaming(['t'], { receiveTimeoutMs: 2_000 });
+    const reader = await streaming(['t'], { receiveTimeoutMs: 3_000 });
     let go = (): void => {};
     reader.pause(
       new Promise((resolve) => {

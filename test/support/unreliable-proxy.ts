@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { TcpProxy } from './tcp-proxy.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -9,22 +9,11 @@ interface Line {
   end(): void;
 }
 
-/** Stands between clients and a server, and cuts connections off in the middle of whatever they are at. */
-export class UnreliableProxy {
-  readonly #server: Server;
+/** Cuts connections off in the middle of whatever they are at, or lets nothing through and says nothing. */
+export class UnreliableProxy extends TcpProxy {
   readonly #lines = new Set<Line>();
   cuts = 0;
   #frozen = false;
-
-  constructor(host: string, port: number) {
-    this.#server = createServer((client) => this.#join(client, connect(port, host)));
-  }
-
-  async listen(): Promise<number> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return (this.#server.address() as AddressInfo).port;
-  }
 
   /** Each connection at once, or after some more bytes: in the middle of a message, too. */
   cut(random: () => number): void {
@@ -42,14 +31,8 @@ export class UnreliableProxy {
 
   thaw(): void {
     this.#frozen = false;
-    // Their bytes are gone: what was frozen stays so.
+    // Some of their bytes are gone.
     for (const line of this.#lines) this.#end(line);
-  }
-
-  async close(): Promise<void> {
-    for (const line of this.#lines) line.end();
-    this.#server.close();
-    await once(this.#server, 'close');
   }
 
   #end(line: Line): void {
@@ -57,7 +40,7 @@ export class UnreliableProxy {
     line.end();
   }
 
-  #join(client: Socket, server: Socket): void {
+  protected override join(client: Socket, server: Socket): void {
     const line: Line = {
       left: null,
       end: () => {
@@ -79,9 +62,8 @@ export class UnreliableProxy {
         line.left -= chunk.length;
         return chunk;
       }
-      const rest = chunk.subarray(0, line.left);
       // What has come through until now still arrives.
-      client.write(rest, () => this.#end(line));
+      client.write(chunk.subarray(0, line.left), () => this.#end(line));
       return null;
     });
   }
@@ -90,8 +72,7 @@ export class UnreliableProxy {
 function forward(from: Socket, to: Socket, through: (chunk: Buffer) => Buffer | null): void {
   from.on('data', (chunk: Buffer) => {
     const passed = through(chunk);
-    if (passed === null) from.pause();
-    else if (!to.write(passed)) from.pause();
+    if (passed === null || !to.write(passed)) from.pause();
   });
   to.on('drain', () => from.resume());
 }

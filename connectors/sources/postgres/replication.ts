@@ -84,6 +84,7 @@ export class ReplicationStream {
   #idleLsn: bigint;
   #awaited: bigint | null = null;
   #askTimer: NodeJS.Timeout | null = null;
+  #foundSilent = false;
   #closed = false;
   #poked = false;
 
@@ -215,16 +216,25 @@ export class ReplicationStream {
     }
     this.#statusTimer = setInterval(
       () => {
-        const silentMs = this.#socket?.silentMs(Date.now()) ?? 0;
-        // As a standby does (wal_receiver_timeout, manual 19.6.3): asked at half the time, given up at the end of it.
-        if (silentMs > this.#options.receiveTimeoutMs) this.#socket?.drop();
-        this.#sendStatus(silentMs > this.#options.receiveTimeoutMs / 2 ? 'reply' : 'no-reply');
+        this.#sendStatus(this.#mustAsk() ? 'reply' : 'no-reply');
         // Wakes the reader, so that idle progress is marked although nothing arrives.
         this.#socket?.interrupt();
       },
       Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs, this.#options.receiveTimeoutMs / 8),
     );
     return this.#socket;
+  }
+
+  /**
+   * As a standby does (wal_receiver_timeout, manual 19.6.3): a silent server is asked at half the time and given up at the end of
+   * it. Twice it must be found so: after a pause of this process its answers have come, but nobody has looked at them yet.
+   */
+  #mustAsk(): boolean {
+    const silentMs = this.#socket?.silentMs(Date.now()) ?? 0;
+    const over = silentMs > this.#options.receiveTimeoutMs;
+    if (over && this.#foundSilent) this.#socket?.drop();
+    this.#foundSilent = over;
+    return silentMs > this.#options.receiveTimeoutMs / 2;
   }
 
   /** Primary keepalive: type, end of WAL, clock, reply wanted (manual 53.4). Its end of WAL is what was decoded and sent. */
