@@ -3,14 +3,19 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import { RowsealError } from '../error/rowseal-error.ts';
-import type { PostgresConnection, PostgresTls, TlsVersion } from '../model/postgres-connection.ts';
+import {
+  isLoopback,
+  type PostgresConnection,
+  type PostgresTls,
+  type TlsVersion,
+} from '../model/postgres-connection.ts';
 import { environmentSettings } from './libpq/environment.ts';
 import { hostsOf } from './libpq/hosts.ts';
 import { findPassword } from './libpq/password-file.ts';
 import { parseServiceFile } from './libpq/service-file.ts';
 import { choiceOf, merged, type Settings } from './libpq/settings.ts';
 import { parseUrl } from './libpq/url.ts';
-import { readKeyFile, readText } from './load.ts';
+import { readKeyFile } from './load.ts';
 
 /** `source.tls` of Postgres, with absolute paths. */
 export interface PostgresTlsConfig {
@@ -45,7 +50,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * Everything that is needed to connect: what the configuration says, then the URL, the service it names, and the environment, in
  * libpq's order. Certificates and passwords are read anew each time, so that they may change while Rowseal runs.
  *
- * @throws RowsealError RS-PG-023, -044, -048, RS-CFG-005, -006
+ * @throws RowsealError RS-PG-023, -044, -048, RS-CFG-005, -006, -007
  */
 export function postgresConnection(address: PostgresAddress, env: Environment): PostgresConnection {
   const url = parseUrl(address.url);
@@ -57,6 +62,7 @@ export function postgresConnection(address: PostgresAddress, env: Environment): 
   const user = required(settings, 'user');
   const database = required(settings, 'dbname');
   const hosts = hostsOf(settings);
+  if (merged(given, url, ofService).get('sslmode') === undefined) refuseWeakening(around, hosts);
   const password = settings.get('password') ?? null;
   const passwords = password === null ? passwordFile(settings, env) : null;
   return {
@@ -107,6 +113,21 @@ function configSettings({ password, tls }: PostgresAddress, url: Settings): Sett
         fix: 'say it in one of them',
       });
   return settings;
+}
+
+/**
+ * The environment may ask for more than the default of `sslmode`, not for less: that would be seen nowhere.
+ *
+ * @throws RowsealError RS-CFG-007
+ */
+function refuseWeakening(around: Settings, hosts: readonly { readonly host: string }[]): void {
+  const mode = around.get('sslmode');
+  if (mode === undefined || mode === 'verify-full') return;
+  if (hosts.every(({ host }) => host.startsWith('/') || isLoopback(host))) return;
+  throw new RowsealError('RS-CFG-007', {
+    detail: `PGSSLMODE=${mode}`,
+    fix: 'unset it, or say source.tls.mode in the configuration',
+  });
 }
 
 function required(settings: Settings, keyword: 'user' | 'dbname'): string {
@@ -165,7 +186,7 @@ function tlsOf(settings: Settings): PostgresTls {
     mode: rootFile === 'system' ? 'verify-full' : mode,
     negotiation,
     roots: rootFile === undefined ? null : rootsIn(rootFile),
-    revoked: crl === undefined ? null : readText(crl, 'RS-CFG-006'),
+    revoked: crl === undefined ? null : readPem(crl),
     client: clientCertificate(settings),
     minVersion: protocolVersion(settings, 'ssl_min_protocol_version'),
     maxVersion: protocolVersion(settings, 'ssl_max_protocol_version'),
@@ -174,7 +195,18 @@ function tlsOf(settings: Settings): PostgresTls {
 
 /** A word instead of a file: the certificates of the operating system. */
 function rootsIn(file: string): NonNullable<PostgresTls['roots']> {
-  return file === 'system' ? getCACertificates('system') : readText(file, 'RS-CFG-006');
+  return file === 'system' ? getCACertificates('system') : readPem(file);
+}
+
+/** @throws RowsealError RS-CFG-006 */
+function readPem(file: string): string {
+  const text = textIfThere(file);
+  if (text !== null) return text;
+  throw new RowsealError('RS-CFG-006', {
+    detail: `${file} (ENOENT)`,
+    origin: 'ENOENT',
+    fix: 'correct its path',
+  });
 }
 
 /** @throws RowsealError RS-PG-044, RS-CFG-005, -006 */
@@ -189,7 +221,7 @@ function clientCertificate(settings: Settings): PostgresTls['client'] {
           : 'there is a certificate without its key',
     });
   return {
-    chain: readText(certificate, 'RS-CFG-006'),
+    chain: readPem(certificate),
     key: readKeyFile(key),
     passphrase: settings.get('sslpassword') ?? null,
   };

@@ -54,3 +54,8 @@ export interface PostgresConnection {
   readonly connectTimeoutMs: number;
   readonly applicationName: string;
 }
+
+/** The machine itself: nobody is on the way. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}

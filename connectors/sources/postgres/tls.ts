@@ -1,5 +1,10 @@
 import type { ClientConfig } from 'pg';
-import type { PostgresHost, PostgresTls, SslMode } from '../../../src/model/postgres-connection.ts';
+import {
+  isLoopback,
+  type PostgresHost,
+  type PostgresTls,
+  type SslMode,
+} from '../../../src/model/postgres-connection.ts';
 
 /** Whether a connection is encrypted. */
 export type Cover = 'plain' | 'tls';
@@ -41,8 +46,4 @@ export function tlsOptions(tls: PostgresTls, mode: SslMode): ClientConfig['ssl']
     ...(tls.minVersion === null ? {} : { minVersion: tls.minVersion }),
     ...(tls.maxVersion === null ? {} : { maxVersion: tls.maxVersion }),
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }

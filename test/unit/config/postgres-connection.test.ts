@@ -50,12 +50,12 @@ describe('how a server is reached', () => {
       tls: { mode: null, negotiation: 'postgres', roots: null, client: null },
     });
     expect(connection('postgres://u:p@h/d', { password: 'q' }).hosts[0]!.password).toBe('q');
-    const env = { PGHOST: 'e', PGUSER: 'e', PGDATABASE: 'e', PGPASSWORD: 'e', PGSSLMODE: 'require' };
+    const env = { PGHOST: 'e', PGUSER: 'e', PGDATABASE: 'e', PGPASSWORD: 'e', PGSSLMODE: 'verify-full' };
     expect(connection('postgres://db1/d?service=shop', { env })).toMatchObject({
       hosts: [{ host: 'db1', port: 5433, password: 'e' }],
       user: 'of-service',
       database: 'd',
-      tls: { mode: 'require' },
+      tls: { mode: 'verify-full' },
     });
     expect(connection('postgres://', { env: { PGSERVICE: 'wide', PGSYSCONFDIR: home } })).toMatchObject({
       hosts: [{ host: 'db1', password: 'one' }],
@@ -130,6 +130,15 @@ describe('how a server is reached', () => {
     ['an authority that is not there', 'postgres://u@h/d?sslrootcert=/nonexistent/ca', {}, 'RS-CFG-006'],
   ])('%s is refused', (_, url, more, code) => {
     expect(() => connection(url, more)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('lets the environment ask for more than the default, not for less', () => {
+    const env = { PGSSLMODE: 'prefer' };
+    expect(() => connection('postgres://u@h/d', { env })).toThrow(
+      expect.objectContaining({ code: 'RS-CFG-007' }),
+    );
+    expect(connection('postgres://u@127.0.0.1/d', { env }).tls.mode).toBe('prefer');
+    expect(connection('postgres://u@h/d', { env, tls: { mode: 'require' } }).tls.mode).toBe('require');
   });
 
   it('refuses a key that others may read', () => {
