@@ -254,6 +254,11 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
     await reader.close();
     await client.query('UPDATE t SET v = v + 100 WHERE v < 5');
     const due = { ...(reader.last as PostgresPosition), copying: options.tables };
+    // As a process leaves it that was killed while it copied, until the server notices.
+    const left = await openSlotSnapshot(options, 's4_copy', 'temporary');
+    const early = new MirrorReader(createPostgresSource(options), due);
+    expect(await early.fails()).toMatchObject({ code: 'RS-PG-012', kind: 'transient' });
+    await left.close();
     const again = new MirrorReader(createPostgresSource(options), due, reader);
     await again.until('the copy', () => again.lines.filter((line) => line === 'snapshot end t').length === 2);
     await caughtUp(again);

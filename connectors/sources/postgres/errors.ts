@@ -14,6 +14,14 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '57P01': 'RS-PG-016', // admin_shutdown
   '57P02': 'RS-PG-016', // crash_shutdown
   '57P03': 'RS-PG-001', // cannot_connect_now: starting up
+  '40001': 'RS-PG-035', // serialization_failure
+  '40P01': 'RS-PG-035', // deadlock_detected
+  '55P03': 'RS-PG-035', // lock_not_available
+  '57014': 'RS-PG-035', // query_canceled
+  '53000': 'RS-PG-035', // insufficient_resources
+  '53100': 'RS-PG-035', // disk_full
+  '53200': 'RS-PG-035', // out_of_memory
+  '58030': 'RS-PG-035', // io_error
   '08006': 'RS-PG-016',
   '08003': 'RS-PG-016',
 };
@@ -41,6 +49,8 @@ const clientCertificateCodes =
   /^ERR_SSL_.*ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_(REQUIRED|EXPIRED|REVOKED|UNKNOWN)|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR)/;
 /** Our own certificate or key cannot be used, before anything is sent. */
 const keyCodes = /^ERR_(OSSL_|CRYPTO_|SSL_(EE_|CA_MD|.*KEY_VALUES_MISMATCH))|^ERR_SSL_NO_START_LINE/;
+
+export const CREATING_SLOT = 'creating the replication slot';
 
 /** What `pg` says when the server answers its request for TLS with N, or with an error (connection.js). */
 const NO_TLS = /does not support SSL|establishing an SSL connection/;
@@ -80,7 +90,9 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
     });
   if (origin === '42501')
     return new RowsealError(/slot|stream|replicat/.test(doing) ? 'RS-PG-003' : 'RS-PG-015', fields);
-  if (origin === '55000' && doing.startsWith('creating')) return new RowsealError('RS-PG-004', fields);
+  if (origin === '55000' && doing === CREATING_SLOT) return new RowsealError('RS-PG-004', fields);
+  // duplicate_object: the server has not noticed yet that the process it was made for was killed.
+  if (origin === '42710' && doing === CREATING_SLOT) return new RowsealError('RS-PG-012', fields);
   return new RowsealError(bySqlstate[origin] ?? 'RS-PG-018', fields);
 }
 

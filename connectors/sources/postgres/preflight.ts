@@ -37,7 +37,7 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
   const keep = await setting(client, 'max_slot_wal_keep_size');
   findings.push(
     keep === '-1'
-      ? problem('warning', 'RS-PG-011', 'max_slot_wal_keep_size', 'is unlimited')
+      ? problem('warning', 'RS-PG-011', 'max_slot_wal_keep_size', 'is -1')
       : ok('max_slot_wal_keep_size', keep),
   );
   for (const table of options.tables)

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { formatLsn, isBeginning, type PostgresPosition, parseLsn } from '../../../src/model/position.ts';
 import { quoteIdentifier } from './connection.ts';
-import { postgresError } from './errors.ts';
+import { CREATING_SLOT, postgresError } from './errors.ts';
 import { stateOf } from './server-choice.ts';
 
 export interface SlotState {
@@ -191,7 +191,7 @@ export async function createSlot(
     );
     return { consistentPoint: parseLsn(rows[0]!.consistent_point)!, snapshotName: rows[0]!.snapshot_name };
   } catch (thrown) {
-    throw postgresError(thrown, 'creating the replication slot');
+    throw postgresError(thrown, CREATING_SLOT);
   }
 }
 

@@ -233,6 +233,13 @@ export const postgresCodes = defineCodes({
       'source.tls.mode asks for an encrypted connection (the default for every host but the loopback interface), and the server has `ssl` off.',
     fix: 'switch `ssl` on at the server; or, where the network is trusted, set source.tls.mode: disable',
   },
+  'RS-PG-035': {
+    kind: 'transient',
+    title: 'Postgres could not do it just now',
+    explain:
+      'A deadlock, a cancelled statement, no memory or no disk at the server: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given.',
+    fix: 'nothing, unless it repeats: then look at the log of the server',
+  },
   'RS-PG-040': {
     kind: 'auth',
     title: 'the role may not create the publication',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { postgresError } from '../../../connectors/sources/postgres/errors.ts';
+import { CREATING_SLOT, postgresError } from '../../../connectors/sources/postgres/errors.ts';
 
 describe('what the driver or the server threw', () => {
   it.each([
@@ -9,6 +9,7 @@ describe('what the driver or the server threw', () => {
     [Object.assign(new Error('x'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'RS-PG-041'],
     [Object.assign(new Error('x'), { code: '28P01' }), 'RS-PG-002'],
     [Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'RS-PG-001'],
+    [Object.assign(new Error('x'), { code: '40P01' }), 'RS-PG-035'],
     [new Error('Connection terminated unexpectedly'), 'RS-PG-016'],
     [new Error('Client has encountered a connection error and is not queryable'), 'RS-PG-016'],
     [new Error('Client was closed and is not queryable'), 'RS-PG-016'],
@@ -20,5 +21,11 @@ describe('what the driver or the server threw', () => {
     const error = postgresError(thrown, 'connecting');
     expect(error.code).toBe(code);
     expect(error.message).not.toContain('a@example.com');
+  });
+
+  it('a slot that a killed process left for a moment is waited for', () => {
+    const thrown = Object.assign(new Error('x'), { code: '42710' });
+    expect(postgresError(thrown, CREATING_SLOT)).toMatchObject({ code: 'RS-PG-012', kind: 'transient' });
+    expect(postgresError(thrown, 'creating the publication').code).toBe('RS-PG-018');
   });
 });
