@@ -339,6 +339,7 @@ export async function wirePipeline(
       limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
       queueBytes: config.queueBytes,
       drainMs: 20_000,
+      leaveMs: 4_000,
       observer,
     });
     return { pipeline, tables: () => log.tables(), notices, close: () => log.close() };

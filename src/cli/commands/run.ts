@@ -34,8 +34,12 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example('$0 run --config /etc/rowseal/rowseal.yaml', 'as the container does'),
   handler: async (argv) => {
     process.exitCode = await run(argv);
+    // Requests that nobody waits for any more would keep the process alive until they are answered.
+    setTimeout(() => process.exit(), LINGER_MS).unref();
   },
 };
+
+const LINGER_MS = 1_000;
 
 async function run(argv: RunArguments): Promise<number> {
   refuseDangerousEnvironment(process.env);
