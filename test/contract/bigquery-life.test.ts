@@ -1,53 +1,29 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BigquerySinkOptions } from '../../connectors/sinks/bigquery/options.ts';
-import { createBigquerySink } from '../../connectors/sinks/bigquery/sink.ts';
 import type { Sink } from '../../src/deliver/sink.ts';
-import { BigqueryFake } from '../support/bigquery-fake.ts';
-import { BigqueryTarget, testOptions } from '../support/bigquery-target.ts';
+import type { BigqueryFake } from '../support/bigquery-fake.ts';
+import { BigqueryRoom } from '../support/bigquery-room.ts';
+import type { BigqueryTarget } from '../support/bigquery-target.ts';
 import { FakeTokens } from '../support/bigquery-tokens.ts';
-import { BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
+import type { BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { deliver } from '../support/sink/groups.ts';
 import { bag, peopleLater, randomGroups } from '../support/sink/random-groups.ts';
 import { ReferenceWarehouse } from '../support/sink/reference-warehouse.ts';
 import { expectEqual } from './sink-contract.ts';
 
+let room: BigqueryRoom;
 let fake: BigqueryFake;
 let write: BigqueryWriteFake;
-let datasets = 0;
 
 beforeAll(async () => {
-  fake = await BigqueryFake.start();
-  write = await BigqueryWriteFake.start(fake);
+  room = await BigqueryRoom.start();
+  ({ fake, write } = room);
 });
-afterAll(async () => {
-  write.stop();
-  await fake.stop();
-});
-const sinks: Sink[] = [];
-afterEach(async () => {
-  fake.tokens = null;
-  fake.jobWait = () => null;
-  fake.fault = () => null;
-  write.fault = () => null;
-  for (const sink of sinks.splice(0)) await sink.close();
-});
+afterEach(() => room.tidy());
+afterAll(() => room.stop());
 
-function target(mode: 'merge' | 'cdc'): BigqueryTarget {
-  const dataset = `life_${datasets++}`;
-  fake.addDataset(dataset);
-  const { project, url } = fake;
-  const addresses = { rest: url, grpc: write.address };
-  return new BigqueryTarget(
-    { project, dataset, mode, history: 'all', fake: addresses, pieceBytes: 2_000_000 },
-    fake,
-  );
-}
-
-function open(at: BigqueryTarget, changes: Partial<BigquerySinkOptions> = {}): Sink {
-  const sink = createBigquerySink(testOptions(at.address, changes));
-  sinks.push(sink);
-  return sink;
-}
+const target = (mode: 'merge' | 'cdc'): BigqueryTarget => room.target(mode);
+const open = (at: BigqueryTarget, changes: Partial<BigquerySinkOptions> = {}): Sink => room.open(at, changes);
 
 const groups = randomGroups(8, 6);
 /** In the id of the transaction that moves the cursor from group 1 to 3. */
