@@ -371,6 +371,7 @@ export async function wirePipeline(
       queueBytes: config.queueBytes,
       minFreeBytes: config.audit.minFreeBytes,
       drainMs: DRAIN_MS,
+      leaveMs: 4_000,
       observer,
     });
     return {

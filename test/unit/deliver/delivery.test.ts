@@ -220,6 +220,24 @@ describe('a sink that fails', () => {
     expect(bench.delivery.state.kind).toBe('halted');
   });
 
+  it('that can be left is left when its batch takes longer than a stop has, and nothing is told as a failure', async () => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const begun = Promise.withResolvers<void>();
+    const bench = new DeliveryBench({
+      write: () => {
+        begun.resolve();
+        return promise;
+      },
+      leave: () => reject(new RowsealError('RS-RUN-004', { detail: 'left' })),
+    }).start();
+    seal(group(0), bench);
+    await begun.promise;
+    await bench.left();
+    expect(bench.failures).toEqual([]);
+    expect(bench.delivery.state).toEqual({ kind: 'closed' });
+    expect(bench.delivered).toEqual([]);
+  });
+
   it('ends the whole run when it knows a larger log than there is', async () => {
     const log = new FakeLog();
     for (let i = 0; i < 3; i++) log.sealed.push(group(i));
