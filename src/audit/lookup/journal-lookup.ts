@@ -4,9 +4,10 @@ import type { Disk } from '../disk.ts';
 import { FrameType } from '../frame.ts';
 import { type Digest, leafHash, nodeHash } from '../hashing.ts';
 import { largestPowerBelow, treeRoot } from '../inclusion-proof.ts';
-import { decodeLeafFrame, readSegmentHeader } from '../journal-reader.ts';
+import { COSIGNED_FILE, decodeLeafFrame, readSegmentHeader } from '../journal-reader.ts';
 import { parseSignedHead } from '../note.ts';
 import { listSegments, segmentName } from '../segment.ts';
+import type { SegmentHeader } from '../segment-header.ts';
 import { pathOver } from '../tree-path.ts';
 import { FrameCursor } from './frame-cursor.ts';
 
@@ -20,13 +21,14 @@ export interface ProvenLeaf {
 }
 
 /**
- * The leaf of a group and its path to the head that is kept beside the journal, or to its own where that one is older.
+ * The leaf of a group and its path to the newest head that witnesses have cosigned, or to the one that is kept beside the journal,
+ * or to its own where those are older.
  *
  * @throws MalformedBytes
  */
 export async function proveLeaf(disk: Disk, directory: string, group: number): Promise<ProvenLeaf> {
   const folder = join(directory, 'journal');
-  const kept = await readText(disk, join(folder, 'head'));
+  const kept = await headFor(disk, directory, group);
   const head = kept === null ? null : parseSignedHead(kept);
   const { segment, next, peaks } = await segmentOf(disk, folder, group);
   const frames = new FrameCursor(disk, folder, 'journal', segment, 0);
@@ -44,6 +46,15 @@ export async function proveLeaf(disk: Disk, directory: string, group: number): P
   if (found === null) throw new MalformedBytes(`leaf ${group} of the journal is not there`);
   const note = kept !== null && head !== null && head.head.size === size ? kept : found.note;
   return { index: group, bytes: found.bytes, note, path: pathFrom(peaks, next, leaves, group) };
+}
+
+async function headFor(disk: Disk, directory: string, group: number): Promise<string | null> {
+  for (const file of [COSIGNED_FILE, join('journal', 'head')]) {
+    const text = await readText(disk, join(directory, file));
+    const head = text === null ? null : parseSignedHead(text);
+    if (head !== null && head.head.size > group) return text;
+  }
+  return null;
 }
 
 /** The newest leaf of the journal, by its last segment. @throws MalformedBytes when there is none */
@@ -76,6 +87,66 @@ async function segmentOf(
   }
   throw new MalformedBytes('the journal is not there');
 }
+
+/** A leaf that changes keys, with its paths to a head of the journal and to its own. */
+export interface ProvenKeyChange {
+  readonly bytes: Buffer;
+  readonly note: string;
+  readonly path: readonly Digest[];
+  readonly own: readonly Digest[];
+}
+
+/**
+ * The leaves before `size` that change the keys of the log. A segment whose keys are those of the one after it is passed over:
+ * what was added and went within it signs nothing any more.
+ *
+ * @throws MalformedBytes
+ */
+export async function proveKeyChanges(
+  disk: Disk,
+  directory: string,
+  size: number,
+): Promise<readonly ProvenKeyChange[]> {
+  const folder = join(directory, 'journal');
+  const headers: SegmentHeader[] = [];
+  for (const segment of await listSegments(disk, folder, 'journal')) {
+    const { header } = await readSegmentHeader(disk, join(folder, segmentName('journal', segment)));
+    if (header.next < size) headers.push(header);
+  }
+  const found = new Map<number, { readonly bytes: Buffer; readonly note: string }>();
+  let begin: SegmentHeader | null = null;
+  const leaves: Digest[] = [];
+  for (const [i, header] of headers.entries()) {
+    const following = headers[i + 1];
+    const same = following !== undefined && following.keys?.join() === header.keys?.join();
+    if (same && begin === null) continue;
+    const own: Digest[] = [];
+    const frames = new FrameCursor(disk, folder, 'journal', header.segment, 0);
+    for (let index = header.next; index < (following?.next ?? size); index++) {
+      const frame = await frames.next();
+      if (frame?.type !== FrameType.leaf)
+        throw new MalformedBytes(`leaf ${index} of the journal is not there`);
+      own.push(leafHash(frame.payload.subarray(4, 4 + frame.payload.readUInt32BE(0))));
+      if (!frame.payload.includes(KEYS_MEMBER)) continue;
+      const { leaf, bytes, note } = decodeLeafFrame(frame.payload);
+      if (leaf.keys.length > 0) found.set(index, { bytes: Buffer.from(bytes), note });
+    }
+    if (found.size === 0) continue;
+    begin ??= header;
+    leaves.push(...own);
+  }
+  if (begin === null) return [];
+  const { next, peaks } = begin;
+  return [...found].map(([index, { bytes, note }]) => ({
+    bytes,
+    note,
+    path: pathFrom(peaks, next, leaves, index),
+    own: pathFrom(peaks, next, leaves.slice(0, index + 1 - next), index),
+  }));
+}
+
+/** Only a leaf that changes keys has it; a text may hold the same, so the leaf is looked at. */
+const KEYS_MEMBER = '"keys":[';
 
 /** The audit path in a tree of which the leaves before `next` are known as perfect subtrees only. */
 function pathFrom(

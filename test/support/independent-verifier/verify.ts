@@ -19,7 +19,7 @@ export interface Verdict {
 type Kind = 10 | 11 | 12 | 1;
 
 /** Ends the check of one file run; the kind says how grave it is. */
-class Bad extends Error {
+export class Bad extends Error {
   readonly kind: Kind;
   constructor(kind: Kind, reason: string) {
     super(reason);
@@ -276,7 +276,7 @@ function readJournal(
   }
 }
 
-function canonicalLeaf(bytes: Buffer): Leaf {
+export function canonicalLeaf(bytes: Buffer): Leaf {
   const json = parseJson<LeafJson>(bytes);
   try {
     const again = {
@@ -695,7 +695,7 @@ function rowImages(
 }
 
 /** §5: for each column a state, and for a value its length and UTF-8. */
-function cellsOf(body: Buffer, width: number): Buffer[] {
+export function cellsOf(body: Buffer, width: number): Buffer[] {
   const cells: Buffer[] = [];
   let at = 0;
   for (let column = 0; column < width; column++) {
@@ -741,7 +741,7 @@ interface SchemaJson {
 }
 
 /** @returns columns */
-function checkSchema(payload: string): number {
+export function checkSchema(payload: string): number {
   const schema = parseJson<SchemaJson>(payload);
   const type = (of: TypeJson): object => {
     const { kind } = of;
@@ -1033,7 +1033,7 @@ function chainValue(previous: Buffer, n: number, leaf: Buffer): Buffer {
 
 // ---- §4 records
 
-interface Record_ {
+export interface Record_ {
   readonly kind: number;
   readonly seq: number;
   readonly schema: number;
@@ -1045,7 +1045,7 @@ interface Record_ {
 }
 
 /** Canonical: fields ascending, none twice, no defaults, shortest varints; so it is enough to be strict in decoding. */
-function parseRecord(bytes: Buffer): Record_ {
+export function parseRecord(bytes: Buffer): Record_ {
   const numbers = new Map<number, number>();
   const blobs = new Map<number, Buffer>();
   const wire: Record<number, number> = {
@@ -1151,7 +1151,7 @@ function part(note: (kind: Kind, reason: string) => void, run: () => void): void
 }
 
 /** §1 */
-function directoryOf(namespace: string, name: string): string {
+export function directoryOf(namespace: string, name: string): string {
   const readable = `${namespace}.${name}`
     .replace(/[^A-Za-z0-9._-]/g, '_')
     .replace(/^\.+/, '_')
@@ -1168,7 +1168,7 @@ function directoryOf(namespace: string, name: string): string {
 }
 
 /** An object, whose members are for the caller to doubt. */
-function parseJson<Shape extends object>(text: string | Buffer): Shape {
+export function parseJson<Shape extends object>(text: string | Buffer): Shape {
   try {
     const value: unknown = JSON.parse(typeof text === 'string' ? text : (utf8(text) ?? ''));
     if (typeof value === 'object' && value !== null) return value as Shape;
@@ -1178,7 +1178,7 @@ function parseJson<Shape extends object>(text: string | Buffer): Shape {
   throw new Bad(10, 'JSON that cannot be read');
 }
 
-function mustBe(text: string, value: object): void {
+export function mustBe(text: string, value: object): void {
   if (JSON.stringify(value) !== text) throw new Bad(10, 'JSON that is not canonical');
 }
 
