@@ -30,22 +30,19 @@ export async function proveLeaf(disk: Disk, directory: string, group: number): P
   const folder = join(directory, 'journal');
   const kept = await headFor(disk, directory, group);
   const head = kept === null ? null : parseSignedHead(kept);
-  const { segment, next, peaks } = await segmentOf(disk, folder, group);
-  const frames = new FrameCursor(disk, folder, 'journal', segment, 0);
+  const header = await segmentOf(disk, folder, group);
   const leaves: Digest[] = [];
   const size = Math.max(group + 1, head?.head.size ?? 0);
   let found: { readonly bytes: Buffer; readonly note: string } | null = null;
-  for (let index = next; index < size; index++) {
-    const frame = await frames.next();
-    if (frame?.type !== FrameType.leaf) throw new MalformedBytes(`leaf ${index} of the journal is not there`);
-    const bytes = frame.payload.subarray(4, 4 + frame.payload.readUInt32BE(0));
+  for await (const { index, payload } of leavesOf(disk, folder, header, size)) {
+    const bytes = leafIn(payload);
     leaves.push(leafHash(bytes));
     if (index !== group) continue;
-    found = { bytes: Buffer.from(bytes), note: decodeLeafFrame(frame.payload).note };
+    found = { bytes: Buffer.from(bytes), note: decodeLeafFrame(payload).note };
   }
   if (found === null) throw new MalformedBytes(`leaf ${group} of the journal is not there`);
   const note = kept !== null && head !== null && head.head.size === size ? kept : found.note;
-  return { index: group, bytes: found.bytes, note, path: pathFrom(peaks, next, leaves, group) };
+  return { index: group, bytes: found.bytes, note, path: pathFrom(header.peaks, header.next, leaves, group) };
 }
 
 async function headFor(disk: Disk, directory: string, group: number): Promise<string | null> {
@@ -76,14 +73,10 @@ export async function newestGroup(disk: Disk, directory: string): Promise<number
   return newest;
 }
 
-async function segmentOf(
-  disk: Disk,
-  folder: string,
-  group: number,
-): Promise<{ readonly segment: number; readonly next: number; readonly peaks: readonly Digest[] }> {
+async function segmentOf(disk: Disk, folder: string, group: number): Promise<SegmentHeader> {
   for (const segment of [...(await listSegments(disk, folder, 'journal'))].reverse()) {
     const { header } = await readSegmentHeader(disk, join(folder, segmentName('journal', segment)));
-    if (header.next <= group) return { segment, next: header.next, peaks: header.peaks };
+    if (header.next <= group) return header;
   }
   throw new MalformedBytes('the journal is not there');
 }
@@ -114,35 +107,51 @@ export async function proveKeyChanges(
     if (header.next < size) headers.push(header);
   }
   const found = new Map<number, { readonly bytes: Buffer; readonly note: string }>();
-  let begin: SegmentHeader | null = null;
-  const leaves: Digest[] = [];
+  let begin: number | null = null;
   for (const [i, header] of headers.entries()) {
     const following = headers[i + 1];
-    const same = following !== undefined && following.keys?.join() === header.keys?.join();
-    if (same && begin === null) continue;
-    const own: Digest[] = [];
-    const frames = new FrameCursor(disk, folder, 'journal', header.segment, 0);
-    for (let index = header.next; index < (following?.next ?? size); index++) {
-      const frame = await frames.next();
-      if (frame?.type !== FrameType.leaf)
-        throw new MalformedBytes(`leaf ${index} of the journal is not there`);
-      own.push(leafHash(frame.payload.subarray(4, 4 + frame.payload.readUInt32BE(0))));
-      if (!frame.payload.includes(KEYS_MEMBER)) continue;
-      const { leaf, bytes, note } = decodeLeafFrame(frame.payload);
-      if (leaf.keys.length > 0) found.set(index, { bytes: Buffer.from(bytes), note });
+    if (following !== undefined && following.keys?.join() === header.keys?.join()) continue;
+    for await (const { index, payload } of leavesOf(disk, folder, header, following?.next ?? size)) {
+      if (!payload.includes(KEYS_MEMBER)) continue;
+      const { leaf, bytes, note } = decodeLeafFrame(payload);
+      if (leaf.keys.length === 0) continue;
+      found.set(index, { bytes: Buffer.from(bytes), note });
+      begin ??= i;
     }
-    if (found.size === 0) continue;
-    begin ??= header;
-    leaves.push(...own);
   }
   if (begin === null) return [];
-  const { next, peaks } = begin;
+  const leaves: Digest[] = [];
+  for (const [i, header] of headers.entries()) {
+    if (i < begin) continue;
+    for await (const { payload } of leavesOf(disk, folder, header, headers[i + 1]?.next ?? size))
+      leaves.push(leafHash(leafIn(payload)));
+  }
+  const { next, peaks } = headers[begin]!;
   return [...found].map(([index, { bytes, note }]) => ({
     bytes,
     note,
     path: pathFrom(peaks, next, leaves, index),
     own: pathFrom(peaks, next, leaves.slice(0, index + 1 - next), index),
   }));
+}
+
+/** Frames of leaves of one segment. @param end the first leaf that is not wanted @throws MalformedBytes */
+async function* leavesOf(
+  disk: Disk,
+  folder: string,
+  { segment, next }: SegmentHeader,
+  end: number,
+): AsyncGenerator<{ readonly index: number; readonly payload: Buffer }> {
+  const frames = new FrameCursor(disk, folder, 'journal', segment, 0);
+  for (let index = next; index < end; index++) {
+    const frame = await frames.next();
+    if (frame?.type !== FrameType.leaf) throw new MalformedBytes(`leaf ${index} of the journal is not there`);
+    yield { index, payload: frame.payload };
+  }
+}
+
+function leafIn(payload: Buffer): Buffer {
+  return payload.subarray(4, 4 + payload.readUInt32BE(0));
 }
 
 /** Only a leaf that changes keys has it; a text may hold the same, so the leaf is looked at. */
