@@ -127,9 +127,12 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'connectors/sinks/parquet': [
     '@aws-sdk/client-s3',
     '@duckdb/node-api',
+    'node:crypto',
+    'node:fs',
     'node:fs/promises',
     'node:path',
-    'node:crypto',
+    'node:stream',
+    'node:stream/promises',
   ],
   'connectors/sinks/duckdb': ['@duckdb/node-api', 'node:crypto', 'node:fs/promises', 'node:path'],
   'connectors/sinks/postgres': ['pg', 'node:crypto'],

@@ -32,7 +32,7 @@ describe('a slow sink', () => {
     const shared = { log, memory: new GroupMemory(50_000, 1) };
     const bench = new DeliveryBench({ write: () => sleep(400) }, shared, 20_000).start();
     // It was 0.5 groups a second: each waited 2 s for the queue of a sink that reads from the log.
-    expect(await sealFor(1_500, [bench])).toBeGreaterThan(200);
+    expect(await sealFor(1_500, [bench])).toBeGreaterThan(20);
     await bench.stopped();
   });
 
@@ -74,7 +74,7 @@ describe('a slow sink', () => {
       await sleep(1);
     }
     slow = false;
-    await sealFor(300, [bench]);
+    await until('it has caught up', () => bench.delivered.length === shared.log.sealed.length);
     const readings = shared.log.readings.length;
     expect(readings).toBeGreaterThan(0);
     await sealFor(300, [bench]);
