@@ -184,6 +184,13 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
       },
     });
     const running = await start();
+    // Working is said before the stream is open.
+    await until(
+      'the stream is open',
+      async () =>
+        (await client.query("SELECT FROM pg_stat_replication WHERE usename = 'rotated'")).rowCount === 1,
+    );
+    await insert(running);
     await client.query("ALTER ROLE rotated PASSWORD 'second'");
     await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'");
     await until('it is refused', async () => (await status())?.reason?.code === 'RS-PG-002');
