@@ -225,6 +225,15 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       await reader.until('a chunk', () => reader.transactions.length > seen || step > 6);
       await client.query(statement);
     }
+    // That it was retyped is noticed by looking, now and then: only the copy after that has the default of the new column.
+    await reader.until(
+      'the copy of the table that was retyped',
+      () => {
+        const rows = [...(reader.tables.get('public.t')?.rows.values() ?? [])];
+        return rows.length > 0 && rows.every(({ cells }) => cells.length === 3 && cells[2] !== null);
+      },
+      60_000,
+    );
     await caughtUp(reader);
     await equal(reader, ['t', 'u']);
     await reader.close();

@@ -17,7 +17,7 @@ import type { PostgresConnection } from '../../../src/model/postgres-connection.
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
-import { connect, connectForReplication, end } from './connection.ts';
+import { connect, connectForReplication, destroy, end } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { postgresError } from './errors.ts';
@@ -133,6 +133,12 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async *#read(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient(after?.timeline);
+    // A look at the tables waits for whoever alters one of them.
+    const giveUp = (): void => {
+      destroy(side);
+      this.#side = null;
+    };
+    signal.addEventListener('abort', giveUp);
     refuseUnknownOptions(this.#options, Number(await serverSetting(side, 'server_version_num')));
     await refuseStandby(side);
     await this.#identify();
@@ -147,6 +153,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const due = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
     this.#names = await this.#catalog!.oids(this.#options.tables);
     const weave = await this.#weave(resume, due, signal);
+    signal.removeEventListener('abort', giveUp);
     this.#weaving = weave;
     this.#watch = new SlotWatch(
       await connect(this.#options, undefined, this.#options.receiveTimeoutMs),

@@ -102,10 +102,10 @@ describe('a slow sink', () => {
     expect(bench.delivered).toEqual(sequence(shared.log.sealed.length));
   });
 
-  it('never holds up the others', async () => {
+  it('never holds up the others', { timeout: 60_000 }, async () => {
     const shared = { log: new FakeLog(), memory: new GroupMemory(60_000, 3) };
     const fast = new DeliveryBench({ name: 'fast' }, shared).start();
-    const slow = new DeliveryBench({ name: 'slow', write: () => sleep(500) }, shared).start();
+    const slow = new DeliveryBench({ name: 'slow', write: () => sleep(3_000) }, shared).start();
     const dead = new DeliveryBench(
       {
         name: 'dead',
