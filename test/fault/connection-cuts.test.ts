@@ -24,6 +24,7 @@ let proxy: UnreliableProxy;
 /** URL of the server behind the proxy. */
 let throughProxy: string;
 let project: TestProject;
+let started: RowsealProcess | null = null;
 
 beforeAll(async () => {
   if (noPostgres(18)) return;
@@ -34,6 +35,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  // Still there when the test failed.
+  if (started?.running === true) await started.kill();
   await client?.end();
   await proxy?.close();
   await server?.stop();
@@ -111,9 +114,10 @@ it.skipIf(noPostgres(18))(
       // Slow enough that a copy is met on its way.
       source: { type: 'postgres', url, tables, idle_interval_ms: 300, copy_rows_per_second: 10_000 },
     });
-    const process = new RowsealProcess(['run', '--config', project.configFile]);
+    const running = new RowsealProcess(['run', '--config', project.configFile]);
+    started = running;
     const status = async (): Promise<PipelineStatus | null> => {
-      expect(process.running, `the process ended by itself:\n${process.output.slice(-3_000)}`).toBe(true);
+      expect(running.running, `the process ended by itself:\n${running.output.slice(-3_000)}`).toBe(true);
       const now = (await readStatus(project)) as unknown as PipelineStatus | null;
       expect(now?.state, JSON.stringify(now?.reason)).not.toBe('halted');
       return now;
@@ -157,7 +161,7 @@ it.skipIf(noPostgres(18))(
     );
     expect(proxy.cuts).toBeGreaterThan(CUTS);
     expect(inCopy).toBeGreaterThan(0);
-    expect((await process.terminate()).code).toBe(0);
+    expect((await running.terminate()).code).toBe(0);
     await expectWarehouseEqualsSource(client, project);
     const verified = await rowseal(['audit', 'verify', '--dir', project.auditDirectory, '--json']);
     expect(verified.code, verified.stdout).toBe(0);

@@ -23,6 +23,7 @@ const seed = Number(process.env['ROWSEAL_SEED'] ?? Date.now() % 1_000_000);
 let server: TestPostgres;
 let client: Client;
 let project: TestProject | null = null;
+let running: RowsealProcess | null = null;
 
 beforeAll(async () => {
   if (!slow) return;
@@ -31,6 +32,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  // Still there when the test failed.
+  if (running?.running === true) await running.kill();
   await client?.end();
   await server?.stop();
   await project?.remove();
@@ -56,7 +59,11 @@ it.skipIf(!slow || noPostgres(18))(
     });
     const { configFile } = project;
     const started = performance.now();
-    let process = new RowsealProcess(['run', '--config', configFile]);
+    const start = (): RowsealProcess => {
+      running = new RowsealProcess(['run', '--config', configFile]);
+      return running;
+    };
+    let process = start();
     let copiedMs = 0;
     let changes = 0;
     const load = loadOf(client, (rows) => {
@@ -75,7 +82,7 @@ it.skipIf(!slow || noPostgres(18))(
           1_800_000,
         );
         await process.kill();
-        process = new RowsealProcess(['run', '--config', configFile]);
+        process = start();
       }
       await until(
         'the copy is whole',
