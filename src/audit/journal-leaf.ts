@@ -1,7 +1,6 @@
 import type { Gap } from '../model/masked.ts';
-import type { Position } from '../model/position.ts';
+import type { DueCopy, Position } from '../model/position.ts';
 import { formatLsn, parseLsn } from '../model/position.ts';
-import type { TableName } from '../model/table.ts';
 import type { SealedGroupInfo } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import { decodeGap, decodeNames, encodeGap, encodeNames, type GapJson, type NameJson } from './gap-json.ts';
@@ -150,18 +149,30 @@ function encodePosition(position: Position): Record<string, unknown> {
 
 function encodeTables({ copying = [], outside = [] }: Position): Record<string, unknown> {
   return {
-    ...(copying.length === 0 ? {} : { copying: encodeNames(copying) }),
+    ...(copying.length === 0 ? {} : { copying: copying.map(encodeDue) }),
     ...(outside.length === 0 ? {} : { outside: encodeNames(outside) }),
   };
 }
 
+function encodeDue({ namespace, name, copied }: DueCopy): readonly string[] {
+  return copied === undefined ? [namespace, name] : [namespace, name, copied];
+}
+
 function decodeTables(json: Readonly<Record<string, unknown>>): Pick<Position, 'copying' | 'outside'> {
-  const names = (member: string): readonly TableName[] | undefined => {
-    const value = json[member] as readonly NameJson[] | undefined;
-    return value === undefined ? undefined : decodeNames(value);
+  const copying = json['copying'] as readonly (readonly [string, string, string?])[] | undefined;
+  const outside = json['outside'] as readonly NameJson[] | undefined;
+  return {
+    ...(copying === undefined ? {} : { copying: copying.map(decodeDue) }),
+    ...(outside === undefined ? {} : { outside: decodeNames(outside) }),
   };
-  const [copying, outside] = [names('copying'), names('outside')];
-  return { ...(copying === undefined ? {} : { copying }), ...(outside === undefined ? {} : { outside }) };
+}
+
+function decodeDue([namespace, name, copied]: readonly [string, string, string?]): DueCopy {
+  return {
+    namespace: String(namespace),
+    name: String(name),
+    ...(copied === undefined ? {} : { copied: String(copied) }),
+  };
 }
 
 function decodePosition(json: Readonly<Record<string, unknown>>): Position {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RowsealError } from '../error/rowseal-error.ts';
 
+const HOLDER = 'lock.holder';
+
 /**
  * One writer per directory. The lock is the kernel's (a POSIX lock, taken through SQLite because Node offers none), so
  * it is gone with the process however that ends, and it holds between containers that share a volume.
@@ -11,7 +13,7 @@ import { RowsealError } from '../error/rowseal-error.ts';
  * @throws RowsealError RS-AUD-006
  */
 export function lockDirectory(directory: string): () => Promise<void> {
-  const holderFile = join(directory, 'lock.holder');
+  const holderFile = join(directory, HOLDER);
   const database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
   try {
     // Exclusive locking mode keeps the lock between transactions; no journal, so that no other file appears.
@@ -26,6 +28,11 @@ export function lockDirectory(directory: string): () => Promise<void> {
   }
   writeFileSync(holderFile, `${process.pid}\n`);
   return async () => database.close();
+}
+
+/** Process id of who took the lock last, in decimal; it may have ended since. `unknown`: nobody did. */
+export function lockHolder(directory: string): string {
+  return readHolder(join(directory, HOLDER));
 }
 
 function readHolder(file: string): string {

@@ -1,4 +1,4 @@
-import { type Position, withCopying, withOutside } from '../model/position.ts';
+import { isBeginning, type Position, withCopying, withOutside } from '../model/position.ts';
 import { type TableName, tableKey } from '../model/table.ts';
 
 export interface CapturedSet {
@@ -25,8 +25,8 @@ export function compareCapturedSet(
   copies: boolean,
 ): CapturedSet | null {
   const { copying = [], outside = [] } = position;
-  // An unfinished copy of a Postgres slot begins again with all tables.
-  const allDue = position.kind === 'postgres' && position.phase === 'snapshot';
+  // A Postgres slot that is about to be made comes with the copy of all tables.
+  const allDue = position.kind === 'postgres' && isBeginning(position);
   const isDue = among(copying);
   const wasOutside = among(outside);
   const isKnown = among(known);

@@ -26,9 +26,8 @@ export interface Source {
 
   /**
    * Streams whole transactions in commit order, strictly after `after`. `null`: nothing is sealed yet, so create what
-   * is needed (publication, slot) and take a snapshot consistent with the stream. A position of phase `snapshot`
-   * restarts the copy; one that names tables in `copying` has these copied again, each with what the stream holds up to
-   * there sealed first, before it goes on. Not pulling is the backpressure: memory here stays bounded whatever the transaction size,
+   * is needed (publication, slot) and copy the tables, woven into the stream. A position that names tables in `copying` has
+   * these copied, or their copies finished, while the stream goes on. Not pulling is the backpressure: memory here stays bounded whatever the transaction size,
    * and the connection is kept alive by the source itself.
    *
    * @throws RowsealError of kind `source-lost` when the stream cannot continue exactly at `after` (law 6).
@@ -78,9 +77,21 @@ export interface SourceStats {
   readonly lastReceivedMs: number | null;
   /** Bytes of WAL or binlog the server keeps for this reader, where known. */
   readonly retainedBytes: number | null;
+  /** Whether the server will go on keeping it; null or absent: not known. */
+  readonly retention?: {
+    /** The server's own word (Postgres: wal_status). */
+    readonly status: string;
+    /** Bytes that may be written before it keeps no more; null: no limit. */
+    readonly safeBytes: number | null;
+  } | null;
+  /** What the operator should see to while it runs; absent: nothing. */
+  readonly warnings?: readonly Finding[];
   readonly snapshot: {
+    /** Several that are copied at the same time are one: their names with commas, their rows together. */
     readonly table: string;
     readonly rows: number;
     readonly estimatedRows: number | null;
+    /** At the pace until now; null or absent: not known. */
+    readonly secondsLeft?: number | null;
   } | null;
 }

@@ -199,6 +199,7 @@ const silent: PipelineObserver = {
   groupSealed: () => {},
   batchDelivered: () => {},
   problem: () => {},
+  warning: () => {},
   sinkFailed: () => {},
   storageFailed: () => {},
   undecidedColumns: () => {},

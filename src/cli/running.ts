@@ -1,3 +1,4 @@
+import type { SourceStats } from '../capture/source.ts';
 import type { RowsealConfig } from '../config/load.ts';
 import type { Delivery } from '../deliver/delivery.ts';
 import { errorCodes } from '../error/codes.ts';
@@ -90,6 +91,10 @@ export function observe(
         fix: error.fix,
       });
     },
+    warning({ code, detail, fix }) {
+      if (!told.first(`warning ${code}`)) return;
+      logger.log('warn', { message: detail, code: code ?? '', fix: fix ?? '' });
+    },
     unfitValues(table, counts) {
       for (const { column, reason, count } of counts) {
         metrics.unfit(table, column, reason, count);
@@ -152,7 +157,11 @@ export function statusOf(
   outside: Outside,
 ): PipelineStatus {
   const { sealed } = pipeline.progress;
-  const stats = pipeline.source?.stats() ?? { lastReceivedMs: null, retainedBytes: null, snapshot: null };
+  const stats: SourceStats = pipeline.source?.stats() ?? {
+    lastReceivedMs: null,
+    retainedBytes: null,
+    snapshot: null,
+  };
   const { reason } = pipeline;
   return {
     pipeline: config.pipeline,
@@ -164,6 +173,11 @@ export function statusOf(
       position: sealed === null ? null : describePosition(sealed.position),
       last_received: stats.lastReceivedMs === null ? null : new Date(stats.lastReceivedMs).toISOString(),
       retained_bytes: stats.retainedBytes,
+      retention:
+        stats.retention == null
+          ? null
+          : { status: stats.retention.status, safe_bytes: stats.retention.safeBytes },
+      warnings: (stats.warnings ?? []).map(({ code, detail, fix }) => ({ code, detail, fix })),
       snapshot:
         stats.snapshot === null
           ? null
@@ -171,6 +185,7 @@ export function statusOf(
               table: stats.snapshot.table,
               rows: stats.snapshot.rows,
               estimated_rows: stats.snapshot.estimatedRows,
+              seconds_left: stats.snapshot.secondsLeft ?? null,
             },
     },
     sealed: {

@@ -92,7 +92,16 @@ export async function login(
 /** Nothing is streamed from it, so names that a stream needs stand for none. */
 function sourceAt(url: URL, shared: SharedSourceConfig): SourceConfig {
   if (!/^(mysql|mariadb):$/.test(url.protocol))
-    return { ...shared, type: 'postgres', slot: 'rowseal_unused', publication: 'rowseal_unused' };
+    return {
+      ...shared,
+      type: 'postgres',
+      slot: 'rowseal_unused',
+      publication: 'rowseal_unused',
+      failoverSlot: false,
+      copyTables: 1,
+      copyRowsPerSecond: null,
+      copyBytesPerSecond: null,
+    };
   return {
     ...shared,
     type: 'mysql',

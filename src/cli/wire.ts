@@ -28,6 +28,7 @@ import { PositionCipher } from '../mask/position-cipher.ts';
 import type { SinkMask } from '../mask/sink-mask.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MaskedTable } from '../model/masked.ts';
+import { retypedTables } from '../model/schema-diff.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
@@ -45,19 +46,28 @@ export async function makeSource(config: SourceSettings): Promise<() => Source> 
   const { source } = config;
   switch (source.type) {
     case 'postgres':
-      return makePostgresSource(source);
+      return makePostgresSource(source, config);
     case 'mysql':
       return makeMysqlSource(source, config);
   }
 }
 
-async function makePostgresSource(source: PostgresSourceConfig): Promise<() => Source> {
+async function makePostgresSource(
+  source: PostgresSourceConfig,
+  config: SourceSettings,
+): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
+  const positionSeal = new LazyPositionSeal(config);
   return () =>
     createPostgresSource({
       ...shared(source),
       slot: source.slot,
       publication: source.publication,
+      failoverSlot: source.failoverSlot,
+      copyTables: source.copyTables,
+      copyRowsPerSecond: source.copyRowsPerSecond,
+      copyBytesPerSecond: source.copyBytesPerSecond,
+      positionSeal,
     });
 }
 
@@ -404,7 +414,7 @@ async function sealCapturedSet(config: RowsealConfig, log: AuditLog): Promise<re
  */
 function compareWithLog({ policy, log, tables }: Prepared): readonly Finding[] {
   const position = log.last?.position ?? null;
-  if (position === null || position.phase === 'snapshot') return [];
+  if (position === null || (position.phase === 'snapshot' && position.copying === undefined)) return [];
   const due = new Set((position.copying ?? []).map(tableKey));
   const changed = changedTables(policy, tables, log.tables()).filter(
     ({ table }) => !due.has(tableKey(table)),
@@ -417,11 +427,21 @@ function compareWithLog({ policy, log, tables }: Prepared): readonly Finding[] {
       state: 'not started; nothing was changed',
     });
   }
-  return changed.map(({ table }) => ({
+  return [
+    ...changed.map(({ table }) => notice('RS-MASK-018', 'policy', table, 'was copied under other rules')),
+    ...(position.kind === 'postgres' ? retypedTables(tables, log.tables()) : [])
+      .filter((table) => !due.has(tableKey(table)))
+      .map((table) => notice('RS-PG-033', 'source', table, 'has columns of another type than the log')),
+  ];
+}
+
+function notice(code: ErrorCode, subject: string, table: TableName, what: string): Finding {
+  const name = displayName(table);
+  return {
     level: 'warning',
-    code: 'RS-MASK-018',
-    subject: 'policy',
-    detail: `${displayName(table)} was copied under other rules`,
-    fix: `rowseal resnapshot --table ${displayName(table)}`,
-  }));
+    code,
+    subject,
+    detail: `${name} ${what}`,
+    fix: `rowseal resnapshot --table ${name}`,
+  };
 }

@@ -49,6 +49,10 @@ export interface PostgresSourceConfig extends SharedSourceConfig {
   readonly type: 'postgres';
   readonly slot: string;
   readonly publication: string;
+  readonly failoverSlot: boolean;
+  readonly copyTables: number;
+  readonly copyRowsPerSecond: number | null;
+  readonly copyBytesPerSecond: number | null;
 }
 
 export interface MysqlSourceConfig extends SharedSourceConfig {
@@ -254,6 +258,10 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
       return {
         ...shared,
         type: 'postgres',
+        failoverSlot: source.failover_slot,
+        copyTables: source.copy_tables,
+        copyRowsPerSecond: source.copy_rows_per_second ?? null,
+        copyBytesPerSecond: source.copy_bytes_per_second ?? null,
         slot: source.slot ?? fallback,
         publication: source.publication ?? fallback,
       };

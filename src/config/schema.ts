@@ -20,9 +20,18 @@ const postgres = z.strictObject({
   tls,
   slot: identifier.optional().describe('default: rowseal_<pipeline>'),
   publication: identifier.optional().describe('default: rowseal_<pipeline>'),
+  failover_slot: z
+    .boolean()
+    .default(false)
+    .describe('standbys keep a copy of the slot, so that the stream goes on after a failover; PostgreSQL 17'),
   tables: z.array(tableName).min(1),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),
+  copy_tables: positive.max(64).default(2).describe('tables that are copied at the same time'),
+  copy_rows_per_second: positive
+    .optional()
+    .describe('most rows a second that copies read together; default: no limit'),
+  copy_bytes_per_second: positive.optional().describe('the same in bytes of their text'),
 });
 
 const mysql = z.strictObject({

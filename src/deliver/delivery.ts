@@ -239,6 +239,8 @@ export class Delivery {
     let pending: SealedGroup[] = [];
     let bytes = 0;
     for await (const group of this.#log.read(this.backlog.next)) {
+      // Durable in the log a moment before anybody is told: a cursor there would be ahead of what decides the confirms.
+      if (group.index > (this.backlog.newest ?? -1)) break;
       if (pending.length > 0) {
         const goesOn = this.sink.pace == null && this.#memory.servesFrom(group.index);
         if (goesOn || bytes + group.bytes > this.#batchBytes) {

@@ -12,12 +12,21 @@ interface TablesOnTheWay {
    * Tables whose copy is due or unfinished at this position, though the stream went on: they are copied (again) before it
    * goes on beyond. Absent: none. What was delivered of them before is void when their copy begins.
    */
-  readonly copying?: readonly TableName[];
+  readonly copying?: readonly DueCopy[];
   /**
    * Tables whose changes are not in the log from some place before on: they were captured and are not now, or are about to
    * be, and get inside with the end of their copy. Absent: none.
    */
   readonly outside?: readonly TableName[];
+}
+
+/** A table whose copy is due or unfinished. */
+export interface DueCopy extends TableName {
+  /**
+   * Postgres: how far its copy has come, encrypted under a key derived from the mask key. Absent: it has not begun, or begins
+   * again.
+   */
+  readonly copied?: string;
 }
 
 export interface PostgresPosition extends TablesOnTheWay {
@@ -26,9 +35,9 @@ export interface PostgresPosition extends TablesOnTheWay {
   readonly systemId: string;
   readonly timeline: number;
   readonly slot: string;
-  /** End LSN of the last whole transaction (Commit message, "end LSN"). During a snapshot: the consistent point. */
+  /** End LSN of the last whole transaction (Commit message, "end LSN"). */
   readonly lsn: bigint;
-  /** `snapshot`: the initial copy was not finished at this position, so a restart begins the copy again. */
+  /** `snapshot`: the initial copy was not finished at this position; it goes on there. Without `copying`: the slot is about to be made. */
   readonly phase: 'snapshot' | 'stream';
 }
 
@@ -62,7 +71,7 @@ export interface BinlogPlace {
 }
 
 /** The same place with these tables due to be copied. */
-export function withCopying<P extends Position>(position: P, tables: readonly TableName[]): P {
+export function withCopying<P extends Position>(position: P, tables: readonly DueCopy[]): P {
   const { copying: _, ...rest } = position;
   return { ...rest, ...(tables.length === 0 ? {} : { copying: tables }) } as unknown as P;
 }
@@ -71,6 +80,11 @@ export function withCopying<P extends Position>(position: P, tables: readonly Ta
 export function withOutside<P extends Position>(position: P, tables: readonly TableName[]): P {
   const { outside: _, ...rest } = position;
   return { ...rest, ...(tables.length === 0 ? {} : { outside: tables }) } as unknown as P;
+}
+
+/** Sealed before a Postgres slot is made; from then on a position of this phase says which copies are due. */
+export function isBeginning({ phase, copying }: Position): boolean {
+  return phase === 'snapshot' && copying === undefined;
 }
 
 /** Some table is not, or not wholly, copied at this position. */

@@ -1,5 +1,5 @@
 import type { MaskedColumn, MaskedTable } from './masked.ts';
-import { columnIdentity } from './table.ts';
+import { columnIdentity, type TableSchema, tableKey } from './table.ts';
 import type { ColumnType } from './type.ts';
 
 /** One step from a table version to the next, in an order in which the steps can be applied. */
@@ -66,4 +66,22 @@ export function sameType(a: ColumnType, b: ColumnType): boolean {
     default:
       return true;
   }
+}
+
+/** Tables of which a column has another type in the source than in the log; columns are told apart by their identity. */
+export function retypedTables(
+  tables: readonly TableSchema[],
+  sealed: readonly MaskedTable[],
+): readonly TableSchema[] {
+  const known = new Map(sealed.map((table) => [tableKey(table), table]));
+  return tables.filter((table) => {
+    const before = new Map(
+      known.get(tableKey(table))?.columns.map((column) => [columnIdentity(column), column.sourceType]),
+    );
+    return table.columns.some((column) => {
+      const type = before.get(columnIdentity(column));
+      // A type that was gone when it was looked up has only its number.
+      return type !== undefined && !type.startsWith('oid ') && type !== column.sourceType;
+    });
+  });
 }

@@ -46,6 +46,8 @@ export class Metrics {
   readonly #sealedCommit: Gauge<string>;
   readonly #deliveredCommit: Gauge<string>;
   readonly #retained: Gauge<string>;
+  readonly #safe: Gauge<string>;
+  readonly #warnings: Gauge<string>;
   readonly #changes: Counter<string>;
   readonly #sealedRecords: Counter<string>;
   readonly #sealSeconds: Histogram<string>;
@@ -123,6 +125,11 @@ export class Metrics {
       ['sink'],
     );
     this.#retained = gauge('source_retained_bytes', 'WAL the server keeps for this pipeline.');
+    this.#safe = gauge(
+      'source_retention_safe_bytes',
+      'WAL that may be written before the server stops keeping what this pipeline needs; absent without a limit.',
+    );
+    this.#warnings = gauge('source_warnings', 'What should be seen to at the source, by code.', ['code']);
     this.#changes = counter('changes_total', 'Row operations sealed, by c u d r t.', ['op']);
     this.#sealedRecords = counter('sealed_records_total', 'Change records sealed.', ['table']);
     this.#sealSeconds = histogram(
@@ -313,6 +320,10 @@ export class Metrics {
     if (status.source.last_received !== null)
       this.#received.set(Date.parse(status.source.last_received) / 1000);
     if (status.source.retained_bytes !== null) this.#retained.set(status.source.retained_bytes);
+    const safe = status.source.retention?.safe_bytes ?? null;
+    if (safe !== null) this.#safe.set(safe);
+    this.#warnings.reset();
+    for (const { code } of status.source.warnings) this.#warnings.labels({ code: code ?? '' }).set(1);
     for (const sink of status.sinks) {
       this.#sink(sink);
     }

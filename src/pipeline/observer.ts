@@ -4,6 +4,7 @@ import type { DeliveryBatch, SinkStats } from '../deliver/sink.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import type { UnfitCount } from '../mask/column-mask.ts';
 import type { LeakCount } from '../mask/leak-guard.ts';
+import type { Finding } from '../model/finding.ts';
 import type { MaskedEvent } from '../model/masked.ts';
 import type { PipelineState } from './status.ts';
 
@@ -16,6 +17,8 @@ export interface PipelineObserver {
   batchDelivered(sink: string, batch: DeliveryBatch, durationMs: number, stats: SinkStats): void;
   /** Something failed beside delivery and will be tried again. */
   problem(where: 'source' | 'sink', name: string, error: RowsealError, retryInMs: number | null): void;
+  /** The source runs, but somebody should see to something. Told again as long as it lasts. */
+  warning(finding: Finding): void;
   /** A sink failed and will be tried again, or is halted while the rest goes on. */
   sinkFailed(sink: string, error: RowsealError, verdict: Verdict): void;
   /** An old segment was left as it is while the log goes on. */

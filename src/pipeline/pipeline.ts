@@ -221,6 +221,7 @@ export class Pipeline {
     this.progress.groupSealed(group);
     this.#enter(isCopying(group.position) ? 'snapshot' : 'streaming', null);
     this.#options.observer.groupSealed(group, durationMs);
+    for (const warning of this.#source?.stats().warnings ?? []) this.#options.observer.warning(warning);
     this.memory.add(group);
     for (const delivery of this.deliveries) delivery.offer(group);
     const fromMs = performance.now();

@@ -80,10 +80,18 @@ export interface PipelineStatus {
     readonly position: string | null;
     readonly last_received: string | null;
     readonly retained_bytes: number | null;
+    /** Whether the server goes on keeping that; null: not known. */
+    readonly retention: { readonly status: string; readonly safe_bytes: number | null } | null;
+    readonly warnings: readonly {
+      readonly code: string | null;
+      readonly detail: string;
+      readonly fix: string | null;
+    }[];
     readonly snapshot: {
       readonly table: string;
       readonly rows: number;
       readonly estimated_rows: number | null;
+      readonly seconds_left: number | null;
     } | null;
   };
   readonly sealed: {

@@ -41,6 +41,7 @@ const observer: PipelineObserver = {
   undecidedColumns() {},
   unfitValues() {},
   leaks() {},
+  warning() {},
 };
 const { pipeline, close } = await wirePipeline(loadConfig(configFile, process.env), observer);
 const run = pipeline.run();

@@ -11,6 +11,7 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { expectWarehouseEqualsSource } from '../support/warehouse-equals-source.ts';
+import { whileWorking } from '../support/while-working.ts';
 import { WORKLOAD_MASK, WORKLOAD_TABLES, Workload } from '../support/workload.ts';
 
 const KILLS = 25;
@@ -48,39 +49,37 @@ it.skipIf(noPostgres(18))(
     });
     const random = seededRandom(seed);
     let process = new RowsealProcess(['run', '--config', project.configFile]);
-    let working = true;
     let hugeDue = false;
     const observer = await server.client();
     let confirmedTooFar = 0;
     let lastConfirmed = 0n;
-    const work = (async () => {
-      while (working) {
-        await (hugeDue ? workload.huge() : workload.step());
-        hugeDue = false;
-        await new Promise((resolve) => setTimeout(resolve, random() * 15));
+    const step = async (): Promise<void> => {
+      const huge = hugeDue;
+      hugeDue = false;
+      await (huge ? workload.huge() : workload.step());
+      await new Promise((resolve) => setTimeout(resolve, random() * 15));
+    };
+    await whileWorking(step, async () => {
+      for (let kill = 1; kill <= KILLS; kill++) {
+        // Some during the first copy, some right after the start, most in the middle of things.
+        await new Promise((resolve) =>
+          setTimeout(resolve, kill % 5 === 0 ? random() * 400 : 300 + random() * 2_200),
+        );
+        if (kill === 8) hugeDue = true;
+        const confirmed = await confirmedFlush(observer);
+        if (confirmed !== null) {
+          if (confirmed < lastConfirmed) confirmedTooFar++;
+          lastConfirmed = confirmed;
+        }
+        expect(process.running, `the process ended by itself:\n${process.output.slice(-3_000)}`).toBe(true);
+        await process.kill();
+        const sealed = await sealedPosition(project);
+        const afterKill = await confirmedFlush(observer);
+        // Law 3: what the server was told to forget is in the log, always.
+        if (afterKill !== null && sealed !== null && afterKill > sealed) confirmedTooFar++;
+        process = new RowsealProcess(['run', '--config', project.configFile]);
       }
-    })();
-    for (let kill = 1; kill <= KILLS; kill++) {
-      // Some during the first copy, some right after the start, most in the middle of things.
-      await new Promise((resolve) =>
-        setTimeout(resolve, kill % 5 === 0 ? random() * 400 : 300 + random() * 2_200),
-      );
-      if (kill === 8) hugeDue = true;
-      const confirmed = await confirmedFlush(observer);
-      if (confirmed !== null) {
-        if (confirmed < lastConfirmed) confirmedTooFar++;
-        lastConfirmed = confirmed;
-      }
-      expect(process.running, `the process ended by itself:\n${process.output.slice(-3_000)}`).toBe(true);
-      await process.kill();
-      const sealed = await sealedPosition(project);
-      const afterKill = await confirmedFlush(observer);
-      // Law 3: what the server was told to forget is in the log, always.
-      if (afterKill !== null && sealed !== null && afterKill > sealed) confirmedTooFar++;
-      process = new RowsealProcess(['run', '--config', project.configFile]);
-    }
-    working = false;
-    await work;
+    });
     // A column that appears while running is redacted; at a start it would have to be decided first (law 2).
     await until(
       'the last process streams',

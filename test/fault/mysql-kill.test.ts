@@ -12,6 +12,7 @@ import { ReferenceMask } from '../support/reference-mask.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { slow } from '../support/slow.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
+import { whileWorking } from '../support/while-working.ts';
 
 const KILLS = Number(process.env['ROWSEAL_KILLS'] ?? (slow ? 8 : 4));
 const seed = Number(process.env['ROWSEAL_SEED'] ?? Date.now() % 1_000_000);
@@ -53,27 +54,25 @@ describe.each(cases)('$name', ({ release, options }) => {
       });
       const random = seededRandom(seed);
       let process = new RowsealProcess(['run', '--config', project.configFile]);
-      let working = true;
       let hugeDue = false;
-      const work = (async () => {
-        while (working) {
-          await (hugeDue ? workload.huge() : workload.step());
-          hugeDue = false;
-          await new Promise((resolve) => setTimeout(resolve, random() * 15));
+      const step = async (): Promise<void> => {
+        const huge = hugeDue;
+        hugeDue = false;
+        await (huge ? workload.huge() : workload.step());
+        await new Promise((resolve) => setTimeout(resolve, random() * 15));
+      };
+      await whileWorking(step, async () => {
+        for (let kill = 1; kill <= KILLS; kill++) {
+          // Some during the first copy, some right after the start, most in the middle of things.
+          await new Promise((resolve) =>
+            setTimeout(resolve, kill % 5 === 0 ? random() * 400 : 300 + random() * 2_000),
+          );
+          if (kill === Math.ceil(KILLS / 2)) hugeDue = true;
+          expect(process.running, `the process ended by itself:\n${process.output.slice(-3_000)}`).toBe(true);
+          await process.kill();
+          process = new RowsealProcess(['run', '--config', project.configFile]);
         }
-      })();
-      for (let kill = 1; kill <= KILLS; kill++) {
-        // Some during the first copy, some right after the start, most in the middle of things.
-        await new Promise((resolve) =>
-          setTimeout(resolve, kill % 5 === 0 ? random() * 400 : 300 + random() * 2_000),
-        );
-        if (kill === Math.ceil(KILLS / 2)) hugeDue = true;
-        expect(process.running, `the process ended by itself:\n${process.output.slice(-3_000)}`).toBe(true);
-        await process.kill();
-        process = new RowsealProcess(['run', '--config', project.configFile]);
-      }
-      working = false;
-      await work;
+      });
       await until(
         'the last process streams',
         async () => {

@@ -14,6 +14,7 @@ import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { slow } from '../support/slow.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 import { expectWarehouseEqualsSource } from '../support/warehouse-equals-source.ts';
+import { whileWorking } from '../support/while-working.ts';
 import { WORKLOAD_MASK, WORKLOAD_TABLES, Workload } from '../support/workload.ts';
 
 const KILLS = slow ? 6 : 3;
@@ -77,21 +78,11 @@ async function runToTheEnd(): Promise<void> {
   expect((await run.terminate()).code).toBe(0);
 }
 
-async function whileWriting<T>(during: () => Promise<T>): Promise<T> {
-  let working = true;
-  const work = (async () => {
-    while (working) {
-      await workload.step();
-      await new Promise((resolve) => setTimeout(resolve, random() * 10));
-    }
-  })();
-  try {
-    return await during();
-  } finally {
-    working = false;
-    await work;
-  }
-}
+const whileWriting = <T>(during: () => Promise<T>): Promise<T> =>
+  whileWorking(async () => {
+    await workload.step();
+    await new Promise((resolve) => setTimeout(resolve, random() * 10));
+  }, during);
 
 async function configuredEpoch(): Promise<number> {
   return Number(/epoch: (\d+)/.exec(await readFile(project.configFile, 'utf8'))![1]);

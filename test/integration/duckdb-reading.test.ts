@@ -111,7 +111,8 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
   it('a query sees whole groups, up to the cursor that it names, also across tables', async () => {
     pay();
     const groups: number[] = [];
-    for (let n = 0; n < 25; n++) {
+    // At least so often, and until a later group is there.
+    while (groups.length < 25 || groups.at(-1)! === groups[0]!) {
       const { group, rows } = await ask(STATE);
       const [sum, count, newest] = rows[0]!.map(Number);
       expect([sum, count]).toEqual([2 * ACCOUNTS * 100, 2 * ACCOUNTS]);
@@ -121,7 +122,6 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
     const shown = await rowseal(['query', STATE, '--config', project.configFile, '--json']);
     await stopPaying();
     expect(groups).toEqual([...groups].sort((a, b) => a - b));
-    expect(groups.at(-1)!).toBeGreaterThan(groups[0]!);
     expect(shown.code).toBe(0);
     const document = JSON.parse(shown.stdout);
     expect(document.rows[0]['sum(amount)']).toBe(String(2 * ACCOUNTS * 100));

@@ -8,6 +8,7 @@ import { createPostgresSource } from '../../connectors/sources/postgres/source.t
 import { columnTypeNamed } from '../../src/model/type-name.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { postgresOptions } from '../support/postgres-source.ts';
 import { makeProject, type TestProject } from '../support/project.ts';
 import { ReferenceMask } from '../support/reference-mask.ts';
 import { rowseal } from '../support/rowseal-process.ts';
@@ -266,17 +267,7 @@ describe.skipIf(noPostgres(18))('mask test', () => {
   });
 
   it('knows the names of types as the source gives them', async () => {
-    const source = createPostgresSource({
-      url: server.url(),
-      tlsMode: null,
-      tlsCa: null,
-      slot: 'none',
-      publication: 'none',
-      tables: [{ namespace: 'public', name: 'kinds' }],
-      snapshot: 'never',
-      idleIntervalMs: 1000,
-      receiveBufferBytes: 65_536,
-    });
+    const source = createPostgresSource(postgresOptions(server, ['kinds'], { snapshot: 'never' }));
     try {
       const [table] = await source.tables();
       expect(table!.columns).toHaveLength(25);

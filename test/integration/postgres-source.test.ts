@@ -8,6 +8,7 @@ import { Image, type Op, opLetter } from '../../src/model/change.ts';
 import type { Position, PostgresPosition } from '../../src/model/position.ts';
 import { noPostgres } from '../support/needs.ts';
 import { type PostgresMajor, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { postgresOptions } from '../support/postgres-source.ts';
 import { until } from '../support/project.ts';
 
 /** Those a failed test left open: they would hold the slot against every test after it. */
@@ -104,7 +105,7 @@ const EVERY_ROW = `
   '2028-02-29',
 );
 
-const majors = ([18, 17, 16] as const).map((major) => [major, noPostgres(major)] as const);
+const majors = ([18, 17, 15, 14] as const).map((major) => [major, noPostgres(major)] as const);
 
 describe.each(majors)('PostgreSQL %i', (major: PostgresMajor, missing) => {
   let server: TestPostgres;
@@ -129,17 +130,7 @@ describe.each(majors)('PostgreSQL %i', (major: PostgresMajor, missing) => {
       "CREATE TABLE parts_eu PARTITION OF parts FOR VALUES IN ('eu'); CREATE TABLE parts_us PARTITION OF parts FOR VALUES IN ('us')",
     );
     await client.query(EVERY_ROW, [1]);
-    options = {
-      url: server.url(),
-      tlsMode: null,
-      tlsCa: null,
-      slot: 'rowseal_it',
-      publication: 'rowseal_it',
-      tables: ['every', 'big', 'whole', 'parts'].map((name) => ({ namespace: 'public', name })),
-      snapshot: 'initial',
-      idleIntervalMs: 100,
-      receiveBufferBytes: 1 << 18,
-    };
+    options = postgresOptions(server, ['every', 'big', 'whole', 'parts']);
   });
 
   afterAll(async () => {

@@ -9,7 +9,8 @@ declare module 'vitest' {
   }
 }
 
-const MAJORS: readonly PostgresMajor[] = [16, 17, 18];
+const MAJORS: readonly PostgresMajor[] =
+  process.env['ROWSEAL_TEST_SERVERS'] === 'containers' ? [14, 15, 16, 17, 18] : [15, 16, 17, 18];
 
 /**
  * Before all tests: which servers can be had here. A test that needs another one is skipped, and this says so; where

@@ -2,7 +2,7 @@ import type { Source } from '../../src/capture/source.ts';
 import { type RawCell, UNCHANGED } from '../../src/model/cell.ts';
 import { type ChangeEvent, Image, Op, type RowRun } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
-import { displayName, type TableSchema } from '../../src/model/table.ts';
+import { columnIdentity, displayName, type TableSchema } from '../../src/model/table.ts';
 import { until } from './project.ts';
 
 interface MirroredTable {
@@ -27,6 +27,8 @@ export class MirrorReader {
   readonly source: Source;
   readonly #stop = new AbortController();
   readonly #copying = new Set<string>();
+  /** Of the transaction that is coming in: without its end none of it has happened, as for a sink. */
+  #pending: ChangeEvent[] = [];
   readonly #done: Promise<void>;
   #paused: Promise<void> = Promise.resolve();
   largestBatchBytes = 0;
@@ -84,7 +86,13 @@ export class MirrorReader {
   async #run(after: Position | null): Promise<void> {
     for await (const batch of this.source.open(after, this.#stop.signal)) {
       this.largestBatchBytes = Math.max(this.largestBatchBytes, batch.bytes);
-      for (const event of batch.events) this.#take(event);
+      for (const event of batch.events) {
+        this.#pending.push(event);
+        if (event.kind !== 'commit' && event.kind !== 'idle') continue;
+        const whole = this.#pending;
+        this.#pending = [];
+        for (const one of whole) this.#take(one);
+      }
       await this.#paused;
     }
   }
@@ -126,7 +134,7 @@ export class MirrorReader {
       // Begun in the middle: what was there before is not known.
       this.#copying.add(name);
     }
-    mirrored.schema = run.table;
+    if (mirrored.schema !== run.table) this.#reshape(mirrored, run.table);
     const width = run.table.columns.length;
     let at = 0;
     const image = (bits: number, bit: number): RawCell[] | null => {
@@ -144,6 +152,22 @@ export class MirrorReader {
     }
   }
 
+  /** Rows that are there get the columns of another version; what it adds is null. */
+  #reshape(mirrored: MirroredTable, table: TableSchema): void {
+    const old = mirrored.schema;
+    mirrored.schema = table;
+    const from = table.columns.map((column) =>
+      old.columns.findIndex((other) => columnIdentity(other) === columnIdentity(column)),
+    );
+    const rows = [...mirrored.rows.values()];
+    mirrored.rows.clear();
+    for (const { cells, copies } of rows) {
+      const now = from.map((index) => (index < 0 ? null : cells[index]!));
+      const key = table.key.length === 0 ? now : table.key.map((index) => String(now[index]));
+      mirrored.rows.set(JSON.stringify(key), { cells: now, copies });
+    }
+  }
+
   #applyKeyed(
     { schema, rows }: MirroredTable,
     name: string,
@@ -152,7 +176,8 @@ export class MirrorReader {
     after: RawCell[] | null,
   ): void {
     const key = (cells: RawCell[]): string => JSON.stringify(schema.key.map((index) => String(cells[index])));
-    const old = before === null ? undefined : rows.get(key(before));
+    // An update without an old image did not change the key.
+    const old = rows.get(key(before ?? after!));
     if (before !== null) {
       if (!rows.delete(key(before)) && !this.#copying.has(name))
         throw new Error(`${name}: a row that is not there`);

@@ -11,6 +11,8 @@ const STATUS: PipelineStatus = {
     position: 'pg 0/16B3748',
     last_received: '2026-11-25T12:00:09.000Z',
     retained_bytes: 1_234_567,
+    retention: null,
+    warnings: [],
     snapshot: null,
   },
   sealed: { group: 812, sealed_at: '2026-11-25T12:00:08.000Z', commit_time: '2026-11-25T12:00:07.900Z' },

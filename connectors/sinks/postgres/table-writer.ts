@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { HISTORY_LEAD } from '../../../src/deliver/warehouse/history-piece.ts';
 import type { KeylessPiece } from '../../../src/deliver/warehouse/keyless-piece.ts';
 import type { MirrorPiece, PartialRow, WholeRow } from '../../../src/deliver/warehouse/mirror-piece.ts';
@@ -215,7 +216,7 @@ export class TableWriter implements PieceApplier {
       rowMode: 'array',
     });
     const table = displayName(this.#target.table);
-    const reason = 'an unchanged value is not known here';
+    const reason = UNKNOWN_UNCHANGED;
     this.#context.keep(
       missing.rows.map(([row]) => {
         const { base, proof } = rows[row]!;

@@ -1,21 +1,10 @@
-import { type RawCell, UNCHANGED } from '../../../src/model/cell.ts';
+import { rowKey } from '../../../src/capture/row-key.ts';
+import type { TouchedKeys } from '../../../src/capture/touched-keys.ts';
+import type { RawCell } from '../../../src/model/cell.ts';
 import { type ChangeEvent, Image, Op } from '../../../src/model/change.ts';
 import type { BinlogPlace } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
 import type { KeyCursor } from './key-cursor.ts';
-import type { TouchedKeys } from './touched-keys.ts';
-
-/** Key of the row whose cells begin at `at`; null when an image does not hold all of it. */
-export function rowKey(cells: readonly RawCell[], at: number, key: readonly number[]): string | null {
-  let text = '';
-  for (const index of key) {
-    const cell = cells[at + index];
-    if (cell === UNCHANGED || cell === undefined) return null;
-    const part = String(cell);
-    text += key.length === 1 ? part : `${part.length}:${part}`;
-  }
-  return text;
-}
 
 /**
  * Rows of one SELECT, waiting for the stream to reach the place up to which the SELECT may have seen. Rows that the

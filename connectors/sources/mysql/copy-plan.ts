@@ -1,7 +1,7 @@
+import { TouchedKeys } from '../../../src/capture/touched-keys.ts';
 import type { MysqlPosition } from '../../../src/model/position.ts';
 import { type TableName, tableKey } from '../../../src/model/table.ts';
 import type { KeyCursor } from './key-cursor.ts';
-import { TouchedKeys } from './touched-keys.ts';
 
 /** The table whose rows are being copied. */
 export interface CurrentCopy {

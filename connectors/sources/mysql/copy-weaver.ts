@@ -1,10 +1,11 @@
+import { rowKey } from '../../../src/capture/row-key.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch, ChangeEvent } from '../../../src/model/change.ts';
 import type { BinlogPlace, MysqlPosition } from '../../../src/model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import type { BinlogEvent, RowsEvent } from './binlog/binlog-event.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
-import { type Chunk, rowKey } from './chunk.ts';
+import type { Chunk } from './chunk.ts';
 import type { CopyPlan } from './copy-plan.ts';
 import { openCursor, sealCursor } from './key-cursor.ts';
 import { KeylessView } from './keyless-view.ts';

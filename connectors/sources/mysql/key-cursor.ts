@@ -1,7 +1,7 @@
+import type { PositionSeal } from '../../../src/capture/position-seal.ts';
 import type { RawCell } from '../../../src/model/cell.ts';
 import type { Column, TableSchema } from '../../../src/model/table.ts';
 import { quoteIdentifier } from './connection.ts';
-import type { PositionSeal } from './options.ts';
 import type { SelectedColumn } from './select-cell.ts';
 
 /**

@@ -1,14 +1,8 @@
-import type { TableName, TableSchema } from '../../../src/model/table.ts';
+import type { PositionSeal } from '../../../src/capture/position-seal.ts';
+import type { TableName } from '../../../src/model/table.ts';
 import type { RolledBack } from './rolled-back.ts';
 
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
-
-/** Encrypts what must be in a position and must not be read there: the key of the last copied row of a table. */
-export interface PositionSeal {
-  seal(table: TableSchema, text: string): string;
-  /** null: sealed under another key or mask policy; the copy of the table then begins again. */
-  open(table: TableSchema, sealed: string): string | null;
-}
 
 export interface MysqlSourceOptions {
   /** `mysql://user[:password]@host:port`; query parameters are refused: settings have options of their own. */

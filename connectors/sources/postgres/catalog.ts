@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
-import type { Column, TableName, TableSchema } from '../../../src/model/table.ts';
+import { type Column, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
+import { publishesGenerated } from './publication.ts';
 import { columnType, type PgType } from './types.ts';
 
 /** A column as a Relation message or the catalog gives it. */
@@ -35,10 +36,14 @@ interface CatalogColumn {
 /** Looks up what the stream does not say: column numbers, type names, primary keys. */
 export class Catalog {
   readonly #client: Client;
+  readonly #publication: string;
   readonly #types = new Map<number, PgType>();
+  #generated: boolean | null = null;
 
-  constructor(client: Client) {
+  /** @param publication says whether generated columns belong to the tables */
+  constructor(client: Client, publication: string) {
     this.#client = client;
+    this.#publication = publication;
   }
 
   /** The table as it is now; null when it does not exist. */
@@ -80,6 +85,17 @@ export class Catalog {
     );
   }
 
+  /** Keys of the tables that exist, by oid. */
+  async oids(tables: readonly TableName[]): Promise<Map<number, string>> {
+    const rows = await this.#query<TableName & { readonly oid: number }>(
+      `SELECT c.oid::int8::float8 AS oid, n.nspname AS namespace, c.relname AS name
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       JOIN unnest($1::text[], $2::text[]) AS t (namespace, name) ON t.namespace = n.nspname AND t.name = c.relname`,
+      [tables.map(({ namespace }) => namespace), tables.map(({ name }) => name)],
+    );
+    return new Map(rows.map((row) => [row.oid, tableKey(row)]));
+  }
+
   /** The version of a table that a Relation message announces. */
   async describe(relation: Relation): Promise<TableSchema> {
     return this.#schema(relation, await this.#columns(relation.oid));
@@ -114,8 +130,9 @@ export class Catalog {
     });
   }
 
-  /** Generated columns are left out: pgoutput does not send them unless a publication asks for it (18 and later). */
-  #columns(oid: number): Promise<readonly CatalogColumn[]> {
+  /** Generated columns are left out: pgoutput does not send them unless the publication asks for it (18 and later). */
+  async #columns(oid: number): Promise<readonly CatalogColumn[]> {
+    this.#generated ??= await publishesGenerated(this.#client, this.#publication);
     return this.#query<CatalogColumn>(
       `SELECT a.attname AS name, a.attnum::int AS attnum, a.atttypid::int8::float8 AS "typeOid", a.atttypmod AS typmod,
               format_type(a.atttypid, a.atttypmod) AS "sourceType",
@@ -129,8 +146,8 @@ export class Catalog {
                JOIN pg_attribute fa ON fa.attrelid = k.confrelid AND fa.attnum = pair.other
                WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND pair.own = a.attnum
                ORDER BY k.conname LIMIT 1) AS "references"
-       FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum`,
-      [oid],
+       FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND (a.attgenerated = '' OR $2 AND a.attgenerated = 's') ORDER BY a.attnum`,
+      [oid, this.#generated],
     );
   }
 

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { postgresError } from './errors.ts';
@@ -16,10 +17,18 @@ const SESSION = [
   'statement_timeout=0',
   'idle_in_transaction_session_timeout=0',
   'lock_timeout=0',
+  'standard_conforming_strings=on',
+  // Money has the currency sign of the server otherwise.
+  'lc_monetary=C',
+  // Rows that a policy of the table hides are an error, not left out.
+  'row_security=off',
 ];
 
-/** @throws RowsealError RS-PG-023 */
-export function clientConfig(options: PostgresSourceOptions): ClientConfig {
+/**
+ * @param settings further ones of the session, `name=value`
+ * @throws RowsealError RS-PG-023
+ */
+export function clientConfig(options: PostgresSourceOptions, settings: readonly string[] = []): ClientConfig {
   const url = parseUrl(options.url);
   const host = decodeURIComponent(url.hostname.replace(/^\[|\]$/g, ''));
   const mode = options.tlsMode ?? (isLoopback(host) ? 'disable' : 'verify-full');
@@ -31,7 +40,7 @@ export function clientConfig(options: PostgresSourceOptions): ClientConfig {
     database: decodeURIComponent(url.pathname.slice(1)),
     ...(password === '' ? {} : { password }),
     ssl: tlsOptions(mode, options.tlsCa),
-    options: SESSION.map((setting) => `-c ${setting}`).join(' '),
+    options: [...SESSION, ...settings].map((setting) => `-c ${setting}`).join(' '),
     application_name: 'rowseal',
     connectionTimeoutMillis: 15_000,
     keepAlive: true,
@@ -100,6 +109,11 @@ export async function connectForReplication(options: PostgresSourceOptions): Pro
   } catch (thrown) {
     throw postgresError(thrown, 'connecting for replication');
   }
+}
+
+/** Ends a connection at once, whatever the server is at. */
+export function destroy(client: Client): void {
+  (client as unknown as { readonly connection: { readonly stream: Duplex } }).connection.stream.destroy();
 }
 
 /** `"a""b"` (PostgreSQL manual 4.1.1). */

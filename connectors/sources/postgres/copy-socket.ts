@@ -83,6 +83,16 @@ export class CopySocket {
     this.#socket.write(Buffer.concat([header, payload]));
   }
 
+  /** Full, and nobody takes anything: the server has to wait. */
+  get stalled(): boolean {
+    return this.#buffered >= this.#maxBufferedBytes;
+  }
+
+  /** Ends the connection at once; the next `read` says so when it has given what there is. */
+  drop(): void {
+    this.#socket.destroy();
+  }
+
   /** Ends a wait in `read`, which then returns with what there is. */
   interrupt(): void {
     this.#wake?.();

@@ -14,6 +14,14 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '57P01': 'RS-PG-016', // admin_shutdown
   '57P02': 'RS-PG-016', // crash_shutdown
   '57P03': 'RS-PG-001', // cannot_connect_now: starting up
+  '40001': 'RS-PG-035', // serialization_failure
+  '40P01': 'RS-PG-035', // deadlock_detected
+  '55P03': 'RS-PG-035', // lock_not_available
+  '57014': 'RS-PG-035', // query_canceled
+  '53000': 'RS-PG-035', // insufficient_resources
+  '53100': 'RS-PG-035', // disk_full
+  '53200': 'RS-PG-035', // out_of_memory
+  '58030': 'RS-PG-035', // io_error
   '08006': 'RS-PG-016',
   '08003': 'RS-PG-016',
 };
@@ -36,6 +44,11 @@ const lostCodes = new Set([
 ]);
 const tlsCodes = /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_)/;
 
+export const CREATING_SLOT = 'creating the replication slot';
+
+/** What `pg` says when the server answers its request for TLS with N, or with an error (connection.js). */
+const NO_TLS = /does not support SSL|establishing an SSL connection/;
+
 /**
  * What the driver or the server threw, as ours. Only the SQLSTATE or errno is taken over: messages and details of the
  * server quote rows (`Key (email)=(…) already exists`).
@@ -44,7 +57,9 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;
   const origin = codeOf(thrown);
   if (origin === null) {
-    // The driver's own words for a connection that ended carry no code.
+    // The driver's own words carry no code.
+    if (thrown instanceof Error && NO_TLS.test(thrown.message))
+      return new RowsealError('RS-PG-034', { detail: doing });
     const lost = thrown instanceof Error && /terminated|closed|timeout/i.test(thrown.message);
     return new RowsealError(lost ? 'RS-PG-016' : 'RS-PG-018', { detail: doing });
   }
@@ -54,7 +69,9 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
   if (tlsCodes.test(origin)) return new RowsealError('RS-PG-017', fields);
   if (origin === '42501')
     return new RowsealError(/slot|stream|replicat/.test(doing) ? 'RS-PG-003' : 'RS-PG-015', fields);
-  if (origin === '55000' && doing.startsWith('creating')) return new RowsealError('RS-PG-004', fields);
+  if (origin === '55000' && doing === CREATING_SLOT) return new RowsealError('RS-PG-004', fields);
+  // duplicate_object: the server has not noticed yet that the process it was made for was killed.
+  if (origin === '42710' && doing === CREATING_SLOT) return new RowsealError('RS-PG-012', fields);
   return new RowsealError(bySqlstate[origin] ?? 'RS-PG-018', fields);
 }
 

@@ -93,6 +93,14 @@ export class PgoutputDecoder {
     this.#tables.set(oid, table);
   }
 
+  /** The table is another one than before, which took all of its rows along. */
+  replaced(table: TableSchema): void {
+    if (!this.#inTransaction || this.#skipping) return;
+    this.#endRun();
+    this.#events.push({ kind: 'truncate', table, cascade: false, restartIdentity: false });
+    this.#ordinal++;
+  }
+
   /**
    * Decodes the message in `buffer[start, end)`. A Relation message is returned: its table must be looked up and set
    * before the next message.
@@ -186,7 +194,7 @@ export class PgoutputDecoder {
     const after = this.#cells.length;
     if (buffer[this.#at] !== NEW_TUPLE) throw malformed('an update without a new tuple');
     this.#tuple(buffer, this.#at + 1, end, table);
-    if (kind === OLD_TUPLE) this.#fillFromOld(before, after, table.columns.length);
+    this.#fillFromOld(before, after, table.columns.length);
   }
 
   #delete(buffer: Buffer, at: number, end: number): void {
@@ -312,7 +320,7 @@ export class PgoutputDecoder {
       if (!table.key.includes(i)) this.#cells[from + i] = UNCHANGED;
   }
 
-  /** Under REPLICA IDENTITY FULL the old tuple has the value that the new one leaves out. */
+  /** What the new tuple leaves out the old one has: under REPLICA IDENTITY FULL every value, otherwise a TOASTed key. */
   #fillFromOld(before: number, after: number, width: number): void {
     for (let i = 0; i < width; i++) {
       if (this.#cells[after + i] === UNCHANGED) this.#cells[after + i] = this.#cells[before + i]!;

@@ -4,7 +4,7 @@ import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
 import type { PostgresSourceOptions } from './options.ts';
-import { publicationProblems } from './publication.ts';
+import { filteredTables, publicationProblems, publishesGenerated } from './publication.ts';
 import { createPublication, whyNoPublication } from './publication-right.ts';
 import { readSlot } from './slot.ts';
 
@@ -25,21 +25,29 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
       ? ok('wal_level', walLevel)
       : problem('error', 'RS-PG-004', 'wal_level', `is ${walLevel}`),
   );
+  if ((await setting(client, 'server_encoding')) === 'SQL_ASCII')
+    findings.push(problem('error', 'RS-PG-029', 'database encoding', 'is SQL_ASCII'));
   findings.push(await replicationPrivilege(client));
   findings.push(...(await slotFindings(client, options)));
   const keep = await setting(client, 'max_slot_wal_keep_size');
   findings.push(
     keep === '-1'
-      ? problem('warning', 'RS-PG-011', 'max_slot_wal_keep_size', 'is unlimited')
+      ? problem('warning', 'RS-PG-011', 'max_slot_wal_keep_size', 'is -1')
       : ok('max_slot_wal_keep_size', keep),
   );
-  for (const table of options.tables) findings.push(...(await tableFindings(client, table)));
+  for (const table of options.tables)
+    findings.push(...(await tableFindings(client, table, options.publication, version)));
   const missing = await publicationProblems(client, options.publication, options.tables);
   if (missing === null) findings.push(await publicationToCome(client, options));
   else if (missing.length === 0) findings.push(ok('publication', options.publication));
   else
     findings.push(
       problem('error', 'RS-PG-021', 'publication', `${options.publication} ${missing.join(', ')}`),
+    );
+  const filtered = await filteredTables(client, options.publication, options.tables);
+  if (filtered.length > 0)
+    findings.push(
+      problem('error', 'RS-PG-031', 'publication', `${options.publication} for ${filtered.join(', ')}`),
     );
   return findings;
 }
@@ -87,13 +95,21 @@ async function slotFindings(client: Client, options: PostgresSourceOptions): Pro
   return [ok('free replication slots', String(row!.slots))];
 }
 
-async function tableFindings(client: Client, table: TableName): Promise<readonly Finding[]> {
+async function tableFindings(
+  client: Client,
+  table: TableName,
+  publication: string,
+  version: number,
+): Promise<readonly Finding[]> {
   const name = displayName(table);
-  const [row] = await query<{ identity: string; primary: boolean; readable: boolean }>(
+  const [row] = await query<{ identity: string; primary: boolean; readable: boolean; generated: boolean }>(
     client,
     `SELECT c.relreplident AS identity,
             EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS primary,
-            has_table_privilege(c.oid, 'SELECT') AS readable
+            has_table_privilege(c.oid, 'SELECT') AS readable,
+            EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
+                    AND (c.relreplident = 'f' OR EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
+                         AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END))) AS generated
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
     [table.namespace, table.name],
@@ -111,6 +127,8 @@ async function tableFindings(client: Client, table: TableName): Promise<readonly
       fix: `ALTER TABLE ${name} REPLICA IDENTITY FULL;   -- or add a primary key`,
     });
   }
+  if (row.generated && version >= 180_000 && !(await publishesGenerated(client, publication)))
+    findings.push(problem('error', 'RS-PG-027', name, 'has a generated column in its replica identity'));
   return findings.length > 0 ? findings : [ok(name, 'readable, with a replica identity')];
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-import { displayName, type TableName } from '../../../src/model/table.ts';
+import { displayName, type TableName, tableKey } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
 import { createPublication } from './publication-right.ts';
 
@@ -8,7 +8,7 @@ import { createPublication } from './publication-right.ts';
  * Creates the publication, or checks that the one there publishes every table and operation. It must exist before
  * the slot: a publication made later does not apply to WAL that was written before.
  *
- * @throws RowsealError RS-PG-021
+ * @throws RowsealError RS-PG-021, RS-PG-031
  */
 export async function ensurePublication(
   client: Client,
@@ -18,6 +18,9 @@ export async function ensurePublication(
   const missing = await publicationProblems(client, publication, tables);
   if (missing !== null && missing.length > 0)
     throw new RowsealError('RS-PG-021', { detail: `${publication}: ${missing.join(', ')}` });
+  const filtered = missing === null ? [] : await filteredTables(client, publication, tables);
+  if (filtered.length > 0)
+    throw new RowsealError('RS-PG-031', { detail: `${publication}: ${filtered.join(', ')}` });
   if (missing !== null) return;
   try {
     await client.query(createPublication(publication, tables));
@@ -30,6 +33,39 @@ export async function ensurePublication(
           fix: `as their owner: ${createPublication(publication, tables)};`,
         })
       : error;
+  }
+}
+
+/** Whether stored generated columns are in the stream (18 and later); false also when there is no such publication. */
+export async function publishesGenerated(client: Client, publication: string): Promise<boolean> {
+  try {
+    const { rows } = await client.query<{ stored: boolean }>(
+      "SELECT coalesce(to_jsonb(p) ->> 'pubgencols' = 's', false) AS stored FROM pg_publication p WHERE pubname = $1",
+      [publication],
+    );
+    return rows[0]?.stored ?? false;
+  } catch (thrown) {
+    throw postgresError(thrown, 'looking at the publication');
+  }
+}
+
+/** Captured tables of which it leaves out rows (WHERE) or columns (a list); 15 and later. */
+export async function filteredTables(
+  client: Client,
+  publication: string,
+  tables: readonly TableName[],
+): Promise<readonly string[]> {
+  try {
+    const { rows } = await client.query<TableName>(
+      `SELECT n.nspname AS namespace, c.relname AS name FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+       JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE p.pubname = $1 AND (to_jsonb(r) ->> 'prqual' IS NOT NULL OR to_jsonb(r) ->> 'prattrs' IS NOT NULL)`,
+      [publication],
+    );
+    const captured = new Set(tables.map(tableKey));
+    return rows.filter((table) => captured.has(tableKey(table))).map(displayName);
+  } catch (thrown) {
+    throw postgresError(thrown, 'looking at the publication');
   }
 }
 
@@ -53,12 +89,10 @@ export async function publicationProblems(
       'SELECT schemaname AS namespace, tablename AS name FROM pg_publication_tables WHERE pubname = $1',
       [publication],
     );
-    const names = new Set(covered.rows.map(displayName));
+    const names = new Set(covered.rows.map(tableKey));
     return [
       ...problems,
-      ...tables
-        .filter((table) => !names.has(displayName(table)))
-        .map((table) => `lacks ${displayName(table)}`),
+      ...tables.filter((table) => !names.has(tableKey(table))).map((table) => `lacks ${displayName(table)}`),
     ];
   } catch (thrown) {
     throw postgresError(thrown, 'looking at the publication');

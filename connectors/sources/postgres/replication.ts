@@ -28,7 +28,8 @@ const ASK_INTERVAL_MS = 200;
 const XLOG_HEADER_BYTES = 25;
 
 export interface ReplicationHost {
-  describe(relation: Relation): Promise<TableSchema | null>;
+  /** null: it is not captured. `replaced`: it is not the table that had this name before. */
+  describe(relation: Relation): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null>;
   position(lsn: bigint, phase: 'stream'): PostgresPosition;
 }
 
@@ -57,7 +58,7 @@ class SocketPlugin {
   async start(client: Client, slot: string, lsn: string): Promise<void> {
     this.#socket = new CopySocket(client, 'reading the replication stream', this.#bufferBytes);
     this.#socket.start(
-      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (proto_version '1', publication_names ${quoteLiteral(quoteIdentifier(this.options.publication))})`,
+      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (proto_version '1', messages 'true', publication_names ${quoteLiteral(quoteIdentifier(this.options.publication))})`,
     );
     this.#ready.resolve(this.#socket);
   }
@@ -84,6 +85,7 @@ export class ReplicationStream {
   #awaited: bigint | null = null;
   #askTimer: NodeJS.Timeout | null = null;
   #closed = false;
+  #poked = false;
 
   /** @param after resume point: everything below was sealed */
   constructor(options: PostgresSourceOptions, host: ReplicationHost, after: bigint) {
@@ -93,7 +95,7 @@ export class ReplicationStream {
     this.#received = after;
     this.#confirmed = after;
     this.#idleLsn = after;
-    this.#service = new LogicalReplicationService(clientConfig(options), {
+    this.#service = new LogicalReplicationService(clientConfig(options, ['search_path=']), {
       acknowledge: { auto: false, timeoutSeconds: 0 },
     });
     // Errors reach us through the socket; without a listener the package's emitter would throw.
@@ -122,6 +124,20 @@ export class ReplicationStream {
     this.#askTimer ??= setInterval(() => this.#sendStatus('reply'), ASK_INTERVAL_MS);
   }
 
+  /**
+   * Lets go of the connection while nothing is taken from it. A server that gives up the slot tells its sender, which first
+   * tells us, and waits for room to do so; checkpoints of the database wait for the sender.
+   */
+  dropIfStalled(): void {
+    if (this.#socket?.stalled === true) this.#socket.drop();
+  }
+
+  /** Makes `read` give its reader a turn though nothing came: an empty batch. */
+  poke(): void {
+    this.#poked = true;
+    this.#socket?.interrupt();
+  }
+
   async *read(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     const socket = await this.#connect();
     const onAbort = (): void => socket.interrupt();
@@ -143,7 +159,10 @@ export class ReplicationStream {
         throw new RowsealError('RS-PG-014', { detail: 'an unknown stream message' });
       const relation = decoder.decode(buffer, start + XLOG_HEADER_BYTES, end);
       if (relation !== null)
-        return this.#host.describe(relation).then((table) => decoder.setTable(relation.oid, table));
+        return this.#host.describe(relation).then((described) => {
+          decoder.setTable(relation.oid, described?.table ?? null);
+          if (described?.replaced === true) decoder.replaced(described.table);
+        });
       if (decoder.bytes >= BATCH_BYTES) flush();
       return null;
     };
@@ -159,6 +178,10 @@ export class ReplicationStream {
           if (signal.aborted) return;
         }
         batches = [];
+        if (this.#poked) {
+          this.#poked = false;
+          yield { events: [], bytes: 0 };
+        }
         const idle = decoder.inTransaction ? null : this.#idle(decoder.passed);
         if (idle !== null) yield { events: [{ kind: 'idle', position: idle }], bytes: 0 };
       }
@@ -205,12 +228,6 @@ export class ReplicationStream {
     if (buffer[start + 17] === 1) this.#sendStatus();
   }
 
-  /**
-   * Where the stream is when nothing is in flight, at most once per interval and only if it moved. A keepalive may be older
-   * than a transaction that came right behind it: to mark what it says would be a step back, and the transaction come twice.
-   *
-   * @param passed end of the last transaction that was handed on
-   */
   #idle(passed: bigint): PostgresPosition | null {
     const now = Date.now();
     const mark = idleMark({

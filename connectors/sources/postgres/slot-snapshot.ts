@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { connect, connectForReplication } from './connection.ts';
 import type { PostgresSourceOptions } from './options.ts';
-import { createSlot } from './slot.ts';
+import { createSlot, type SlotLife } from './slot.ts';
 import { importSnapshot } from './snapshot.ts';
 
 /**
@@ -20,7 +20,7 @@ export interface SlotSnapshot {
 export async function openSlotSnapshot(
   options: PostgresSourceOptions,
   slot: string,
-  life: 'permanent' | 'temporary',
+  life: SlotLife,
 ): Promise<SlotSnapshot> {
   const replication = await connectForReplication(options);
   let reader: Client | null = null;

@@ -3,7 +3,7 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { RawCell } from '../../../src/model/cell.ts';
 import { type ChangeBatch, type ChangeEvent, Image, Op, type RowRun } from '../../../src/model/change.ts';
 import type { PostgresPosition } from '../../../src/model/position.ts';
-import type { TableSchema } from '../../../src/model/table.ts';
+import type { TableName, TableSchema } from '../../../src/model/table.ts';
 import { quoteIdentifier, quoteLiteral } from './connection.ts';
 import { CopySocket } from './copy-socket.ts';
 import { parseCopyRow } from './copy-text.ts';
@@ -12,12 +12,6 @@ import { postgresError } from './errors.ts';
 /** Rows and bytes of one snapshot transaction at most: what is sealed, and lost in a crash, as a unit. */
 const CHUNK_ROWS = 8192;
 const CHUNK_BYTES = 1 << 20;
-
-export interface SnapshotProgress {
-  table: string;
-  rows: number;
-  estimatedRows: number | null;
-}
 
 /** Begins a read-only transaction that sees exactly what the slot's stream starts after. */
 export async function importSnapshot(client: Client, snapshotName: string): Promise<void> {
@@ -35,17 +29,21 @@ export interface CopyPositions {
   readonly read: PostgresPosition;
   /** Resume point after a piece of the table. */
   readonly during: PostgresPosition;
-  /** Resume point after its end. */
-  readonly after: PostgresPosition;
+  /** The table is copied: resume point after its end. */
+  end(): PostgresPosition;
 }
 
-/** Copies one table as transactions of `read` rows, between a begin and an end mark. */
+/**
+ * Copies one table as transactions of `read` rows, between a begin and an end mark.
+ *
+ * @param copied told of rows that were read
+ */
 export async function* copyTable(
   client: Client,
   table: TableSchema,
   positions: CopyPositions,
   bufferBytes: number,
-  progress: SnapshotProgress,
+  copied: (rows: number) => void,
   signal: AbortSignal,
 ): AsyncGenerator<ChangeBatch> {
   const transaction: ChangeEvent = {
@@ -55,18 +53,18 @@ export async function* copyTable(
   const commit: ChangeEvent = { kind: 'commit', position: positions.during };
   yield { events: [transaction, { kind: 'snapshot', table, phase: 'begin' }, commit], bytes: 0 };
   for await (const run of copyRows(client, table, '', bufferBytes, signal)) {
-    progress.rows += run.count;
+    copied(run.count);
     yield { events: [transaction, { kind: 'rows', run }, commit], bytes: run.bytes };
   }
   if (signal.aborted) return;
-  const end: ChangeEvent = { kind: 'commit', position: positions.after };
+  const end: ChangeEvent = { kind: 'commit', position: positions.end() };
   yield { events: [transaction, { kind: 'snapshot', table, phase: 'end' }, end], bytes: 0 };
 }
 
 /**
  * Rows of a table in the text form of COPY, which is that of the stream, in pieces of bounded size.
  *
- * @param clause SQL after the table's name: TABLESAMPLE, LIMIT
+ * @param clause SQL after the table's name: TABLESAMPLE, WHERE, LIMIT
  */
 export async function* copyRows(
   client: Client,
@@ -75,13 +73,12 @@ export async function* copyRows(
   bufferBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<RowRun> {
+  const only = (await isPartitioned(client, table)) ? '' : 'ONLY ';
   const socket = new CopySocket(client, 'copying a table', bufferBytes);
   let whole = false;
   try {
     const columns = table.columns.map((column) => quoteIdentifier(column.name)).join(', ');
-    socket.start(
-      `COPY (SELECT ${columns} FROM ${quoteIdentifier(table.namespace)}.${quoteIdentifier(table.name)} ${clause}) TO STDOUT`,
-    );
+    socket.start(`COPY (SELECT ${columns} FROM ${only}${tablePath(table)} ${clause}) TO STDOUT`);
     const chunk = new ReadChunk(table);
     const full: RowRun[] = [];
     while (!signal.aborted) {
@@ -150,5 +147,22 @@ class ReadChunk {
     this.#count = 0;
     this.#bytes = 0;
     return run;
+  }
+}
+
+export function tablePath(name: TableName): string {
+  return `${quoteIdentifier(name.namespace)}.${quoteIdentifier(name.name)}`;
+}
+
+/** Rows of tables that inherit from one are published, and copied, as their own; those of partitions as the table's. */
+async function isPartitioned(client: Client, name: TableName): Promise<boolean> {
+  try {
+    const { rows } = await client.query<{ partitioned: boolean }>(
+      "SELECT c.relkind = 'p' AS partitioned FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+      [name.namespace, name.name],
+    );
+    return rows[0]?.partitioned ?? false;
+  } catch (thrown) {
+    throw postgresError(thrown, 'copying a table');
   }
 }

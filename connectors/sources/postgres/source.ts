@@ -5,6 +5,8 @@ import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import {
+  type DueCopy,
+  isBeginning,
   type Position,
   type PostgresPosition,
   withCopying,
@@ -14,7 +16,10 @@ import { displayName, type TableName, type TableSchema, tableKey } from '../../.
 import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
 import { connect, connectForReplication } from './connection.ts';
-import { afterCopies, lastPosition, OutsideFilter, seamIn } from './copy-seam.ts';
+import { CopyPlan } from './copy-plan.ts';
+import { CopyProgress } from './copy-progress.ts';
+import { postgresError } from './errors.ts';
+import { KeylessCopy } from './keyless-copy.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
@@ -30,32 +35,32 @@ import {
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
-import { openSlotSnapshot, type SlotSnapshot } from './slot-snapshot.ts';
-import { type CopyPositions, copyTable, type SnapshotProgress } from './snapshot.ts';
-
-/** How often the WAL that the slot retains is measured, in milliseconds. */
-const RETAINED_INTERVAL_MS = 10_000;
+import { openSlotSnapshot } from './slot-snapshot.ts';
+import { SlotWatch } from './slot-watch.ts';
+import { TableVersions } from './table-versions.ts';
+import { UnseenTransactions, Visibility } from './visibility.ts';
+import { Weave, type WeaveHost } from './weave.ts';
+import { writersOf } from './writers.ts';
 
 /** PostgreSQL 14 and later, through a logical replication slot and pgoutput. */
 export function createPostgresSource(options: PostgresSourceOptions): Source {
   return new PostgresSource(options);
 }
 
-class PostgresSource implements Source, ReplicationHost {
+class PostgresSource implements Source, ReplicationHost, WeaveHost {
   readonly #options: PostgresSourceOptions;
   readonly #captured: ReadonlySet<string>;
   #side: Client | null = null;
   #catalog: Catalog | null = null;
-  #server: ServerIdentity = { systemId: '', timeline: 0 };
+  #server: ServerIdentity = { systemId: '', timeline: 0, history: [] };
   #stream: ReplicationStream | null = null;
   #onConfirm: () => void = () => {};
-  /** Tables that the stream stops for on its way. */
-  #copying: readonly TableName[] = [];
-  /** See `Position.outside`. */
-  #outside: readonly TableName[] = [];
-  #snapshot: SnapshotProgress | null = null;
-  #retained: number | null = null;
-  #retainedTimer: NodeJS.Timeout | null = null;
+  readonly #versions = new TableVersions();
+  /** Key of each captured table by its oid, as they were when the stream began. */
+  #names = new Map<number, string>();
+  #weaving: Weave | null = null;
+  #progress = new CopyProgress();
+  #watch: SlotWatch | null = null;
   #lastReceivedMs: number | null = null;
 
   constructor(options: PostgresSourceOptions) {
@@ -107,24 +112,31 @@ class PostgresSource implements Source, ReplicationHost {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
     await this.#identify();
-    this.#measureRetained(side);
-    this.#outside = after?.outside ?? [];
     let resume = after;
-    if (resume === null || resume.phase === 'snapshot') {
+    if (resume === null || isBeginning(resume)) {
       resume = yield* this.#begin(side, resume, signal);
       if (resume === null) return;
     } else {
       refuseHole(resume, this.#server, this.#options.slot, await this.#freeSlot(side, signal));
     }
     if (signal.aborted) return;
-    this.#copying = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
-    const stream = new ReplicationStream(this.#options, this, resume.lsn);
-    this.#stream = stream;
+    const due = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
+    this.#names = await this.#catalog!.oids(this.#options.tables);
+    const weave = await this.#weave(resume, due);
+    this.#weaving = weave;
+    this.#watch = new SlotWatch(await connect(this.#options), this.#options, {
+      fail: (error) => weave.fail(error),
+      inDanger: () => this.#stream?.dropIfStalled(),
+      retyped: (table) => {
+        if (this.#options.snapshot === 'initial') weave.again(table);
+      },
+    });
+    this.#watch.start();
     try {
-      if (this.#copying.length === 0) yield* stream.read(signal);
-      else yield* this.#copyOnTheWay(stream, resume, signal);
+      yield* weave.read(signal);
     } finally {
-      this.#lastReceivedMs = stream.lastReceivedMs;
+      await weave.close();
+      this.#lastReceivedMs = this.#stream?.lastReceivedMs ?? null;
     }
   }
 
@@ -138,27 +150,52 @@ class PostgresSource implements Source, ReplicationHost {
   confirm(position: Position): void {
     if (position.kind !== 'postgres') return;
     this.#onConfirm();
-    if (position.phase === 'stream') this.#stream?.confirm(position.lsn);
+    if (!isBeginning(position)) this.#stream?.confirm(position.lsn);
   }
 
   stats(): SourceStats {
     return {
       lastReceivedMs: this.#stream?.lastReceivedMs ?? this.#lastReceivedMs,
-      retainedBytes: this.#retained,
-      snapshot: this.#snapshot,
+      retainedBytes: this.#watch?.retainedBytes ?? null,
+      retention: this.#watch?.retention ?? null,
+      warnings: this.#watch?.warnings ?? [],
+      snapshot: this.#progress.stats(),
     };
   }
 
   async close(): Promise<void> {
-    if (this.#retainedTimer !== null) clearInterval(this.#retainedTimer);
+    await this.#watch?.stop();
     await this.#stream?.close();
     await this.#side?.end().catch(() => {});
     this.#side = null;
   }
 
-  async describe(relation: Relation): Promise<TableSchema | null> {
-    if (!this.#captured.has(tableKey(relation))) return null;
-    return this.#catalog!.describe(relation);
+  async describe(
+    relation: Relation,
+  ): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null> {
+    const key = tableKey(relation);
+    const replaced = this.#isReplaced(relation, key);
+    if (!this.#captured.has(key)) return null;
+    return { table: this.#versions.of(await this.#catalog!.describe(relation)), replaced };
+  }
+
+  /**
+   * Dropped and created again, or another table took the name: nothing of what was copied is in it, so it is copied again.
+   *
+   * @throws RowsealError RS-PG-030
+   */
+  #isReplaced(relation: Relation, key: string): boolean {
+    const before = this.#names.get(relation.oid);
+    if (before !== undefined && before !== key)
+      throw new RowsealError('RS-PG-030', {
+        detail: `${before.replace('\0', '.')} is now ${displayName(relation)}`,
+      });
+    if (before !== undefined || !this.#captured.has(key)) return false;
+    const old = [...this.#names].find(([, name]) => name === key);
+    if (old !== undefined) this.#names.delete(old[0]);
+    this.#names.set(relation.oid, key);
+    if (old !== undefined) this.#weaving?.again(relation);
+    return old !== undefined;
   }
 
   position(lsn: bigint, phase: 'snapshot' | 'stream'): PostgresPosition {
@@ -169,77 +206,59 @@ class PostgresSource implements Source, ReplicationHost {
       slot: this.#options.slot,
       lsn,
       phase,
-      ...(this.#copying.length === 0 ? {} : { copying: this.#copying }),
-      ...(this.#outside.length === 0 ? {} : { outside: this.#outside }),
     };
   }
 
-  /**
-   * Copies tables again in the middle of the stream. A temporary slot brings a snapshot and the place in the stream that
-   * it shows: what the pipeline's own slot holds up to there comes first, so that no version of a row is missing from the
-   * log; then the tables, then what follows. Nothing is locked. Tables that come from outside have no log before their copy.
-   */
-  async *#copyOnTheWay(
-    stream: ReplicationStream,
-    resume: PostgresPosition,
-    signal: AbortSignal,
-  ): AsyncGenerator<ChangeBatch> {
-    const snapshot = await openSlotSnapshot(this.#options, `${this.#options.slot}_copy`, 'temporary');
+  /** What a snapshot taken now shows. */
+  async visibility(): Promise<Visibility> {
     try {
-      stream.await(snapshot.consistentPoint);
-      let at = resume;
-      const filter = new OutsideFilter(this.#outside);
-      for await (const batch of stream.read(signal)) {
-        if (this.#copying.length === 0) {
-          // Batches are decoded ahead: the first ones do not know yet that the copies are done.
-          yield { ...batch, events: batch.events.map((event) => afterCopies(event, this.#outside)) };
-          continue;
-        }
-        const seam = seamIn(batch.events, snapshot.consistentPoint);
-        if (seam < 0) {
-          yield { ...batch, events: filter.inside(batch.events) };
-          at = lastPosition(batch.events) ?? at;
-          continue;
-        }
-        const before = filter.inside(batch.events.slice(0, seam));
-        if (before.length > 0) yield { events: before, bytes: batch.bytes };
-        at = lastPosition(before) ?? at;
-        yield* this.#copyDue(snapshot, at, signal);
-        if (signal.aborted) return;
-        await snapshot.close();
-        const rest = batch.events.slice(seam).map((event) => afterCopies(event, this.#outside));
-        if (rest.length > 0) yield { events: rest, bytes: 0 };
-      }
-    } finally {
-      await snapshot.close();
+      const { rows } = await (await this.#sideClient()).query<{ snapshot: string }>(
+        'SELECT pg_current_snapshot()::text AS snapshot',
+      );
+      return Visibility.parse(rows[0]!.snapshot);
+    } catch (thrown) {
+      throw postgresError(thrown, 'copying a table');
     }
   }
 
-  async *#copyDue(
-    snapshot: SlotSnapshot,
-    at: PostgresPosition,
-    signal: AbortSignal,
-  ): AsyncGenerator<ChangeBatch> {
-    const read = this.position(snapshot.consistentPoint, 'stream');
-    for (const name of this.#copying) {
-      const rest = this.#copying.filter((other) => other !== name);
-      const outside = this.#outside.filter((other) => tableKey(other) !== tableKey(name));
-      const positions = {
-        read,
-        during: withOutside(withCopying(at, this.#copying), this.#outside),
-        after: withOutside(withCopying(at, rest), outside),
-      };
-      yield* this.#copy(snapshot.reader, name, positions, signal);
-      if (signal.aborted) return;
-      this.#copying = rest;
-      this.#outside = outside;
+  async estimate(table: TableSchema): Promise<number | null> {
+    return estimateRows(await this.#sideClient(), table);
+  }
+
+  /** The stream from `resume` on, with the copies that are due. */
+  async #weave(resume: PostgresPosition, due: readonly DueCopy[]): Promise<Weave> {
+    const side = await this.#sideClient();
+    const keyless: TableName[] = [];
+    for (const { namespace, name } of due) {
+      const table = await this.#catalog!.table({ namespace, name });
+      if (table?.key.length === 0) keyless.push({ namespace, name });
     }
-    this.#snapshot = null;
+    const plan = new CopyPlan(due, keyless, resume.phase, this.#options.copyTables, resume.outside);
+    const options = this.#options;
+    const snapshot =
+      keyless.length === 0 ? null : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary');
+    const copy =
+      snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options);
+    const stream = new ReplicationStream(options, this, resume.lsn);
+    this.#stream = stream;
+    if (copy !== null) stream.await(copy.seam);
+    const weave = new Weave({
+      options,
+      stream,
+      plan,
+      keyless: copy,
+      versions: this.#versions,
+      unseen: new UnseenTransactions(plan.done ? [] : await writersOf(side, due)),
+      host: this,
+      at: resume,
+      progress: this.#progress,
+    });
+    return weave;
   }
 
   /**
-   * First start, or one after an unfinished copy. The intention is sealed before the slot is made: so a slot that
-   * exists without a sealed intention is somebody else's, and one with it is ours to drop and make again.
+   * First start. The intention is sealed before the slot is made: so a slot that exists without a sealed intention is
+   * somebody else's, and one with it is ours to drop and make again.
    */
   async *#begin(
     side: Client,
@@ -247,7 +266,7 @@ class PostgresSource implements Source, ReplicationHost {
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch, PostgresPosition | null> {
     const existing = await readSlot(side, this.#options.slot);
-    if (after !== null) refuseOtherServer(after, this.#server);
+    if (after !== null) refuseOtherServer(after, this.#server, existing);
     if (after === null) {
       if (existing !== null) throw new RowsealError('RS-PG-013', { detail: `slot ${this.#options.slot}` });
       const sealed = this.#nextConfirm(signal);
@@ -262,36 +281,23 @@ class PostgresSource implements Source, ReplicationHost {
       await dropSlot(side, this.#options.slot);
     }
     await ensurePublication(side, this.#options.publication, this.#options.tables);
-    const snapshot = await openSlotSnapshot(this.#options, this.#options.slot, 'permanent');
+    // Generated columns are looked up with it.
+    this.#catalog = new Catalog(side, this.#options.publication);
+    const snapshot = await openSlotSnapshot(
+      this.#options,
+      this.#options.slot,
+      this.#options.failoverSlot ? 'failover' : 'permanent',
+    );
     try {
-      if (this.#options.snapshot === 'initial') {
-        const position = this.position(snapshot.consistentPoint, 'snapshot');
-        const positions = { read: position, during: position, after: position };
-        for (const name of this.#options.tables) {
-          yield* this.#copy(snapshot.reader, name, positions, signal);
-          if (signal.aborted) return null;
-        }
-        this.#snapshot = null;
-      }
-      const start = this.position(snapshot.consistentPoint, 'stream');
-      yield { events: [{ kind: 'idle', position: start }], bytes: 0 };
-      return start;
+      const initial = this.#options.snapshot === 'initial';
+      const start = this.position(snapshot.consistentPoint, initial ? 'snapshot' : 'stream');
+      const due = withCopying(start, initial ? this.#options.tables : []);
+      const position = withOutside(due, after?.outside ?? []);
+      yield { events: [{ kind: 'idle', position }], bytes: 0 };
+      return position;
     } finally {
       await snapshot.close();
     }
-  }
-
-  async *#copy(
-    reader: Client,
-    name: TableName,
-    positions: CopyPositions,
-    signal: AbortSignal,
-  ): AsyncGenerator<ChangeBatch> {
-    const table = await new Catalog(reader).table(name);
-    if (table === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
-    const estimatedRows = await estimateRows(reader, table);
-    this.#snapshot = { table: displayName(name), rows: 0, estimatedRows };
-    yield* copyTable(reader, table, positions, this.#options.receiveBufferBytes, this.#snapshot, signal);
   }
 
   /** Waits for an older reader to let go of the slot; a killed process's connection may linger for a moment. */
@@ -323,20 +329,8 @@ class PostgresSource implements Source, ReplicationHost {
   async #sideClient(): Promise<Client> {
     if (this.#side === null) {
       this.#side = await connect(this.#options);
-      this.#catalog = new Catalog(this.#side);
+      this.#catalog = new Catalog(this.#side, this.#options.publication);
     }
     return this.#side;
-  }
-
-  #measureRetained(side: Client): void {
-    const measure = async (): Promise<void> => {
-      try {
-        this.#retained = (await readSlot(side, this.#options.slot))?.retainedBytes ?? null;
-      } catch {
-        this.#retained = null;
-      }
-    };
-    this.#retainedTimer = setInterval(() => void measure(), RETAINED_INTERVAL_MS);
-    this.#retainedTimer.unref();
   }
 }

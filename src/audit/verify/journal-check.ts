@@ -161,13 +161,12 @@ function positionJump(previous: JournalLeaf | undefined, leaf: JournalLeaf): str
   if (before.kind !== after.kind) return 'the source changed its kind without a gap on record';
   if (before.kind === 'mysql' || after.kind === 'mysql')
     return before.kind === 'mysql' && after.kind === 'mysql' ? mysqlJump(before, after) : null;
-  if (before.systemId !== after.systemId || before.slot !== after.slot || before.timeline !== after.timeline)
+  // A promoted standby that has all of it goes on under a higher timeline.
+  if (before.systemId !== after.systemId || before.slot !== after.slot || before.timeline > after.timeline)
     return 'the server, timeline or slot changed without a gap on record';
   if (before.phase === 'stream' && after.phase === 'snapshot')
     return 'a new copy began without a gap on record';
-  return after.phase === 'stream' && before.phase === 'stream' && after.lsn < before.lsn
-    ? 'the source position goes backwards'
-    : null;
+  return after.lsn < before.lsn ? 'the source position goes backwards' : null;
 }
 
 /** With GTIDs another server may go on; what was executed only grows. Without, files and offsets do. */

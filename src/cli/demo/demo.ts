@@ -190,6 +190,7 @@ class Watch implements PipelineObserver {
   groupSealed(): void {}
   undecidedColumns(): void {}
   unfitValues(): void {}
+  warning(): void {}
   leaks(): void {}
 
   batchDelivered(_sink: string, batch: { readonly rows: number }): void {

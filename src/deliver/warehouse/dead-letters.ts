@@ -1,5 +1,9 @@
-import type { GroupIndex } from '../../audit/audit-log.ts';
+import type { GroupIndex, SealedGroupInfo } from '../../audit/audit-log.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
+import { displayName } from '../../model/table.ts';
+
+/** Reason of a row whose change leaves values unchanged that the target does not have; they are null there. */
+export const UNKNOWN_UNCHANGED = 'an unchanged value is not known here';
 
 /** A value, or a whole row, that the warehouse cannot hold: kept there as text with the reason (law 8). Masked, as all else. */
 export interface DeadLetter {
@@ -101,11 +105,20 @@ export class DeadLetterBox {
   readonly #count: DeadLetterCount;
   readonly #sink: string;
   readonly #letters = new Map<string, DeadLetter>();
+  /** Tables that are being copied at each group. */
+  readonly #copying: ReadonlyMap<GroupIndex, ReadonlySet<string>>;
 
-  /** @param count of the sink; what it has pending is this batch's */
-  constructor(count: DeadLetterCount, sink: string) {
+  /**
+   * @param count of the sink; what it has pending is this batch's
+   * @param groups of the batch. While a table is copied a change may come before the row it is made to: what it leaves
+   * unchanged is not known here yet, comes with the copy, and is no dead letter
+   */
+  constructor(count: DeadLetterCount, sink: string, groups: readonly SealedGroupInfo[] = []) {
     this.#count = count;
     this.#sink = sink;
+    this.#copying = new Map(
+      groups.map(({ index, position }) => [index, new Set((position.copying ?? []).map(displayName))]),
+    );
   }
 
   /** A value that both mirror and history met is one dead letter. */
@@ -116,6 +129,8 @@ export class DeadLetterBox {
   /** @throws RowsealError RS-SINK-001 as soon as there are too many */
   readonly keep = (letters: readonly DeadLetter[]): void => {
     for (const letter of letters) {
+      const comes = letter.reason === UNKNOWN_UNCHANGED && this.#copying.get(letter.group)?.has(letter.table);
+      if (comes === true) continue;
       const identity = JSON.stringify(Object.values(letter));
       if (this.#letters.has(identity)) continue;
       this.#letters.set(identity, letter);

@@ -67,7 +67,7 @@ export const postgresCodes = defineCodes({
     kind: 'source-lost',
     title: 'the server is another one',
     explain:
-      'The system identifier or the timeline is not that of the last sealed position: another cluster, a restore or a promoted standby.',
+      'The system identifier or the timeline is not that of the last sealed position: another cluster, a restore or a promoted standby. After a failover the stream goes on only with source.failover_slot, and only if the new primary has everything that was sealed (synchronized_standby_slots sees to that).',
     fix: 'point source.url at the server this log was begun with; otherwise, with a new copy and the gap on record: rowseal accept-gap',
   },
   'RS-PG-011': {
@@ -155,6 +155,89 @@ export const postgresCodes = defineCodes({
     title: 'the address of the source is not usable',
     explain: 'source.url must look like postgres://user@host:5432/database.',
     fix: 'correct source.url',
+  },
+  'RS-PG-024': {
+    kind: 'transient',
+    title: 'a table that is being copied has lost its key',
+    explain:
+      'The primary key or replica identity was dropped while the table was copied by it. The copy begins again, as of a table without a key.',
+    fix: 'nothing; a table with a primary key is copied without the stream having to wait',
+  },
+  'RS-PG-025': {
+    kind: 'transient',
+    title: 'a table was rewritten while its copy began',
+    explain:
+      'ALTER TABLE, TRUNCATE, CLUSTER or VACUUM FULL made a new file for a table without a key between the snapshot and its copy. To the snapshot the table may look empty, so another one is taken.',
+    fix: 'nothing; Rowseal tries again',
+  },
+  'RS-PG-026': {
+    kind: 'transient',
+    title: 'the replication slot is about to be lost',
+    explain:
+      'The slot is so far behind that the server will soon remove WAL it needs (max_slot_wal_keep_size). After that a new copy is needed, and a part of the history is missing.',
+    fix: 'see why sealing is behind; meanwhile raise max_slot_wal_keep_size and SELECT pg_reload_conf()',
+  },
+  'RS-PG-027': {
+    kind: 'config',
+    title: 'updates of a table would be rejected',
+    explain:
+      'Its replica identity contains a generated column that the publication does not publish. PostgreSQL 18 refuses every UPDATE and DELETE of such a table: the application would break.',
+    fix: 'ALTER PUBLICATION <publication> SET (publish_generated_columns = stored); or use a primary key: ALTER TABLE <table> REPLICA IDENTITY DEFAULT;',
+  },
+  'RS-PG-028': {
+    kind: 'data',
+    title: 'partitions were attached, detached or emptied',
+    explain:
+      'Rows came into the table, or left it, with their partition. The server tells nobody of that: sinks do not have them, or still do.',
+    fix: 'rowseal resnapshot --table <table>',
+  },
+  'RS-PG-029': {
+    kind: 'config',
+    title: 'the database has no character set',
+    explain:
+      'Its encoding is SQL_ASCII: text may hold any bytes, and what they mean is not known. Read as UTF-8 they would be damaged without a word.',
+    fix: 'create a database with an encoding, for example UTF8, and move the data there',
+  },
+  'RS-PG-030': {
+    kind: 'schema',
+    title: 'a captured table was renamed',
+    explain:
+      'The table that this pipeline captured goes on under another name, which source.tables does not have. Its changes would be missing without a word.',
+    fix: 'put the new name in source.tables and mask.tables, then start again: the table is copied under its new name',
+  },
+  'RS-PG-031': {
+    kind: 'config',
+    title: 'the publication leaves rows or columns out',
+    explain:
+      'It has a row filter or a column list for a captured table: the stream would tell less than the copy. Leave out columns with `drop` in the mask policy.',
+    fix: 'ALTER PUBLICATION <publication> SET TABLE <tables> without WHERE and column lists',
+  },
+  'RS-PG-032': {
+    kind: 'config',
+    title: 'this server has no failover slots',
+    explain: 'source.failover_slot needs PostgreSQL 17, where standbys keep a copy of a slot.',
+    fix: 'remove source.failover_slot, or upgrade the server',
+  },
+  'RS-PG-033': {
+    kind: 'data',
+    title: 'columns changed their type while nothing was read',
+    explain:
+      'ALTER TABLE … TYPE changes every row, and the server tells nobody of that. While Rowseal runs it copies such a table again; what happened before its start it only sees.',
+    fix: 'rowseal resnapshot --table <table>',
+  },
+  'RS-PG-034': {
+    kind: 'config',
+    title: 'the server does not offer TLS',
+    explain:
+      'source.tls.mode asks for an encrypted connection (the default for every host but the loopback interface), and the server has `ssl` off.',
+    fix: 'switch `ssl` on at the server; or, where the network is trusted, set source.tls.mode: disable',
+  },
+  'RS-PG-035': {
+    kind: 'transient',
+    title: 'Postgres could not do it just now',
+    explain:
+      'A deadlock, a cancelled statement, no memory or no disk at the server: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given.',
+    fix: 'nothing, unless it repeats: then look at the log of the server',
   },
   'RS-PG-040': {
     kind: 'auth',

@@ -58,10 +58,20 @@ export function nowView(p: Picture): string {
   const copying =
     source.snapshot === null
       ? ''
-      : `<dt>copying</dt><dd>${escapeHtml(source.snapshot.table)}, ${count(source.snapshot.rows)} rows${source.snapshot.estimated_rows === null ? '' : ` of about ${count(source.snapshot.estimated_rows)}`}</dd>`;
-  return `<dl>${copying}<dt>source position</dt><dd><code>${escapeHtml(source.position ?? '–')}</code></dd>
+      : `<dt>copying</dt><dd>${escapeHtml(source.snapshot.table)}, ${count(source.snapshot.rows)} rows${source.snapshot.estimated_rows === null ? '' : ` of about ${count(source.snapshot.estimated_rows)}`}${source.snapshot.seconds_left === null ? '' : `, about ${duration(source.snapshot.seconds_left)} left`}</dd>`;
+  const kept =
+    source.retention === null
+      ? ''
+      : `, ${escapeHtml(source.retention.status)}${source.retention.safe_bytes === null ? '' : `, safe for another ${byteSize(source.retention.safe_bytes)}`}`;
+  const warnings = source.warnings
+    .map(
+      ({ code, detail, fix }) =>
+        `<dt>${escapeHtml(code ?? 'warning')}</dt><dd>${escapeHtml(detail)}${fix === null ? '' : `<br>fix: <code>${escapeHtml(fix)}</code>`}</dd>`,
+    )
+    .join('');
+  return `<dl>${copying}${warnings}<dt>source position</dt><dd><code>${escapeHtml(source.position ?? '–')}</code></dd>
 <dt>last received</dt><dd>${time(source.last_received)}</dd>
-<dt>kept for us at the source</dt><dd>${byteSize(source.retained_bytes)}</dd>
+<dt>kept for us at the source</dt><dd>${byteSize(source.retained_bytes)}${kept}</dd>
 <dt>sealed group</dt><dd>${count(sealed.group)}, signed ${time(sealed.sealed_at)}</dd>
 <dt>in memory for sinks</dt><dd>${byteSize(p.queues.bytes)} of ${byteSize(p.queues.max_bytes)}</dd></dl>`;
 }
@@ -241,3 +251,8 @@ export const VIEW_FUNCTIONS: readonly { readonly name: string; toString(): strin
   outsideView,
   partsOf,
 ];
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds} s`;
+  return seconds < 5_400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
+}

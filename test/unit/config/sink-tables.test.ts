@@ -27,7 +27,7 @@ memory: { queue_bytes: 1000000 }
 
 it('reads what a sink gets: all, a list, or by table', async () => {
   expect((await load('')).sinks[0]!.tables).toBeNull();
-  const whole = { leaveOut: null, only: null, rules: new Map() };
+  const whole: object = { leaveOut: null, only: null, rules: new Map() };
   expect((await load(', tables: [public.a]')).sinks[0]!.tables).toEqual({
     tables: new Map([['public.a', whole]]),
     others: false,

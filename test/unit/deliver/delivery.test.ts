@@ -4,6 +4,7 @@ import { GroupMemory } from '../../../src/deliver/group-memory.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { HoldBack } from '../../../src/pipeline/hold-back.ts';
 import { DeliveryBench, FakeLog, group, seal } from '../../support/delivery-bench.ts';
+import { until } from '../../support/project.ts';
 
 /** One sealed group after the other as a pipeline hands them on, for so long. @returns how many */
 async function sealFor(ms: number, benches: readonly DeliveryBench[], everyMs = 1): Promise<number> {
@@ -33,6 +34,21 @@ describe('a slow sink', () => {
     // It was 0.5 groups a second: each waited 2 s for the queue of a sink that reads from the log.
     expect(await sealFor(1_500, [bench])).toBeGreaterThan(200);
     await bench.stopped();
+  });
+
+  it('that catches up has no group before the pipeline was told of it, though the log has it already', async () => {
+    const log = new FakeLog();
+    for (let i = 0; i < 3; i++) log.sealed.push(group(i));
+    const bench = new DeliveryBench({}, { log, memory: new GroupMemory(50_000, 1) });
+    log.sealed.push(group(3));
+    bench.start();
+    await until('what was told of', () => bench.delivered.length >= 3);
+    await sleep(50);
+    expect(bench.delivered).toEqual([0, 1, 2]);
+    bench.memory.add(group(3));
+    bench.delivery.offer(group(3));
+    await bench.drained();
+    expect(bench.delivered).toEqual([0, 1, 2, 3]);
   });
 
   it('that keeps up but for hiccups is fed from memory: the source waits a little', async () => {

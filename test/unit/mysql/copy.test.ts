@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Chunk, rowKey } from '../../../connectors/sources/mysql/chunk.ts';
+import { Chunk } from '../../../connectors/sources/mysql/chunk.ts';
 import { CopyPlan } from '../../../connectors/sources/mysql/copy-plan.ts';
 import { behind, keyParts, openCursor, sealCursor } from '../../../connectors/sources/mysql/key-cursor.ts';
-import { TouchedKeys } from '../../../connectors/sources/mysql/touched-keys.ts';
+import { rowKey } from '../../../src/capture/row-key.ts';
+import { TouchedKeys } from '../../../src/capture/touched-keys.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../../src/mask/keys.ts';
 import { PositionCipher } from '../../../src/mask/position-cipher.ts';
 import { UNCHANGED } from '../../../src/model/cell.ts';

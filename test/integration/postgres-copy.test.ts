@@ -1,0 +1,319 @@
+import type { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KeylessCopy } from '../../connectors/sources/postgres/keyless-copy.ts';
+import { openSlotSnapshot } from '../../connectors/sources/postgres/slot-snapshot.ts';
+import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
+import { TableVersions } from '../../connectors/sources/postgres/table-versions.ts';
+import type { PostgresPosition } from '../../src/model/position.ts';
+import { MirrorReader } from '../support/mirror-reader.ts';
+import { noPostgres } from '../support/needs.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
+import { until } from '../support/project.ts';
+
+describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
+  let server: TestPostgres;
+  let client: Client;
+
+  beforeAll(async () => {
+    server = await startPostgres(18);
+  });
+
+  afterAll(async () => {
+    await server?.stop();
+  });
+
+  /** A database of its own for each test. */
+  const fresh = async (name: string, sql: string): Promise<void> => {
+    await client?.end();
+    await server.createDatabase(name);
+    client = await server.client(name);
+    await client.query(sql);
+  };
+
+  const texts = async (table: string): Promise<(string | null)[][]> => {
+    const { rows } = await client.query({
+      text: `SELECT * FROM ${table}`,
+      rowMode: 'array',
+      types: { getTypeParser: () => (value: string) => value } as never,
+    });
+    return (rows as (string | null)[][]).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  };
+
+  const equal = async (reader: MirrorReader, tables: readonly string[]): Promise<void> => {
+    for (const table of tables) {
+      const [mirror, source] = [reader.rows(`public.${table}`), await texts(table)].map((rows) =>
+        rows.map((row) => row.map((cell) => String(cell).slice(0, 40)).join('|')),
+      );
+      const [here, there] = [new Set(mirror), new Set(source)];
+      const wrong = [
+        ...mirror!.filter((row) => !there.has(row)).map((row) => `+ ${row}`),
+        ...source!.filter((row) => !here.has(row)).map((row) => `- ${row}`),
+      ];
+      expect(wrong.slice(0, 10), table).toEqual([]);
+      expect(mirror!.length, table).toBe(source!.length);
+    }
+  };
+
+  /** The stream has come to what is committed now. */
+  const caughtUp = async (reader: MirrorReader): Promise<void> => {
+    const { rows } = await client.query<{ lsn: string }>(
+      "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::text AS lsn",
+    );
+    await reader.until('the end of the WAL', () => {
+      const last = reader.last as PostgresPosition | null;
+      return (
+        last !== null &&
+        last.phase === 'stream' &&
+        (last.copying ?? []).length === 0 &&
+        last.lsn >= BigInt(rows[0]!.lsn)
+      );
+    });
+  };
+
+  it('keeps every row, TOAST and all, while keys of every kind change under the copy and it is broken off', {
+    timeout: 180_000,
+  }, async () => {
+    const kinds: Record<string, [string, string]> = {
+      k_int: ['id int', 'n'],
+      k_big: ['id bigint', '9000000000000000000 + n'],
+      k_num: ['id numeric', 'n / 8.0'],
+      k_dbl: ['id double precision', 'n / 7.0'],
+      k_txt: ['id text', "CASE n % 2 WHEN 0 THEN 'K' ELSE 'k' END || n || 'é'"],
+      k_chr: ['id char(12)', "'c' || n"],
+      k_uid: ['id uuid', 'md5(n::text)::uuid'],
+      k_byt: ['id bytea', "decode(md5(n::text), 'hex')"],
+      k_ts: ['id timestamptz', "timestamptz '2000-01-01' + n * interval '1 hour'"],
+      k_two: ['b text, a int', "'x' || n % 10, n"],
+    };
+    const tables = Object.keys(kinds);
+    let sql = '';
+    for (const [table, [columns, expression]] of Object.entries(kinds)) {
+      const key = table === 'k_two' ? 'a, b' : 'id';
+      sql += `CREATE TABLE ${table} (v int, ${columns}, note text, big text, PRIMARY KEY (${key}));
+        ALTER TABLE ${table} ALTER big SET STORAGE EXTERNAL;
+        INSERT INTO ${table} SELECT n, ${expression}, 'first', repeat(md5(n::text), 80) FROM generate_series(1, 3000) n;`;
+    }
+    await fresh('kinds', sql);
+    const options = postgresOptions(server, tables, {
+      database: 'kinds',
+      copyTables: 3,
+      slot: 's1',
+      publication: 's1',
+    });
+    let working = true;
+    const writer = await server.client('kinds');
+    let moved = 0;
+    const work = (async (): Promise<void> => {
+      for (let i = 0; working; i++) {
+        const table = tables[i % tables.length]!;
+        const [, expression] = kinds[table]!;
+        const n = (i * 7919) % 3000;
+        const key = table === 'k_two' ? '(b, a)' : 'id';
+        const other = `(${expression.replaceAll(/\bn\b/g, String(10_000 + ((i * 31) % 90_000)))})`;
+        // Left alone: the TOASTed value. From anywhere to anywhere.
+        await writer.query(`UPDATE ${table} SET note = 'second' WHERE v % 97 = ${n % 97}`);
+        await writer.query(
+          `UPDATE ${table} SET v = v + 10000, ${key} = ${other} WHERE v = ${n} AND NOT EXISTS (SELECT FROM ${table} WHERE ${key} = ${other})`,
+        );
+        moved++;
+        await writer.query(`DELETE FROM ${table} WHERE v % 211 = ${n % 211}`);
+        await writer.query(
+          `INSERT INTO ${table} SELECT n, ${expression}, 'new', repeat(md5(n::text), 80) FROM generate_series(${100_000 + i * 3}, ${100_002 + i * 3}) n`,
+        );
+      }
+    })();
+    work.catch(() => {});
+    let reader = postgresReader(options);
+    for (let i = 0; i < 5; i++) {
+      const chunks = reader.transactions.filter((id) => id === 'snapshot').length;
+      await reader.until(
+        'some chunks',
+        () => reader.transactions.filter((id) => id === 'snapshot').length >= chunks + 6,
+      );
+      await reader.close();
+      expect(reader.error).toBeNull();
+      reader = resumed(options, reader);
+    }
+    await reader.until(
+      'the end of the copies',
+      () => (reader.last as PostgresPosition).phase === 'stream',
+      120_000,
+    );
+    working = false;
+    await work;
+    await writer.end();
+    expect(moved).toBeGreaterThan(100);
+    await caughtUp(reader);
+    await equal(reader, tables);
+    // Begun once each, whatever was broken off; ended once.
+    for (const table of tables)
+      expect(reader.lines.filter((line) => line.endsWith(` ${table}`)).sort()).toEqual([
+        `snapshot begin ${table}`,
+        `snapshot end ${table}`,
+      ]);
+    await reader.close();
+    expect(reader.error).toBeNull();
+  });
+
+  it('waits for a commit that the stream has told of and a snapshot does not show yet', async () => {
+    await fresh(
+      'unseen',
+      `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g`,
+    );
+    const options = postgresOptions(server, ['t'], { database: 'unseen', slot: 's2', publication: 's2' });
+    const first = postgresReader(options);
+    await first.until('streaming', () => first.last?.phase === 'stream');
+    const slow = await server.client('unseen');
+    const pid = (await slow.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]!.pid;
+    try {
+      // A commit waits for a standby that is not there: in the WAL, decoded, and shown by no snapshot.
+      await client.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+      await client.query('SET synchronous_commit = local; SELECT pg_reload_conf()');
+      await slow.query('SET synchronous_commit = on');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const hanging = slow.query('UPDATE t SET v = 1 WHERE id = 7');
+      await first.until('the change in the stream', () =>
+        first.rows('public.t').some((row) => row.join() === '7,1'),
+      );
+      await first.close();
+      expect((await client.query('SELECT v FROM t WHERE id = 7')).rows).toEqual([{ v: 0 }]);
+      const due = { ...(first.last as PostgresPosition), copying: [{ namespace: 'public', name: 't' }] };
+      const second = postgresReader(options, due);
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect([second.error, second.lines]).toEqual([null, []]);
+      await client.query('SELECT pg_cancel_backend($1)', [pid]);
+      await hanging;
+      await second.until('the copy', () => second.lines.includes('snapshot end t'));
+      await equal(second, ['t']);
+      await second.close();
+    } finally {
+      await client.query('ALTER SYSTEM RESET synchronous_standby_names');
+      await client.query('SELECT pg_reload_conf()');
+      await slow.end();
+    }
+  });
+
+  it('15: VACUUM FULL, CLUSTER, ALTER TABLE and TRUNCATE between two chunks lose and repeat nothing', {
+    timeout: 120_000,
+  }, async () => {
+    await fresh(
+      'rewrites',
+      `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 20000) g;
+      CREATE TABLE u (id int PRIMARY KEY, v text); INSERT INTO u SELECT g, 'v' FROM generate_series(1, 20000) g; DELETE FROM t WHERE id % 3 = 0`,
+    );
+    const options = postgresOptions(server, ['t', 'u'], {
+      database: 'rewrites',
+      slot: 's3',
+      publication: 's3',
+      copyRowsPerSecond: 12_000,
+    });
+    const reader = postgresReader(options);
+    let step = 0;
+    for (const statement of [
+      'VACUUM FULL t',
+      'UPDATE t SET id = -id WHERE id % 5 = 0',
+      'CLUSTER t USING t_pkey',
+      'ALTER TABLE t ALTER id TYPE bigint',
+      'ALTER TABLE t ADD COLUMN added int DEFAULT 5',
+      "INSERT INTO t SELECT g, 'late', 1 FROM generate_series(30000, 30010) g",
+      'TRUNCATE u',
+      "INSERT INTO u VALUES (5, 'after'), (50000, 'after')",
+    ]) {
+      const seen = reader.transactions.length;
+      step++;
+      await reader.until('a chunk', () => reader.transactions.length > seen || step > 6);
+      await client.query(statement);
+    }
+    await caughtUp(reader);
+    await equal(reader, ['t', 'u']);
+    await reader.close();
+    expect(reader.error).toBeNull();
+  });
+
+  it('copies tables without a key in one snapshot, and again when one was rewritten under it', async () => {
+    await fresh(
+      'keyless',
+      `CREATE TABLE t (v int); ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t SELECT g % 10 FROM generate_series(1, 5000) g`,
+    );
+    const options = postgresOptions(server, ['t'], { database: 'keyless', slot: 's4', publication: 's4' });
+    const snapshot = await openSlotSnapshot(options, 's4_other', 'temporary');
+    await client.query('ALTER TABLE t ALTER v TYPE bigint');
+    // What the copy would have found: nothing.
+    expect((await snapshot.reader.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }]);
+    await expect(
+      KeylessCopy.open(snapshot, options.tables, new TableVersions(), options),
+    ).rejects.toMatchObject({
+      code: 'RS-PG-025',
+      kind: 'transient',
+    });
+    const reader = postgresReader(options);
+    await client.query('INSERT INTO t VALUES (77); DELETE FROM t WHERE v = 3');
+    await caughtUp(reader);
+    await equal(reader, ['t']);
+    await reader.close();
+    await client.query('UPDATE t SET v = v + 100 WHERE v < 5');
+    const due = { ...(reader.last as PostgresPosition), copying: options.tables };
+    // As a process leaves it that was killed while it copied, until the server notices.
+    const left = await openSlotSnapshot(options, 's4_copy', 'temporary');
+    const early = new MirrorReader(createPostgresSource(options), due);
+    expect(await early.fails()).toMatchObject({ code: 'RS-PG-012', kind: 'transient' });
+    await left.close();
+    const again = new MirrorReader(createPostgresSource(options), due, reader);
+    await again.until('the copy', () => again.lines.filter((line) => line === 'snapshot end t').length === 2);
+    await caughtUp(again);
+    await equal(again, ['t']);
+    await again.close();
+    expect(again.error).toBeNull();
+  });
+
+  it('copies a table again when it was dropped and created again, and stops when it was renamed', async () => {
+    await fresh(
+      'replaced',
+      `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'old' FROM generate_series(1, 500) g; CREATE TABLE u (id int PRIMARY KEY)`,
+    );
+    await client.query('CREATE PUBLICATION s5 FOR ALL TABLES');
+    const options = postgresOptions(server, ['t', 'u'], {
+      database: 'replaced',
+      slot: 's5',
+      publication: 's5',
+    });
+    const reader = postgresReader(options);
+    await reader.until('streaming', () => reader.last?.phase === 'stream');
+    await client.query(
+      'BEGIN; DROP TABLE t; CREATE TABLE t (id bigint PRIMARY KEY, other int); INSERT INTO t VALUES (7, 7); COMMIT',
+    );
+    await reader.until(
+      'the copy',
+      () => reader.lines.filter((line) => line === 'snapshot end t').length === 2,
+    );
+    await caughtUp(reader);
+    await equal(reader, ['t']);
+    await client.query('ALTER TABLE u RENAME TO v; INSERT INTO v VALUES (1)');
+    expect(await reader.fails()).toMatchObject({ code: 'RS-PG-030', kind: 'schema' });
+  });
+
+  it('keeps a copy under its limit, and tells how far it is', { timeout: 60_000 }, async () => {
+    await fresh(
+      'paced',
+      `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 10000) g; ANALYZE t`,
+    );
+    const options = postgresOptions(server, ['t'], {
+      database: 'paced',
+      slot: 's6',
+      publication: 's6',
+      copyRowsPerSecond: 4_000,
+    });
+    const began = performance.now();
+    const reader = postgresReader(options);
+    await until('progress', () => (reader.source.stats().snapshot?.rows ?? 0) > 0);
+    const progress = reader.source.stats().snapshot!;
+    expect(progress).toMatchObject({ table: 'public.t', estimatedRows: 10_000 });
+    expect(progress.secondsLeft).toBeGreaterThanOrEqual(0);
+    await caughtUp(reader);
+    expect(performance.now() - began).toBeGreaterThan(1_000);
+    await equal(reader, ['t']);
+    expect(reader.source.stats().snapshot).toBeNull();
+    await reader.close();
+  });
+});

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { CREATING_SLOT, postgresError } from '../../../connectors/sources/postgres/errors.ts';
+
+describe('what the driver or the server threw', () => {
+  it.each([
+    [new Error('The server does not support SSL connections'), 'RS-PG-034'],
+    [new Error('There was an error establishing an SSL connection'), 'RS-PG-034'],
+    [Object.assign(new Error('x'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), 'RS-PG-017'],
+    [Object.assign(new Error('x'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'RS-PG-017'],
+    [Object.assign(new Error('x'), { code: '28P01' }), 'RS-PG-002'],
+    [Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'RS-PG-001'],
+    [Object.assign(new Error('x'), { code: '40P01' }), 'RS-PG-035'],
+    [new Error('Connection terminated unexpectedly'), 'RS-PG-016'],
+    [Object.assign(new Error('Key (email)=(a@example.com)'), { code: '23505' }), 'RS-PG-018'],
+  ])('%s is %s', (thrown, code) => {
+    const error = postgresError(thrown, 'connecting');
+    expect(error.code).toBe(code);
+    expect(error.message).not.toContain('a@example.com');
+  });
+
+  it('a slot that a killed process left for a moment is waited for', () => {
+    const thrown = Object.assign(new Error('x'), { code: '42710' });
+    expect(postgresError(thrown, CREATING_SLOT)).toMatchObject({ code: 'RS-PG-012', kind: 'transient' });
+    expect(postgresError(thrown, 'creating the publication').code).toBe('RS-PG-018');
+  });
+});
