@@ -167,7 +167,7 @@ interface Position {
   readonly file_began_s: number | null;
   readonly prepared: readonly (readonly [string, number])[];
   readonly copied: string | null;
-  readonly copying?: readonly Name[];
+  readonly copying?: readonly (Name | readonly [namespace: string, name: string, copied: string])[];
   readonly outside?: readonly Name[];
 }
 
@@ -323,7 +323,12 @@ function names(list_: readonly Name[]): Name[] {
 function canonicalPosition(position: Position): Record<string, unknown> {
   const phase = position.phase === 'snapshot' ? 'snapshot' : 'stream';
   const named = (member: 'copying' | 'outside'): Record<string, unknown> =>
-    (position[member] ?? []).length === 0 ? {} : { [member]: names(position[member]!) };
+    (position[member] ?? []).length === 0
+      ? {}
+      : { [member]: position[member]!.map((one) => entry(one, member)) };
+  /** Of a Postgres table on its way it also says how far its copy has come. */
+  const entry = (one: readonly string[], member: string): string[] =>
+    one.slice(0, member === 'copying' && position.kind === 'postgres' && one.length > 2 ? 3 : 2).map(String);
   const tables = { ...named('copying'), ...named('outside') };
   if (position.kind === 'postgres') {
     const [high, low] = String(position.lsn).split('/') as [string, string];
@@ -376,12 +381,12 @@ function goesBack(before: Leaf | undefined, { position: b }: Leaf): boolean {
   if (a.kind !== b.kind) return true;
   if (a.phase === 'stream' && b.phase === 'snapshot') return true;
   if (a.kind === 'postgres') {
-    if (a.system !== b.system || a.slot !== b.slot || a.timeline !== b.timeline) return true;
+    if (a.system !== b.system || a.slot !== b.slot || b.timeline < a.timeline) return true;
     const lsn = (text: string): bigint => {
       const [high, low] = text.split('/') as [string, string];
       return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
     };
-    return a.phase === 'stream' && b.phase === 'stream' && lsn(b.lsn) < lsn(a.lsn);
+    return lsn(b.lsn) < lsn(a.lsn);
   }
   if (a.flavor !== b.flavor) return true;
   if (a.gtid_set !== null && b.gtid_set !== null) {

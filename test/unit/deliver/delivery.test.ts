@@ -4,6 +4,7 @@ import { GroupMemory } from '../../../src/deliver/group-memory.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { HoldBack } from '../../../src/pipeline/hold-back.ts';
 import { DeliveryBench, FakeLog, group, seal } from '../../support/delivery-bench.ts';
+import { column, INT, table } from '../../support/masked.ts';
 import { until } from '../../support/project.ts';
 
 /** One sealed group after the other as a pipeline hands them on, for so long. @returns how many */
@@ -24,6 +25,28 @@ async function sealFor(ms: number, benches: readonly DeliveryBench[], everyMs = 
 }
 
 const sequence = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i);
+
+describe('versions of a table', () => {
+  it('go into the sink one after the other, though their groups wait together', async () => {
+    const [first, second] = [table('people', [column('id', 1, INT)]), table('people', [column('id', 1)])];
+    const other = table('orders', [column('id', 1, INT)]);
+    const log = new FakeLog();
+    for (const [i, tables] of [[first, other], [first], [second], [other], [second], [first]].entries())
+      log.sealed.push({ ...group(i), tables });
+    const bench = new DeliveryBench({}, { log, memory: new GroupMemory(1_000_000, 1) }).start();
+    await bench.drained();
+    expect(bench.batches.map(({ groups }) => groups.map(({ index }) => index))).toEqual([
+      [0, 1],
+      [2, 3, 4],
+      [5],
+    ]);
+    expect(bench.batches.map(({ after, to }) => [after, to])).toEqual([
+      [null, 1],
+      [1, 4],
+      [4, 5],
+    ]);
+  });
+});
 
 describe('a slow sink', () => {
   it('that catches up from the log does not slow the source, however many small groups there are', async () => {
