@@ -25,7 +25,7 @@ function newest(file: string, known: string): RowsealConfig['source'] | null {
   }
 }
 
+/** All but who logs in: several hosts, a service and parameters are part of the place. */
 function placeOf(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
+  return url.replace(/\/\/[^/@]*@/, '//');
 }

@@ -35,6 +35,8 @@ export interface PipelineOptions {
   readonly minFreeBytes: number;
   /** How long a stop may spend on delivering what is sealed, in milliseconds. */
   readonly drainMs: number;
+  /** How long after that a batch in hand may take, in milliseconds; then its sink is left, if it can be. */
+  readonly leaveMs: number;
   readonly observer: PipelineObserver;
   readonly retry?: RetryPolicy;
   /** Pauses before a halted sink is tried again. */
@@ -62,6 +64,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #stop = new AbortController();
   readonly #drain = new AbortController();
+  /** Aborted when a batch in hand takes longer than the stop has. */
+  readonly #leave = new AbortController();
   /** Aborted by whatever ends the run; deliveries then stop after the batch in hand. */
   readonly #abandon = new AbortController();
   readonly #undecided = new Map<string, number>();
@@ -138,7 +142,7 @@ export class Pipeline {
     };
     const deliveries = this.deliveries.map((delivery) =>
       delivery
-        .run(this.#abandon.signal, this.#drain.signal)
+        .run(this.#abandon.signal, this.#drain.signal, this.#leave.signal)
         .then(() => {
           const error = this.#haltedForGood();
           if (error !== null && !this.#stop.signal.aborted) fail(error);
@@ -146,10 +150,13 @@ export class Pipeline {
         .catch(fail),
     );
     await this.#captureUntilStopped().catch(fail);
-    const deadline = setTimeout(() => this.#abandon.abort(), this.#options.drainMs);
+    const { drainMs, leaveMs } = this.#options;
+    const deadline = setTimeout(() => this.#abandon.abort(), drainMs);
+    const last = setTimeout(() => this.#leave.abort(), drainMs + leaveMs);
     this.#drain.abort();
     await Promise.all(deliveries);
     clearTimeout(deadline);
+    clearTimeout(last);
     return this.#settle(failure);
   }
 

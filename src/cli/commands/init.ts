@@ -17,7 +17,7 @@ import {
 import { writeFiles } from '../init-files.ts';
 import { propose, verify } from '../init-proposal.ts';
 import { counts, report } from '../init-report.ts';
-import { login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
+import { databaseOf, login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
 import { MASK_KEY_FILE, SIGNING_KEY_FILE } from './keys.ts';
 import { requireNumbers, sampleOptions } from './scan.ts';
 
@@ -108,8 +108,8 @@ export const initCommand: CommandModule<object, InitOptions> = {
 };
 
 function pipelineName(url: string): string {
-  const database = decodeURIComponent(new URL(url).pathname.slice(1)).toLowerCase();
-  const name = database
+  const name = databaseOf(url)
+    .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/^[^a-z]+|_+$/g, '')
     .slice(0, 30);

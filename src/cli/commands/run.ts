@@ -52,6 +52,8 @@ export const runCommand: CommandModule<object, RunArguments> = {
       ),
   handler: async (argv) => {
     process.exitCode = await run(argv);
+    // Requests that nobody waits for any more would keep the process alive until they are answered.
+    setTimeout(() => process.exit(), LINGER_MS).unref();
   },
 };
 
@@ -97,6 +99,7 @@ class Signals {
     process.off('SIGHUP', this.#reloadAsked);
   }
 }
+const LINGER_MS = 1_000;
 
 async function run(argv: RunArguments): Promise<number> {
   refuseDangerousEnvironment(process.env);

@@ -44,7 +44,7 @@ export const configCodes = defineCodes({
     kind: 'config',
     title: 'the environment weakens the process',
     explain:
-      'This variable switches off certificate checks, or prints or exposes memory. Rowseal holds unmasked rows in memory, so it does not start with it.',
+      'This variable switches off certificate checks or encryption, or prints or exposes memory. Rowseal holds unmasked rows in memory, so it does not start with it.',
     fix: 'unset the variable',
   },
   'RS-CFG-011': {
