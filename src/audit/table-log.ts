@@ -224,6 +224,11 @@ export class TableLog {
     return first;
   }
 
+  /** Schema and policy records of this version, where it is not the one in force. */
+  declare(table: MaskedTable): void {
+    this.#useVersion(table);
+  }
+
   appendTruncate(
     table: MaskedTable,
     payload: string,

@@ -103,12 +103,16 @@ export class Delivery {
   /**
    * Runs until `stop`, which lets the batch in hand finish, or `drain`, which first delivers everything sealed so far, or
    * until the sink is halted for good. Rejects only for what must end the whole run: the log is not what it should be.
+   *
+   * @param leave comes after `stop`, when the batch in hand takes too long: a sink that can is left to it (`Sink.leave`)
    */
-  async run(stop: AbortSignal, drain: AbortSignal): Promise<void> {
+  async run(stop: AbortSignal, drain: AbortSignal, leave: AbortSignal): Promise<void> {
     const onSignal = (): void => this.#wake();
+    const onLeave = (): void => this.sink.leave?.();
     const asked = AbortSignal.any([stop, drain]);
     asked.addEventListener('abort', onSignal);
     stop.addEventListener('abort', onSignal);
+    leave.addEventListener('abort', onLeave);
     try {
       while (!stop.aborted) {
         try {
@@ -120,6 +124,7 @@ export class Delivery {
           if (endsTheRun(error)) throw error;
           this.#memory.need(null);
           await this.#closeQuietly();
+          if (leave.aborted) return;
           const waitMs = this.#judge(error);
           if (waitMs === null || drain.aborted) return;
           await sleep(waitMs, asked);
@@ -131,6 +136,7 @@ export class Delivery {
     } finally {
       asked.removeEventListener('abort', onSignal);
       stop.removeEventListener('abort', onSignal);
+      leave.removeEventListener('abort', onLeave);
       this.#memory.need(null);
       await this.#closeQuietly();
       if (this.#state.kind !== 'halted') this.#state = { kind: 'closed' };
