@@ -68,8 +68,11 @@ export function castExpression(text: string, type: string, careful: boolean): st
  */
 export function plainTest(type: string): ((text: string) => boolean) | null {
   if (/^U?(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)) return isInteger;
-  const scale = /^DECIMAL\(\d+,(\d+)\)$/.exec(type)?.[1];
-  if (scale !== undefined) return (text) => isDecimal(text, Number(scale));
+  const digits = /^DECIMAL\(\d+,(\d+)\)$/.exec(type)?.[1];
+  if (digits !== undefined) {
+    const scale = Number(digits);
+    return (text) => isDecimal(text, scale);
+  }
   switch (type) {
     case 'BLOB':
       return (text) => text.startsWith('\\x');
@@ -87,26 +90,24 @@ export function plainTest(type: string): ((text: string) => boolean) | null {
 
 const DASH = 45;
 const SPACE = 32;
-const DOT = 46;
 
 function isInteger(text: string): boolean {
-  const { length } = text;
-  let at = text.charCodeAt(0) === DASH ? 1 : 0;
-  if (at === length) return false;
-  for (; at < length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 48 || code > 57) return false;
-  }
-  return true;
+  return isDigits(text, text.charCodeAt(0) === DASH ? 1 : 0, text.length);
 }
 
 function isDecimal(text: string, scale: number): boolean {
-  const { length } = text;
-  let at = text.charCodeAt(0) === DASH ? 1 : 0;
-  if (at === length) return false;
-  for (; at < length; at++) {
+  const first = text.charCodeAt(0) === DASH ? 1 : 0;
+  const dot = text.indexOf('.');
+  if (dot < 0) return isDigits(text, first, text.length);
+  if (dot > first && !isDigits(text, first, dot)) return false;
+  return text.length - dot - 1 <= scale && isDigits(text, dot + 1, text.length);
+}
+
+/** At least one digit, and nothing else. */
+function isDigits(text: string, from: number, to: number): boolean {
+  if (from >= to) return false;
+  for (let at = from; at < to; at++) {
     const code = text.charCodeAt(at);
-    if (code === DOT) return length - at - 1 <= scale && at + 1 < length && isInteger(text.slice(at + 1));
     if (code < 48 || code > 57) return false;
   }
   return true;

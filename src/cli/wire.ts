@@ -16,6 +16,7 @@ import {
   type RowsealConfig,
   type SourceConfig,
 } from '../config/load.ts';
+import { postgresConnection } from '../config/postgres-connection.ts';
 import type { SinkConfig } from '../config/sinks.ts';
 import type { MirrorReader } from '../deliver/mirror-reader.ts';
 import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
@@ -36,13 +37,14 @@ import { displayName, type TableName, type TableSchema, tableKey } from '../mode
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { loginOf } from './login-of.ts';
 import { loadSigner } from './signer.ts';
 import { checkedViews, sinkMask } from './sink-masks.ts';
 import { tableNamed } from './table-choice.ts';
 import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
-type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask' | 'audit'>>;
+type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask' | 'audit' | 'file'>>;
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
 export async function makeSource(config: SourceSettings): Promise<() => Source> {
@@ -66,9 +68,12 @@ async function makePostgresSource(
   return () =>
     createPostgresSource({
       ...shared(source),
+      // Read at each connect: certificates and passwords change while Rowseal runs.
+      connection: postgresConnection({ ...source, ...loginOf(config) }, process.env),
       slot: source.slot,
       publication: source.publication,
       failoverSlot: source.failoverSlot,
+      receiveTimeoutMs: source.receiveTimeoutMs,
       messages: source.messages,
       origin: source.origin,
       streaming,
@@ -91,6 +96,9 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
   return () =>
     createMysqlSource({
       ...shared(source),
+      ...loginOf(config),
+      tlsMode: source.tlsMode,
+      tlsCa: source.tlsCa,
       serverId: source.serverId,
       acceptServers: source.acceptServers,
       heartbeatMs: source.heartbeatMs,
@@ -143,10 +151,6 @@ class LazyPositionSeal {
 
 function shared(source: SourceConfig) {
   return {
-    url: source.url,
-    ...(source.password === null ? {} : { password: source.password }),
-    tlsMode: source.tlsMode,
-    tlsCa: source.tlsCa,
     tables: source.tables,
     snapshot: source.snapshot,
     idleIntervalMs: source.idleIntervalMs,
@@ -299,8 +303,13 @@ export function imageAgeOf({ audit, source }: RowsealConfig): ImageAge | null {
   return { of: (table) => ages.get(table) ?? null, shortestUs };
 }
 
+/** What a stop may spend on delivering what is sealed. */
+export const DRAIN_MS = 20_000;
+
 export interface WiredPipeline {
   readonly pipeline: Pipeline;
+  readonly makeSource: () => Source;
+  readonly log: AuditLog;
   /** The newest sealed version of every table. */
   readonly tables: () => readonly MaskedTable[];
   /** What the operator should know of, though the pipeline may run. */
@@ -360,10 +369,19 @@ export async function wirePipeline(
       epoch,
       limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
       queueBytes: config.queueBytes,
-      drainMs: 20_000,
+      minFreeBytes: config.audit.minFreeBytes,
+      drainMs: DRAIN_MS,
+      leaveMs: 4_000,
       observer,
     });
-    return { pipeline, tables: () => log.tables(), notices, close: () => log.close() };
+    return {
+      pipeline,
+      makeSource: source,
+      log,
+      tables: () => log.tables(),
+      notices,
+      close: () => log.close(),
+    };
   } catch (error) {
     await log.close();
     throw error;

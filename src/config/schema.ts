@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { auditSchema } from './audit-schema.ts';
 import { httpSchema } from './http-schema.ts';
 import { columnRule, method } from './rule-schema.ts';
-import { capturedTable, identifier, positive, tableName, tls } from './schema-parts.ts';
+import { capturedTable, identifier, positive, postgresTls, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
 import { telemetrySchema } from './telemetry-schema.ts';
 
@@ -32,9 +32,11 @@ const messages = z
 
 const postgres = z.strictObject({
   type: z.literal('postgres'),
-  url: z.string().describe('postgres://user@host:5432/database'),
+  url: z
+    .string()
+    .describe('postgres://user@host:5432/database; several hosts and parameters as libpq reads them'),
   password: secret,
-  tls,
+  tls: postgresTls,
   slot: identifier.optional().describe('default: rowseal_<pipeline>'),
   publication: identifier.optional().describe('default: rowseal_<pipeline>'),
   failover_slot: z
@@ -53,6 +55,11 @@ const postgres = z.strictObject({
     .describe('large transactions are read before their end, and kept encrypted on the disk until then'),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),
+  receive_timeout_ms: positive
+    .min(1_000)
+    .max(3_600_000)
+    .default(120_000)
+    .describe('a server that says nothing for so long, though it was asked, is given up'),
   copy_tables: positive.max(64).default(2).describe('tables that are copied at the same time'),
   copy_rows_per_second: positive
     .optional()

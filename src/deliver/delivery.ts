@@ -9,6 +9,7 @@ import type { GroupMemory, MemoryReader } from './group-memory.ts';
 import { defaultRetry, type RetryPolicy, sleep } from './retry.ts';
 import type { DeliveryBatch, Sink, SinkStats } from './sink.ts';
 import { expectKnown } from './stored-head.ts';
+import { bringsNewVersion } from './table-version.ts';
 
 export interface DeliveryOptions {
   readonly pipeline: string;
@@ -102,12 +103,16 @@ export class Delivery {
   /**
    * Runs until `stop`, which lets the batch in hand finish, or `drain`, which first delivers everything sealed so far, or
    * until the sink is halted for good. Rejects only for what must end the whole run: the log is not what it should be.
+   *
+   * @param leave comes after `stop`, when the batch in hand takes too long: a sink that can is left to it (`Sink.leave`)
    */
-  async run(stop: AbortSignal, drain: AbortSignal): Promise<void> {
+  async run(stop: AbortSignal, drain: AbortSignal, leave: AbortSignal): Promise<void> {
     const onSignal = (): void => this.#wake();
+    const onLeave = (): void => this.sink.leave?.();
     const asked = AbortSignal.any([stop, drain]);
     asked.addEventListener('abort', onSignal);
     stop.addEventListener('abort', onSignal);
+    leave.addEventListener('abort', onLeave);
     try {
       while (!stop.aborted) {
         try {
@@ -119,6 +124,7 @@ export class Delivery {
           if (endsTheRun(error)) throw error;
           this.#memory.need(null);
           await this.#closeQuietly();
+          if (leave.aborted) return;
           const waitMs = this.#judge(error);
           if (waitMs === null || drain.aborted) return;
           await sleep(waitMs, asked);
@@ -130,6 +136,7 @@ export class Delivery {
     } finally {
       asked.removeEventListener('abort', onSignal);
       stop.removeEventListener('abort', onSignal);
+      leave.removeEventListener('abort', onLeave);
       this.#memory.need(null);
       await this.#closeQuietly();
       if (this.#state.kind !== 'halted') this.#state = { kind: 'closed' };
@@ -257,34 +264,55 @@ export class Delivery {
   }
 
   async #write(groups: readonly SealedGroup[]): Promise<void> {
-    const last = groups.at(-1)!;
-    this.#memory.need(last.index + 1);
+    this.#memory.need(groups.at(-1)!.index + 1);
     try {
-      for (const group of groups) {
-        for (const table of group.tables) {
-          if (this.#known.get(tableKey(table)) === table) continue;
-          await this.sink.alter(table, group.index);
-          this.#known.set(tableKey(table), table);
-        }
-      }
-      const batch: DeliveryBatch = {
-        after: this.backlog.cursor,
-        to: last.index,
-        head: last.head,
-        groups,
-        rows: groups.reduce((sum, group) => sum + group.rows, 0),
-        bytes: groups.reduce((sum, group) => sum + group.bytes, 0),
-      };
-      const started = performance.now();
-      const cursor = await this.sink.write(batch);
-      this.#events.reached(this.sink.name, cursor);
-      this.backlog.delivered(groups);
-      if (cursor !== last.index) this.backlog.opened(cursor);
-      this.#breaker.worked();
-      this.#events.delivered(this.sink.name, batch, performance.now() - started, this.sink.stats());
+      for (const together of this.#byVersion(groups)) if (!(await this.#writeTogether(together))) return;
     } finally {
       this.#memory.release();
     }
+  }
+
+  /**
+   * Rows go in under the version that they were sealed with, however many groups came together: what does not fit another one is kept
+   * aside as a replay keeps it.
+   */
+  #byVersion(groups: readonly SealedGroup[]): readonly (readonly SealedGroup[])[] {
+    const known = new Map(this.#known);
+    const runs: SealedGroup[][] = [];
+    for (const group of groups) {
+      if (runs.length === 0 || bringsNewVersion(known, group)) runs.push([]);
+      runs.at(-1)!.push(group);
+      for (const table of group.tables) known.set(tableKey(table), table);
+    }
+    return runs;
+  }
+
+  /** @returns whether the sink took all of it */
+  async #writeTogether(groups: readonly SealedGroup[]): Promise<boolean> {
+    const last = groups.at(-1)!;
+    for (const group of groups) {
+      for (const table of group.tables) {
+        if (this.#known.get(tableKey(table)) === table) continue;
+        await this.sink.alter(table, group.index);
+        this.#known.set(tableKey(table), table);
+      }
+    }
+    const batch: DeliveryBatch = {
+      after: this.backlog.cursor,
+      to: last.index,
+      head: last.head,
+      groups,
+      rows: groups.reduce((sum, group) => sum + group.rows, 0),
+      bytes: groups.reduce((sum, group) => sum + group.bytes, 0),
+    };
+    const started = performance.now();
+    const cursor = await this.sink.write(batch);
+    this.#events.reached(this.sink.name, cursor);
+    this.backlog.delivered(groups);
+    if (cursor !== last.index) this.backlog.opened(cursor);
+    this.#breaker.worked();
+    this.#events.delivered(this.sink.name, batch, performance.now() - started, this.sink.stats());
+    return cursor === last.index;
   }
 
   async #closeQuietly(): Promise<void> {

@@ -69,6 +69,13 @@ export interface Sink {
   stats(): SinkStats;
 
   close(): Promise<void>;
+
+  /**
+   * The process ends now, for good: what the warehouse works on is left to it, and a call that waits for it rejects with
+   * RS-RUN-004 at once. `open` of the next run finds what became of it. Only of sinks whose warehouse may take longer over a
+   * batch than a stop has.
+   */
+  leave?(): void;
 }
 
 export interface SinkStats {

@@ -1,61 +1,33 @@
 import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BigquerySinkOptions } from '../../connectors/sinks/bigquery/options.ts';
-import { createBigquerySink } from '../../connectors/sinks/bigquery/sink.ts';
 import type { SealedGroup } from '../../src/audit/audit-log.ts';
 import type { Sink } from '../../src/deliver/sink.ts';
 import { isRowsealError } from '../../src/error/rowseal-error.ts';
-import { BigqueryFake, type Fault } from '../support/bigquery-fake.ts';
+import type { BigqueryFake, Fault } from '../support/bigquery-fake.ts';
+import { BigqueryRoom } from '../support/bigquery-room.ts';
 import { RestError } from '../support/bigquery-rules.ts';
-import { type BigqueryAddress, BigqueryTarget, testOptions } from '../support/bigquery-target.ts';
-import { type AppendFault, BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
+import type { BigqueryTarget } from '../support/bigquery-target.ts';
+import type { AppendFault, BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { column, INT, rows, table, UNCHANGED } from '../support/masked.ts';
 import { deliver, GroupMaker } from '../support/sink/groups.ts';
 import { bag, peopleLater, randomGroups } from '../support/sink/random-groups.ts';
 import { ReferenceWarehouse } from '../support/sink/reference-warehouse.ts';
 import { expectEqual } from './sink-contract.ts';
 
+let room: BigqueryRoom;
 let fake: BigqueryFake;
 let write: BigqueryWriteFake;
-let datasets = 0;
 
 beforeAll(async () => {
-  fake = await BigqueryFake.start();
-  write = await BigqueryWriteFake.start(fake);
+  room = await BigqueryRoom.start();
+  ({ fake, write } = room);
 });
-afterAll(async () => {
-  write.stop();
-  await fake.stop();
-});
-const sinks: Sink[] = [];
-afterEach(async () => {
-  fake.fault = () => null;
-  fake.jobFault = () => null;
-  write.fault = () => null;
-  write.schemaLagMs = 0;
-  for (const sink of sinks.splice(0)) await sink.close();
-});
+afterEach(() => room.tidy());
+afterAll(() => room.stop());
 
-function target(mode: 'merge' | 'cdc'): BigqueryTarget {
-  const dataset = `faults_${datasets++}`;
-  fake.addDataset(dataset);
-  const { project, url } = fake;
-  const address: BigqueryAddress = {
-    project,
-    dataset,
-    mode,
-    history: 'all',
-    fake: { rest: url, grpc: write.address },
-    pieceBytes: 2_000_000,
-  };
-  return new BigqueryTarget(address, fake);
-}
-
-function open(at: BigqueryTarget, changes: Partial<BigquerySinkOptions> = {}): Sink {
-  const sink = createBigquerySink(testOptions(at.address, changes));
-  sinks.push(sink);
-  return sink;
-}
+const target = (mode: 'merge' | 'cdc'): BigqueryTarget => room.target(mode);
+const open = (at: BigqueryTarget, changes: Partial<BigquerySinkOptions> = {}): Sink => room.open(at, changes);
 
 const groups = randomGroups(5, 6);
 async function expectAll(at: BigqueryTarget, delivered: readonly SealedGroup[] = groups): Promise<void> {

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BigqueryClient } from '../../connectors/sinks/bigquery/client.ts';
-import { BigqueryFake } from '../support/bigquery-fake.ts';
+import { BigqueryRoom } from '../support/bigquery-room.ts';
 import { type BigqueryAddress, BigqueryTarget, testOptions } from '../support/bigquery-target.ts';
-import { BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { describeSinkContract, type SinkHarness } from './sink-contract.ts';
 
 const any = {
@@ -17,31 +16,16 @@ const any = {
 const kindOf = (mode: 'merge' | 'cdc') => (mode === 'merge' ? 'atomic' : 'convergent');
 
 function onFake(mode: 'merge' | 'cdc'): SinkHarness {
-  let fake: BigqueryFake;
-  let write: BigqueryWriteFake;
-  let datasets = 0;
+  let room: BigqueryRoom;
   return {
     ...any,
     kind: kindOf(mode),
     skip: null,
     setUp: async () => {
-      fake = await BigqueryFake.start();
-      write = await BigqueryWriteFake.start(fake);
+      room = await BigqueryRoom.start();
     },
-    tearDown: async () => {
-      write.stop();
-      await fake.stop();
-    },
-    make: async () => {
-      const dataset = `contract_${datasets++}`;
-      fake.addDataset(dataset);
-      const { project, url } = fake;
-      const addresses = { rest: url, grpc: write.address };
-      return new BigqueryTarget(
-        { project, dataset, mode, history: 'all', fake: addresses, pieceBytes: 2_000_000 },
-        fake,
-      );
-    },
+    tearDown: () => room.stop(),
+    make: async () => room.target(mode),
   };
 }
 

@@ -1,5 +1,6 @@
 import { DuckdbTarget } from '../support/sink/duckdb-target.ts';
-import { describeSinkContract, slow } from './sink-contract.ts';
+import { slow } from '../support/slow.ts';
+import { describeSinkContract } from './sink-contract.ts';
 
 const file = {
   kind: 'atomic',

@@ -3,7 +3,8 @@ import type { PostgresSinkOptions } from '../../connectors/sinks/postgres/option
 import { noPostgres } from '../support/needs.ts';
 import { type PostgresMajor, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { PostgresTarget } from '../support/sink/postgres-target.ts';
-import { describeSinkContract, slow } from './sink-contract.ts';
+import { slow } from '../support/slow.ts';
+import { describeSinkContract } from './sink-contract.ts';
 
 const majors: readonly PostgresMajor[] = slow ? [16, 17, 18] : [18];
 

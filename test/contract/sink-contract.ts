@@ -101,9 +101,6 @@ export interface LawOptions {
   readonly timeoutMs?: number;
 }
 
-/** `ROWSEAL_SLOW_TESTS=1`: a million rows, and a kill at every single step. */
-export const slow = process.env['ROWSEAL_SLOW_TESTS'] === '1';
-
 /** Registers every case for one sink; the table sink × case is printed when all tests are done. */
 export function describeSinkContract(name: string, harness: SinkHarness): void {
   describe.skipIf(harness.skip !== null)(`the sink contract: ${name}`, () => {

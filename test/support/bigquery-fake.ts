@@ -21,6 +21,7 @@ import {
   standardType,
 } from './bigquery-rules.ts';
 import { DUCKDB_MACROS, DUCKDB_TYPES, quoteDuckdb, SqlReader, UnknownSql } from './bigquery-sql.ts';
+import type { FakeTokens } from './bigquery-tokens.ts';
 
 /** What happens to one request: it is refused, or the connection is cut before or after the work was done. */
 export type Fault =
@@ -81,6 +82,11 @@ export class BigqueryFake {
   readonly requests: Omit<FakeRequest, 'body'>[] = [];
   /** Asked before each request is answered. */
   fault: (request: FakeRequest) => Fault | null = () => null;
+  /** null: requests need no token. */
+  tokens: FakeTokens | null = null;
+  /** Asked when a job was taken: what it waits for, with all other jobs behind it, or while they pass it. */
+  jobWait: (id: string) => { readonly where: 'running' | 'pending'; readonly until: Promise<void> } | null =
+    () => null;
   /** Asked before each job runs: what it fails of. */
   jobFault: (id: string) => RestError | null = () => null;
   readonly #datasets = new Map<string, string>();
@@ -176,6 +182,8 @@ export class BigqueryFake {
     this.requests.push({ method: seen.method, path: seen.path });
     const fault = this.fault(seen);
     if (fault?.kind === 'cut' && fault.when === 'before') return void request.socket.destroy();
+    if (this.tokens !== null && !this.tokens.takes(request.headers.authorization))
+      return sendError(response, new RestError(401, 'authError', 'Invalid Credentials'));
     if (fault?.kind === 'status')
       return sendError(response, new RestError(fault.status, fault.reason, fault.reason));
     let answer: object;
@@ -363,7 +371,7 @@ export class BigqueryFake {
   }
 
   /** An id is used once in a project, even if its job failed (https://cloud.google.com/bigquery/docs/running-jobs). */
-  #insertJob(body: Record<string, unknown>, run: (job: Job) => Promise<void>): object {
+  #insertJob(body: Record<string, unknown>, work: (job: Job) => Promise<void>): object {
     const reference = body['jobReference'] as Record<string, string>;
     const id = reference['jobId']!;
     if (!/^[A-Za-z0-9_-]{1,1024}$/.test(id)) throw new RestError(400, 'invalid', 'Invalid job ID');
@@ -371,17 +379,21 @@ export class BigqueryFake {
       throw new RestError(409, 'duplicate', `Already Exists: Job ${this.project}:${id}`);
     const job: Job = { reference, state: 'RUNNING', error: null, answer: null, done: Promise.resolve() };
     this.#jobs.set(id, job);
-    job.done = this.#inTurn(async () => {
+    const wait = this.jobWait(id);
+    const inTurn = async (): Promise<void> => {
       try {
+        if (wait?.where === 'running') await wait.until;
         const fault = this.jobFault(id);
         if (fault !== null) throw fault;
-        await run(job);
+        await work(job);
       } catch (thrown) {
         await this.#connection.run('ROLLBACK').catch(() => {});
         job.error = asJobError(thrown);
       }
       job.state = 'DONE';
-    });
+    };
+    const pending = wait?.where === 'pending' ? wait.until : null;
+    job.done = pending === null ? this.#inTurn(inTurn) : pending.then(() => this.#inTurn(inTurn));
     return jobResource(job);
   }
 

@@ -147,6 +147,10 @@ export class BigqueryWriteFake {
       turn = turn.then(async () => {
         if (call.destroyed || call.cancelled) return;
         this.appends++;
+        // A stream is cut when its token expires, in the midst of it.
+        const { tokens } = this.#fake;
+        if (tokens !== null && !tokens.takes(call.metadata.get('authorization')[0]?.toString()))
+          return void call.emit('error', broken(status.UNAUTHENTICATED));
         try {
           const append = connection.read(bytes, String(routed));
           const fault = this.fault(append.stream);
@@ -362,6 +366,6 @@ function failure(thrown: unknown): Buffer {
   );
 }
 
-function broken(): Error {
-  return Object.assign(new Error('cut'), { code: status.UNAVAILABLE, details: 'cut' });
+function broken(code: status = status.UNAVAILABLE): Error {
+  return Object.assign(new Error('cut'), { code, details: 'cut' });
 }

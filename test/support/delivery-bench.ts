@@ -53,6 +53,7 @@ export interface FakeSinkOptions {
   readonly open?: () => Promise<number | null>;
   readonly head?: () => string | null;
   readonly write?: (batch: DeliveryBatch) => Promise<void>;
+  readonly leave?: () => void;
 }
 
 export class DeliveryBench {
@@ -63,6 +64,7 @@ export class DeliveryBench {
   readonly delivery: Delivery;
   readonly #stop = new AbortController();
   readonly #drain = new AbortController();
+  readonly #leave = new AbortController();
   #done: Promise<void> = Promise.resolve();
   cursor: number | null = null;
 
@@ -90,6 +92,7 @@ export class DeliveryBench {
       head: async () => options.head?.() ?? null,
       stats: () => ({ rows: 0, deadLetters: new Map() }),
       close: async () => {},
+      leave: () => options.leave?.(),
     };
     const fast = { firstMs: 10, maxMs: 20 };
     this.delivery = new Delivery(
@@ -106,7 +109,7 @@ export class DeliveryBench {
   }
 
   start(): this {
-    this.#done = this.delivery.run(this.#stop.signal, this.#drain.signal);
+    this.#done = this.delivery.run(this.#stop.signal, this.#drain.signal, this.#leave.signal);
     return this;
   }
 
@@ -122,6 +125,12 @@ export class DeliveryBench {
 
   async stopped(): Promise<void> {
     this.#stop.abort();
+    await this.#done;
+  }
+
+  async left(): Promise<void> {
+    this.#stop.abort();
+    this.#leave.abort();
     await this.#done;
   }
 

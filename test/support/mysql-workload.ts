@@ -1,5 +1,6 @@
 import type { Connection } from 'mysql2/promise';
 import { seededRandom } from '../../src/cli/demo/shop.ts';
+import { WORKLOAD_RULES, type WorkloadOptions } from './workload.ts';
 
 /**
  * The MySQL twin of `workload.ts`: composite keys, keys that change, keys of text, no key at all, truncates, nulls, text
@@ -28,46 +29,22 @@ export const MYSQL_WORKLOAD_SCHEMA = `
   CREATE TABLE ledger (seq bigint PRIMARY KEY, note text);
 `;
 
-export const MYSQL_WORKLOAD_TABLES = ['people', 'lines', 'slots', 'visits', 'ledger'] as const;
+export { WORKLOAD_TABLES as MYSQL_WORKLOAD_TABLES } from './workload.ts';
 
 /** The `mask.tables` section for these tables. */
 export const MYSQL_WORKLOAD_MASK = {
-  'shop.people': {
-    id: 'keep',
-    full_name: 'redact',
-    email: { domain: 'email' },
-    phone: { method: 'partial', keep_first: 0, keep_last: 2, fill: '*' },
-    bio: { method: 'token' },
-    score: 'keep',
-    born: 'drop',
-    seen: 'keep',
-    height: 'keep',
-  },
-  'shop.lines': {
-    order_no: 'keep',
-    line_no: 'keep',
-    sku: 'keep',
-    owner_email: { domain: 'email' },
-    qty: 'keep',
-    price: 'keep',
-    flags: 'redact',
-  },
-  'shop.slots': { code: { method: 'token' }, holder: { domain: 'email' }, n: 'keep' },
-  'shop.visits': { at: 'keep', email: { domain: 'email' }, path: 'keep' },
-  'shop.ledger': { seq: 'keep', note: 'redact' },
+  'shop.people': { ...WORKLOAD_RULES.people, height: 'keep' },
+  'shop.lines': WORKLOAD_RULES.lines,
+  'shop.slots': WORKLOAD_RULES.slots,
+  'shop.visits': WORKLOAD_RULES.visits,
+  'shop.ledger': WORKLOAD_RULES.ledger,
 } as const;
-
-export interface MysqlWorkloadOptions {
-  readonly seed: number;
-  /** Rows of the one huge transaction. */
-  readonly hugeRows: number;
-}
 
 /** Writes random transactions; one at a time, each with exactly one new `ledger` row. */
 export class MysqlWorkload {
   readonly #client: Connection;
   readonly #random: () => number;
-  readonly #options: MysqlWorkloadOptions;
+  readonly #options: WorkloadOptions;
   #seq = 0;
   #nextPerson = 1;
   #nextOrder = 1;
@@ -75,7 +52,7 @@ export class MysqlWorkload {
   #nextXa = 1;
   #addedColumn = false;
 
-  constructor(client: Connection, options: MysqlWorkloadOptions) {
+  constructor(client: Connection, options: WorkloadOptions) {
     this.#client = client;
     this.#options = options;
     this.#random = seededRandom(options.seed);

@@ -2,9 +2,23 @@ import { tmpdir } from 'node:os';
 import type { Client } from 'pg';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
+import {
+  noTlsConfig,
+  type PostgresTlsConfig,
+  postgresConnection,
+} from '../../src/config/postgres-connection.ts';
 import { type Position, type PostgresPosition, parseLsn } from '../../src/model/position.ts';
+import type { PostgresConnection } from '../../src/model/postgres-connection.ts';
 import { MirrorReader } from './mirror-reader.ts';
 import type { TestPostgres } from './postgres.ts';
+
+/** As the configuration reads a URL, without environment and home directory. */
+export function connectionTo(url: string, tls: Partial<PostgresTlsConfig> = {}): PostgresConnection {
+  return postgresConnection(
+    { url, password: null, tls: { ...noTlsConfig, ...tls } },
+    { HOME: '/nonexistent' },
+  );
+}
 
 /** A source of `public.<table>` with quick timers; its positions are readable. */
 export function postgresOptions(
@@ -14,9 +28,7 @@ export function postgresOptions(
 ): PostgresSourceOptions {
   const { database, ...options } = more;
   return {
-    url: server.url(database),
-    tlsMode: null,
-    tlsCa: null,
+    connection: connectionTo(server.url(database)),
     slot: 'rowseal_it',
     publication: 'rowseal_it',
     failoverSlot: false,
@@ -25,6 +37,7 @@ export function postgresOptions(
     streaming: false,
     spillDirectory: tmpdir(),
     onSpillFailure: () => {},
+    receiveTimeoutMs: 120_000,
     tables: tables.map((name) => ({ namespace: 'public', name })),
     snapshot: 'initial',
     idleIntervalMs: 100,

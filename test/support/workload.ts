@@ -30,9 +30,9 @@ export const WORKLOAD_SCHEMA = `
 
 export const WORKLOAD_TABLES = ['people', 'lines', 'slots', 'visits', 'ledger'] as const;
 
-/** The `mask.tables` section for these tables, as it stands in the configuration file. */
-export const WORKLOAD_MASK = {
-  'public.people': {
+/** Rules of these tables' columns, whichever database they are in. */
+export const WORKLOAD_RULES = {
+  people: {
     id: 'keep',
     full_name: 'redact',
     email: { domain: 'email' },
@@ -42,7 +42,7 @@ export const WORKLOAD_MASK = {
     born: 'drop',
     seen: 'keep',
   },
-  'public.lines': {
+  lines: {
     order_no: 'keep',
     line_no: 'keep',
     sku: 'keep',
@@ -51,9 +51,18 @@ export const WORKLOAD_MASK = {
     price: 'keep',
     flags: 'redact',
   },
-  'public.slots': { code: { method: 'token' }, holder: { domain: 'email' }, n: 'keep' },
-  'public.visits': { at: 'keep', email: { domain: 'email' }, path: 'keep' },
-  'public.ledger': { seq: 'keep', note: 'redact' },
+  slots: { code: { method: 'token' }, holder: { domain: 'email' }, n: 'keep' },
+  visits: { at: 'keep', email: { domain: 'email' }, path: 'keep' },
+  ledger: { seq: 'keep', note: 'redact' },
+} as const;
+
+/** The `mask.tables` section for these tables, as it stands in the configuration file. */
+export const WORKLOAD_MASK = {
+  'public.people': WORKLOAD_RULES.people,
+  'public.lines': WORKLOAD_RULES.lines,
+  'public.slots': WORKLOAD_RULES.slots,
+  'public.visits': WORKLOAD_RULES.visits,
+  'public.ledger': WORKLOAD_RULES.ledger,
 } as const;
 
 export interface WorkloadOptions {

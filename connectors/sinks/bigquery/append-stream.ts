@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientDuplexStream, credentials, Metadata, status } from '@grpc/grpc-js';
-import type { AuthClient } from 'google-auth-library';
 import type { ErrorCode } from '../../../src/error/codes.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { AccessToken } from './credentials.ts';
 import type { Endpoints, Patience } from './options.ts';
 import type { ProtoField } from './row-encoder.ts';
 import {
@@ -22,16 +22,14 @@ const ANSWER_TIMEOUT_MS = 120_000;
 
 /** The gRPC channel of the Storage Write interface; connections of all tables share it. */
 export class WriteChannel {
+  readonly token: AccessToken;
   readonly #client: Client;
-  readonly #auth: AuthClient;
-  readonly #plaintext: boolean;
 
-  constructor(auth: AuthClient, endpoints: Endpoints | undefined) {
-    this.#auth = auth;
-    this.#plaintext = endpoints?.plaintext ?? false;
+  constructor(token: AccessToken, endpoints: Endpoints | undefined) {
+    this.token = token;
     this.#client = new Client(
       endpoints?.grpc ?? ADDRESS,
-      this.#plaintext ? credentials.createInsecure() : credentials.createSsl(),
+      endpoints?.plaintext === true ? credentials.createInsecure() : credentials.createSsl(),
       { 'grpc.keepalive_time_ms': 60_000, 'grpc.primary_user_agent': 'rowseal' },
     );
   }
@@ -40,12 +38,10 @@ export class WriteChannel {
     const metadata = new Metadata();
     // Routes the call to the table's region (AIP-4222).
     metadata.set('x-goog-request-params', `write_stream=${encodeURIComponent(stream)}`);
-    if (!this.#plaintext) {
-      const headers = await this.#auth.getRequestHeaders(`https://${ADDRESS.split(':')[0]}/`);
-      headers.forEach((value, key) => {
-        metadata.set(key, value);
-      });
-    }
+    const headers = await this.token.auth.getRequestHeaders(`https://${ADDRESS.split(':')[0]}/`);
+    headers.forEach((value, key) => {
+      metadata.set(key, value);
+    });
     return this.#client.makeBidiStreamRequest(
       APPEND_ROWS,
       (bytes: Buffer) => bytes,
@@ -88,6 +84,11 @@ export class AppendStream {
   #wake: () => void = () => {};
   #failures = 0;
   #failingSinceMs = 0;
+  /** Of the token that the connection was made with. */
+  #renewals = 0;
+  /** The token was renewed, and nothing was answered with success since. */
+  #renewed = false;
+  #closed = false;
 
   constructor(
     channel: WriteChannel,
@@ -122,17 +123,22 @@ export class AppendStream {
   }
 
   close(): void {
+    this.#closed = true;
     const call = this.#call;
     this.#call = null;
     this.#unanswered = [];
     call?.end();
     call?.cancel();
+    this.#wake();
   }
 
   /** Sends and waits until at most so many are unanswered. */
   async #pump(leave: number): Promise<void> {
     while (true) {
       if (this.#broken !== null) await this.#recover(this.#broken);
+      // What it gave up must not pass for answered.
+      if (this.#closed)
+        throw new RowsealError('RS-RUN-004', { detail: `the stream of ${this.#table} was closed` });
       await this.#send();
       if (this.#unanswered.length <= leave) return;
       await this.#change();
@@ -153,6 +159,7 @@ export class AppendStream {
   async #connect(): Promise<ClientDuplexStream<Buffer, AppendResponse>> {
     this.#first = true;
     this.#sent = 0;
+    this.#renewals = this.#channel.token.renewals;
     const call = await this.#channel.connect(this.#name);
     const isOurs = (): boolean => this.#call === call;
     call.on('data', (response: AppendResponse) => {
@@ -176,6 +183,7 @@ export class AppendStream {
         append,
         rowErrors.map(({ index }) => index),
       );
+      this.#renewed = false;
       // None of its rows was taken; those that are left go again, and those sent behind it are dealt with as they come.
       this.#unanswered.shift();
       this.#sent--;
@@ -187,6 +195,7 @@ export class AppendStream {
       this.#unanswered.shift();
       this.#sent--;
       this.#failures = 0;
+      this.#renewed = false;
     }
     this.#wake();
   }
@@ -203,6 +212,12 @@ export class AppendStream {
   /** Waits, so that everything unanswered is sent again, or gives up. */
   async #recover(error: AppendError): Promise<void> {
     this.#broken = null;
+    if (error.code === status.UNAUTHENTICATED && !this.#renewed) {
+      // A stream outlives the token that it was opened with. A fresh one that is refused too is no matter of time.
+      this.#renewed = true;
+      this.#channel.token.renew(this.#renewals);
+      return;
+    }
     if (this.#failures++ === 0) this.#failingSinceMs = Date.now();
     const { firstMs, maxMs, attempts, schemaMs } = this.#patience;
     const learning = isLearning(error);

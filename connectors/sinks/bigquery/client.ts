@@ -1,12 +1,11 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BigQuery } from '@google-cloud/bigquery';
-import { type AuthClient, GoogleAuth, Impersonated, JWT, PassThroughClient } from 'google-auth-library';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-import { bigqueryError, type Failure, failureOf, isPassing } from './errors.ts';
+import { AccessToken } from './credentials.ts';
+import { bigqueryError, type Failure, failureOf, isPassing, isRefusedToken } from './errors.ts';
 import { type BigquerySinkOptions, defaultPatience } from './options.ts';
 
-const SCOPE = 'https://www.googleapis.com/auth/bigquery';
 /** An answer that does not come in this time never will. */
 const REQUEST_TIMEOUT_MS = 120_000;
 
@@ -33,19 +32,21 @@ export interface RestRequest {
  */
 export class BigqueryClient {
   readonly project: string;
-  /** Signs requests to the Storage Write interface too. */
-  readonly auth: AuthClient;
+  /** Requests to the Storage Write interface carry it too. */
+  readonly token: AccessToken;
   readonly #bigquery: BigQuery;
   readonly #options: BigquerySinkOptions;
+  readonly #leaving: AbortSignal | null;
 
-  private constructor(options: BigquerySinkOptions, auth: AuthClient) {
+  private constructor(options: BigquerySinkOptions, token: AccessToken, leaving: AbortSignal | null) {
     this.project = options.project;
-    this.auth = auth;
+    this.token = token;
     this.#options = options;
+    this.#leaving = leaving;
     this.#bigquery = new BigQuery({
       projectId: options.project,
       // The library's types want the class of its own copy of the auth library; it is the same package.
-      authClient: auth,
+      authClient: token.auth,
       userAgent: 'rowseal',
       retryOptions: { autoRetry: false },
       ...(options.endpoints === undefined ? {} : { apiEndpoint: options.endpoints.rest }),
@@ -53,9 +54,26 @@ export class BigqueryClient {
     this.#bigquery.timeout = REQUEST_TIMEOUT_MS;
   }
 
-  /** @throws RowsealError RS-BQ-002, -016 */
-  static async connect(options: BigquerySinkOptions): Promise<BigqueryClient> {
-    return new BigqueryClient(options, await authClient(options));
+  /**
+   * @param leaving aborted when nobody waits for answers any more: then nothing is asked any more either
+   * @throws RowsealError RS-BQ-002, -016
+   */
+  static async connect(
+    options: BigquerySinkOptions,
+    leaving: AbortSignal | null = null,
+  ): Promise<BigqueryClient> {
+    return new BigqueryClient(options, await AccessToken.of(options), leaving);
+  }
+
+  /** @throws RowsealError RS-RUN-004 */
+  async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, this.#leaving === null ? {} : { signal: this.#leaving }).catch(() => {});
+    this.#expectStaying();
+  }
+
+  #expectStaying(): void {
+    if (this.#leaving?.aborted === true)
+      throw new RowsealError('RS-RUN-004', { detail: 'BigQuery is left to what it does' });
   }
 
   /**
@@ -95,14 +113,23 @@ export class BigqueryClient {
 
   async #persist<T>(attempt: () => Promise<T>): Promise<T> {
     const { firstMs, maxMs, attempts } = this.#options.patience ?? defaultPatience;
+    let renewed = false;
     for (let n = 1; ; n++) {
+      this.#expectStaying();
+      const { renewals } = this.token;
       try {
         return await attempt();
       } catch (thrown) {
         const failure = failureOf(thrown);
+        if (isRefusedToken(failure) && !renewed) {
+          // A fresh one that is refused too is no matter of time.
+          renewed = true;
+          this.token.renew(renewals);
+          continue;
+        }
         if (n >= attempts || !isPassing(failure)) throw new RequestFailed(failure);
         const step = Math.min(maxMs, firstMs * 2 ** (n - 1));
-        await sleep(step / 2 + (step / 2) * Math.random());
+        await this.pause(step / 2 + (step / 2) * Math.random());
       }
     }
   }
@@ -124,60 +151,4 @@ export class BigqueryClient {
 export function requestError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;
   return bigqueryError(thrown instanceof RequestFailed ? thrown.failure : failureOf(thrown), doing);
-}
-
-async function authClient({ credentials, impersonate }: BigquerySinkOptions): Promise<AuthClient> {
-  const own = await ownClient(credentials);
-  if (impersonate === null) return own;
-  return new Impersonated({
-    sourceClient: own,
-    targetPrincipal: impersonate,
-    targetScopes: [SCOPE],
-    delegates: [],
-    lifetime: 3_600,
-  });
-}
-
-async function ownClient(credentials: BigquerySinkOptions['credentials']): Promise<AuthClient> {
-  switch (credentials.kind) {
-    case 'none':
-      return new PassThroughClient();
-    case 'key': {
-      const { client_email: email, private_key: key } = parseKey(credentials);
-      return new JWT({ email, key, scopes: [SCOPE] });
-    }
-    case 'default':
-      try {
-        return await new GoogleAuth({ scopes: [SCOPE] }).getClient();
-      } catch {
-        // The library's message names files and environment; what helps is in the fix.
-        throw new RowsealError('RS-BQ-002', { detail: 'no Application Default Credentials were found' });
-      }
-  }
-}
-
-/** Other kinds of credential files name programs to run and addresses to ask: only a plain key is taken (allow-list). */
-function parseKey(key: { readonly json: string; readonly file: string }): {
-  readonly client_email: string;
-  readonly private_key: string;
-} {
-  const refuse = (why: string): RowsealError =>
-    new RowsealError('RS-BQ-016', { detail: `${key.file}: ${why}` });
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(key.json);
-  } catch {
-    // JSON.parse quotes its input.
-    throw refuse('not JSON');
-  }
-  const fields = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>;
-  const { type, client_email, private_key, token_uri, universe_domain } = fields;
-  if (type !== 'service_account') throw refuse('type is not service_account');
-  if (typeof client_email !== 'string' || typeof private_key !== 'string')
-    throw refuse('client_email or private_key is missing');
-  if (token_uri !== undefined && token_uri !== 'https://oauth2.googleapis.com/token')
-    throw refuse('another token_uri');
-  if (universe_domain !== undefined && universe_domain !== 'googleapis.com')
-    throw refuse('another universe_domain');
-  return { client_email, private_key };
 }

@@ -37,7 +37,7 @@ export function failureOf(thrown: unknown): Failure {
   const message = thrown instanceof Error ? thrown.message : '';
   if (CREDENTIALS.test(message)) {
     const network = /\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT)\b/.exec(message)?.[1];
-    return network === undefined ? { status: 401, reason: 'credentials' } : { status: null, reason: network };
+    return network === undefined ? { status: 401, reason: NO_TOKEN } : { status: null, reason: network };
   }
   const code = 'code' in thrown ? thrown.code : undefined;
   const errors = 'errors' in thrown && Array.isArray(thrown.errors) ? (thrown.errors as unknown[]) : [];
@@ -50,6 +50,7 @@ export function failureOf(thrown: unknown): Failure {
   return /^[a-z-]{2,40}$/.test(type) ? { status: null, reason: type } : NO_ANSWER;
 }
 
+const NO_TOKEN = 'credentials';
 const NO_ANSWER: Failure = { status: null, reason: 'noAnswer' };
 
 const CREDENTIALS =
@@ -79,6 +80,11 @@ function reasonOf(error: unknown): string | null {
   return typeof error.reason === 'string' && /^[A-Za-z0-9_ -]{2,60}$/.test(error.reason)
     ? error.reason
     : null;
+}
+
+/** The service did not take the token; that none could be had is something else. */
+export function isRefusedToken({ status, reason }: Failure): boolean {
+  return status === 401 && reason !== NO_TOKEN;
 }
 
 /** Worth another attempt within the same call. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type BigqueryClient, RequestFailed } from './client.ts';
 import { bigqueryError, type Failure, isPassing, jobFailure } from './errors.ts';
 
@@ -163,7 +162,7 @@ export class Jobs {
       failures++;
       if (!isPassing(failure) || failures >= this.#attempts)
         throw bigqueryError(failure, `${doing}, job ${jobId}`);
-      await sleep(this.#pollMs * 2 ** failures * (0.5 + Math.random() / 2));
+      await this.#client.pause(this.#pollMs * 2 ** failures * (0.5 + Math.random() / 2));
     }
   }
 
@@ -196,7 +195,7 @@ export class Jobs {
         return status.errorResult === undefined || status.errorResult === null
           ? null
           : jobFailure(status.errorResult);
-      if (job !== null) await sleep(waitMs);
+      if (job !== null) await this.#client.pause(waitMs);
       job = await this.#client.send({
         method: 'GET',
         path: `/jobs/${jobId}`,

@@ -28,15 +28,17 @@ export interface OpenDataset {
  * Takes the dataset over for a writer.
  *
  * @param cursor the last group whose rows are durable, whenever it is asked
+ * @param leaving aborted when the process ends and waits for nothing any more
  */
 export async function openDataset(
   options: BigquerySinkOptions,
   pipeline: string,
   epoch: bigint,
   cursor: () => GroupIndex | null,
+  leaving: AbortSignal,
 ): Promise<{ readonly open: OpenDataset; readonly taken: TakenOver }> {
   const { project, dataset, location, maxStalenessMs } = options;
-  const client = await BigqueryClient.connect(options);
+  const client = await BigqueryClient.connect(options, leaving);
   const { catalog, jobs, place } = await reach(client, options, pipeline);
   checkLocation({ location: place }, location, `${project}.${dataset}`);
   const statements = new Statements(project, dataset);
@@ -50,7 +52,7 @@ export async function openDataset(
     statements,
     bookkeeping,
     tables: new KnownTables({ catalog, statements, bookkeeping, relations, cursor }, options, taken.targets),
-    channel: new WriteChannel(client.auth, options.endpoints),
+    channel: new WriteChannel(client.token, options.endpoints),
     baseRows: new BaseRows(jobs, statements, maxStalenessMs !== null),
     pipeline,
     epoch,

@@ -1,9 +1,12 @@
+import type { AuthClient } from 'google-auth-library';
 import type { TypeChoices } from './types.ts';
 
 /** Who the sink is: what the machine offers (Application Default Credentials), or the JSON text of a key file. */
 export type BigqueryCredentials =
   | { readonly kind: 'default' }
   | { readonly kind: 'key'; readonly json: string; readonly file: string }
+  /** Made elsewhere; for tests. */
+  | { readonly kind: 'client'; readonly client: AuthClient }
   /** No credentials at all: the fake of the tests. */
   | { readonly kind: 'none' };
 

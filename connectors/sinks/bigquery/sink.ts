@@ -48,6 +48,7 @@ class BigquerySink implements Sink {
   readonly #options: BigquerySinkOptions;
   readonly #deadLetters: DeadLetterCount;
   readonly #streams: CdcStreams;
+  readonly #leaving = new AbortController();
   #open: OpenDataset | null = null;
   #cursor: GroupIndex | null = null;
   #rows = 0;
@@ -70,7 +71,9 @@ class BigquerySink implements Sink {
   async open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
     await this.close();
     try {
-      const { open, taken } = await openDataset(this.#options, pipeline, epoch, () => this.#cursor);
+      const { signal } = this.#leaving;
+      const opening = openDataset(this.#options, pipeline, epoch, () => this.#cursor, signal);
+      const { open, taken } = await this.#unlessLeft(opening);
       this.#open = open;
       this.#deadLetters.opened(taken.deadLetters);
       this.#cursor = taken.cursor;
@@ -111,6 +114,12 @@ class BigquerySink implements Sink {
 
   stats(): SinkStats {
     return { rows: this.#rows, deadLetters: this.#deadLetters.counts };
+  }
+
+  /** For good: a job that runs goes on, and the transaction that moves the cursor is done or not. */
+  leave(): void {
+    this.#leaving.abort();
+    this.#streams.close();
   }
 
   async close(): Promise<void> {
@@ -236,9 +245,23 @@ class BigquerySink implements Sink {
     if (this.#open === null)
       throw new RowsealError('RS-RUN-000', { detail: `sink ${this.name} is not open` });
     try {
-      return await action(this.#open);
+      return await this.#unlessLeft(action(this.#open));
     } catch (thrown) {
       throw thrown instanceof RowsealError ? thrown : requestError(thrown, `${doing} in sink ${this.name}`);
+    }
+  }
+
+  async #unlessLeft<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#leaving;
+    let onLeave = (): void => {};
+    const left = new Promise<never>((_, reject) => {
+      onLeave = () => reject(new RowsealError('RS-RUN-004', { detail: `sink ${this.name} is left` }));
+      signal.addEventListener('abort', onLeave);
+    });
+    try {
+      return await Promise.race([work, left]);
+    } finally {
+      signal.removeEventListener('abort', onLeave);
     }
   }
 }

@@ -28,10 +28,20 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   await mkdir(dirname(options.path), { recursive: true });
   return opened(options, {
     preserve_insertion_order: 'false',
+    checkpoint_threshold: `${Math.round(checkpointBytes(options.memoryLimitBytes) / 1e6)}MB`,
     // Give memory back after a few megabytes instead of 128: the process has other uses for it.
     allocator_flush_threshold: '8MB',
     allocator_bulk_deallocation_flush_threshold: '32MB',
   });
+}
+
+/**
+ * Bytes of the write-ahead log after which DuckDB writes the tables themselves. Each time it does, it compresses the newest
+ * rows anew, so more at a time cost less (inserts took a third less processor time at 64 MB than at DuckDB's own 16 MB). Until then
+ * those rows are held in memory, of which there must be enough; after a crash the next start replays that much.
+ */
+function checkpointBytes(memoryLimitBytes: number): number {
+  return Math.min(64_000_000, Math.max(16_000_000, memoryLimitBytes / 4));
 }
 
 /** For queries while no process delivers. @throws RowsealError RS-DUCK-001, -002 */

@@ -1,5 +1,8 @@
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -11,14 +14,10 @@ import {
 } from '@aws-sdk/client-s3';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { openS3 } from '../../object-store/s3-client.ts';
-import { isMissing, isPreconditionFailed } from '../../object-store/s3-errors.ts';
+import { isMissing, isPreconditionFailed, serviceFailure } from '../../object-store/s3-errors.ts';
 import type { FileStore } from './file-store.ts';
 import type { S3Options } from './options.ts';
-
-/** Of one PutObject (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html). */
-const MAX_OBJECT_BYTES = 5 * 1024 ** 3;
-/** Larger files are streamed: memory does not depend on the size of a batch. */
-const BUFFERED_BYTES = 8 * 1024 * 1024;
+import { type ObjectPlace, S3_LIMITS, type S3Limits, S3Multipart } from './s3-multipart.ts';
 
 /**
  * Files in a bucket of S3, or of what speaks like it. `create` rests on conditional writes (`If-None-Match: *`), which S3
@@ -33,8 +32,11 @@ export class S3Store implements FileStore {
   readonly #client: S3Client;
   /** Tries once: a create whose answer was lost must not find its own object and take it for another's. */
   readonly #once: S3Client;
+  readonly #multipart: S3Multipart;
+  readonly #limits: S3Limits;
 
-  constructor(options: S3Options) {
+  /** @param limits others than Amazon's for tests, which have no files of gigabytes */
+  constructor(options: S3Options, limits: S3Limits = S3_LIMITS) {
     const { bucket, prefix } = options;
     this.place = `s3://${bucket}/${prefix}`;
     this.workDirectory = join(options.workDirectory, `rowseal-${bucket}-${prefix.replaceAll('/', '-')}`);
@@ -42,6 +44,8 @@ export class S3Store implements FileStore {
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     this.#client = openS3(options);
     this.#once = openS3(options, 1);
+    this.#limits = limits;
+    this.#multipart = new S3Multipart(this.#client, limits);
   }
 
   async read(name: string): Promise<string | null> {
@@ -96,16 +100,15 @@ export class S3Store implements FileStore {
 
   async put(localFile: string, name: string): Promise<void> {
     const { size } = await stat(localFile);
-    if (size > MAX_OBJECT_BYTES)
+    const { partBytes, objectBytes } = this.#limits;
+    if (size > objectBytes)
       throw new RowsealError('RS-PQT-010', { detail: `${this.place}/${name}, ${size} bytes` });
-    if (size <= BUFFERED_BYTES) {
+    if (size <= partBytes) {
       await this.#client.send(new PutObjectCommand({ ...this.#at(name), Body: await readFile(localFile) }));
     } else {
       const file = await open(localFile);
       try {
-        // A stream cannot be sent again by the client: then the batch is.
-        const Body = file.createReadStream({ autoClose: false });
-        await this.#once.send(new PutObjectCommand({ ...this.#at(name), Body, ContentLength: size }));
+        await this.#multipart.put(file, size, this.#at(name));
       } finally {
         await file.close();
       }
@@ -114,10 +117,9 @@ export class S3Store implements FileStore {
   }
 
   async fetch(name: string): Promise<string> {
-    const object = await this.#client.send(new GetObjectCommand(this.#at(name)));
     const file = join(this.workDirectory, `fetched,${name.replaceAll('/', ',')}`);
     await mkdir(this.workDirectory, { recursive: true });
-    await writeFile(file, (await object.Body?.transformToByteArray()) ?? '');
+    await this.#download(this.#at(name), file);
     return file;
   }
 
@@ -127,27 +129,35 @@ export class S3Store implements FileStore {
     try {
       await this.#client.send(new CopyObjectCommand({ ...this.#at(to), CopySource: source }));
     } catch (thrown) {
-      if (!isMissing(thrown)) throw thrown;
       // Moved already, before a crash; if it is not there either, this fails.
-      await this.#client.send(new HeadObjectCommand(this.#at(to)));
+      if (isMissing(thrown)) await this.#client.send(new HeadObjectCommand(this.#at(to)));
+      else if (!(await this.#copyInParts(thrown, source, from, to))) throw thrown;
     }
     await this.remove(from);
   }
 
+  /** @returns whether the copy was refused because one request does not copy so much */
+  async #copyInParts(thrown: unknown, source: string, from: string, to: string): Promise<boolean> {
+    if (serviceFailure(thrown)?.status !== 400) return false;
+    const { ContentLength: size } = await this.#client.send(new HeadObjectCommand(this.#at(from)));
+    if (size === undefined || size <= this.#limits.copyBytes) return false;
+    await this.#multipart.copy(source, size, this.#at(to));
+    return true;
+  }
+
   async removeAll(folder: string): Promise<void> {
+    await this.#multipart.abortAll(this.#bucket, `${this.#prefix}${folder}/`);
     for await (const { key } of this.#objects(`${this.#prefix}${folder}/`))
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }));
   }
 
-  /** One file in memory at a time. */
   async localCopy(folders: readonly string[]): Promise<string> {
     await this.dropLocalCopy();
     for (const folder of folders) {
       for await (const { key } of this.#objects(`${this.#prefix}${folder}/`)) {
-        const object = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
         const file = join(this.#copy, key.slice(this.#prefix.length));
         await mkdir(dirname(file), { recursive: true });
-        await writeFile(file, (await object.Body?.transformToByteArray()) ?? '', { mode: 0o600 });
+        await this.#download({ Bucket: this.#bucket, Key: key }, file);
       }
     }
     return this.#copy;
@@ -182,7 +192,12 @@ export class S3Store implements FileStore {
     } while (token !== undefined);
   }
 
-  #at(name: string): { readonly Bucket: string; readonly Key: string } {
+  async #download(at: ObjectPlace, file: string): Promise<void> {
+    const { Body } = await this.#client.send(new GetObjectCommand(at));
+    await pipeline(Body as Readable, createWriteStream(file, { mode: 0o600 }));
+  }
+
+  #at(name: string): ObjectPlace {
     return { Bucket: this.#bucket, Key: this.#prefix + name };
   }
 }

@@ -46,9 +46,25 @@ interface CopyConnection {
   endCopyFrom(): void;
 }
 
-/** @param into table and columns, quoted */
-export async function copyIn(client: Client, into: string, data: Buffer): Promise<void> {
-  await client.query(new CopyIn(`COPY ${into} FROM STDIN`, data)).done;
+/** Statements that go with a COPY, so that all of them take one round trip and not three. */
+export interface CopyCompany {
+  readonly before: string;
+  readonly after: string;
+}
+
+/**
+ * @param into table and columns, quoted
+ * @param company statements without parameters: a simple query may hold several, and COPY among them (55.2.2.1)
+ */
+export async function copyIn(
+  client: Client,
+  into: string,
+  data: Buffer,
+  company: CopyCompany | null = null,
+): Promise<void> {
+  const copy = `COPY ${into} FROM STDIN`;
+  const sql = company === null ? copy : `${company.before}; ${copy}; ${company.after}`;
+  await client.query(new CopyIn(sql, data)).done;
 }
 
 /** Rows of column arrays in the text format of COPY. */

@@ -10,7 +10,7 @@ import {
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { Target } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-import { displayName, tableKey } from '../../../src/model/table.ts';
+import { displayName } from '../../../src/model/table.ts';
 import { connect } from './connection.ts';
 import { postgresSinkError } from './errors.ts';
 import { qualified, quoteIdentifier, targetNames } from './identifier.ts';
@@ -44,7 +44,6 @@ export function createPostgresMirrorReader(options: PostgresSinkOptions): Mirror
 class PostgresView implements MirrorView {
   readonly #client: Client;
   readonly #options: PostgresSinkOptions;
-  readonly #targets = new Map<string, Target>();
   pipeline = '';
   cursor: number | null = null;
   tables: readonly MirroredTable[] = [];
@@ -71,15 +70,11 @@ class PostgresView implements MirrorView {
     const known = await this.#client.query<{ known: Target }>(
       `SELECT known FROM ${qualified(stateSchema, 'tables')}`,
     );
-    this.tables = known.rows.map(({ known: target }) => {
-      this.#targets.set(tableKey(target.table), target);
-      return { table: target.table, columns: target.columns, proof: target.proof };
-    });
+    this.tables = known.rows.map(({ known: { table, columns, proof } }) => ({ table, columns, proof }));
     return true;
   }
 
-  async *rows({ table }: MirroredTable): AsyncGenerator<readonly MirroredRow[]> {
-    const { columns, proof } = this.#targets.get(tableKey(table))!;
+  async *rows({ table, columns, proof }: MirroredTable): AsyncGenerator<readonly MirroredRow[]> {
     const names = targetNames(table, this.#options.schemaPrefix);
     const texts = columns.map(({ name }) => `${quoteIdentifier(name)}::text`);
     const select = [proof ? '_rowseal_seq::text' : 'NULL::text', ...texts].join(', ');

@@ -114,10 +114,9 @@ export class TableWriter implements PieceApplier {
       await this.#insert(rows, key);
       return;
     }
-    await this.#client.query(this.#staged ? `TRUNCATE ${upsert.stage}` : upsert.create);
+    const before = this.#staged ? `TRUNCATE ${upsert.stage}` : upsert.create;
     this.#staged = true;
-    await copyIn(this.#client, upsert.into, rows.text);
-    await this.#client.query(upsert.apply(upsert.stage));
+    await copyIn(this.#client, upsert.into, rows.text, { before, after: upsert.apply(upsert.stage) });
   }
 
   #ready(block: ProvenBlock): ReadyRows {

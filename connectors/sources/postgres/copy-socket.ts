@@ -43,6 +43,8 @@ export class CopySocket {
   #failure: RowsealError | null = null;
   #finished = false;
   #lastReceivedMs: number | null = null;
+  /** When the server could last be heard. */
+  #heardMs = Date.now();
   readonly #onData = (chunk: Buffer): void => this.#received(chunk);
   readonly #onEnd = (): void => this.#fail(new RowsealError('RS-PG-016', { detail: this.#doing }));
   readonly #onError = (error: unknown): void => this.#fail(postgresError(error, this.#doing));
@@ -88,6 +90,11 @@ export class CopySocket {
     return this.#buffered >= this.#maxBufferedBytes;
   }
 
+  /** Milliseconds for which the server has said nothing though it would have been heard. */
+  silentMs(nowMs: number): number {
+    return this.stalled ? 0 : nowMs - this.#heardMs;
+  }
+
   /** Ends the connection at once; the next `read` says so when it has given what there is. */
   drop(): void {
     this.#socket.destroy();
@@ -117,6 +124,8 @@ export class CopySocket {
     }
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     this.#chunks = [];
+    // A server that had to wait is heard from now on.
+    if (this.stalled) this.#heardMs = Date.now();
     this.#buffered = 0;
     if (this.#gathering === null && !this.#finished) this.#socket.resume();
     return bytes;
@@ -212,6 +221,7 @@ export class CopySocket {
 
   #received(chunk: Buffer): void {
     this.#lastReceivedMs = Date.now();
+    this.#heardMs = this.#lastReceivedMs;
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
     if (this.#buffered >= this.#maxBufferedBytes) {

@@ -6,7 +6,7 @@ import { formatLsn, type PostgresPosition } from '../../../src/model/position.ts
 import type { TableSchema } from '../../../src/model/table.ts';
 import { Announced, isRelation } from './announced.ts';
 import type { Relation } from './catalog.ts';
-import { clientConfig, quoteIdentifier } from './connection.ts';
+import { clientConfig, FAREWELL_MS, quoteIdentifier } from './connection.ts';
 import { CopySocket, type Next } from './copy-socket.ts';
 import { postgresError } from './errors.ts';
 import { idleMark } from './idle-mark.ts';
@@ -94,6 +94,7 @@ export class ReplicationStream {
   #awaited: bigint | null = null;
   #askTimer: NodeJS.Timeout | null = null;
   readonly #announced = new Announced();
+  #foundSilent = false;
   #closed = false;
   #poked = false;
 
@@ -256,8 +257,11 @@ export class ReplicationStream {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#stopAsking();
     this.#sendStatus();
-    this.#socket?.discard();
+    const socket = this.#socket;
+    socket?.discard();
+    const deadline = setTimeout(() => socket?.drop(), FAREWELL_MS);
     await this.#service.stop().catch(() => {});
+    clearTimeout(deadline);
   }
 
   async #connect(): Promise<CopySocket> {
@@ -271,13 +275,25 @@ export class ReplicationStream {
     }
     this.#statusTimer = setInterval(
       () => {
-        this.#sendStatus();
+        this.#sendStatus(this.#mustAsk() ? 'reply' : 'no-reply');
         // Wakes the reader, so that idle progress is marked although nothing arrives.
         this.#socket?.interrupt();
       },
-      Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs),
+      Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs, this.#options.receiveTimeoutMs / 8),
     );
     return this.#socket;
+  }
+
+  /**
+   * As a standby does (wal_receiver_timeout, manual 19.6.3): a silent server is asked at half the time and given up at the end of
+   * it. Twice it must be found so: after a pause of this process its answers have come, but nobody has looked at them yet.
+   */
+  #mustAsk(): boolean {
+    const silentMs = this.#socket?.silentMs(Date.now()) ?? 0;
+    const over = silentMs > this.#options.receiveTimeoutMs;
+    if (over && this.#foundSilent) this.#socket?.drop();
+    this.#foundSilent = over;
+    return silentMs > this.#options.receiveTimeoutMs / 2;
   }
 
   /** Primary keepalive: type, end of WAL, clock, reply wanted (manual 53.4). Its end of WAL is what was decoded and sent. */

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { connect, connectForReplication } from './connection.ts';
+import { connect, connectForReplication, end } from './connection.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { serverSetting } from './server-setting.ts';
 import { createSlot, type SlotLife } from './slot.ts';
@@ -33,8 +33,8 @@ export async function openSlotSnapshot(
   let giveUp = (): void => {};
   const close = async (): Promise<void> => {
     await ending;
-    await reader?.end().catch(() => {});
-    await replication.end().catch(() => {});
+    await end(reader);
+    await end(replication);
   };
   try {
     reader = await connect(options);

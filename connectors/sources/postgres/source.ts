@@ -13,10 +13,11 @@ import {
   withCopying,
   withOutside,
 } from '../../../src/model/position.ts';
+import type { PostgresConnection } from '../../../src/model/postgres-connection.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
-import { connect, connectForReplication, destroy } from './connection.ts';
+import { connect, connectForReplication, destroy, end } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { postgresError } from './errors.ts';
@@ -27,6 +28,7 @@ import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
 import { type ReplicationHost, ReplicationStream } from './replication.ts';
 import { estimateRows, sampleRows } from './sample.ts';
+import { chooseServer } from './server-choice.ts';
 import { serverSetting } from './server-setting.ts';
 import {
   dropSlot,
@@ -35,6 +37,7 @@ import {
   refuseForeignSlot,
   refuseHole,
   refuseOtherServer,
+  refuseStandby,
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
@@ -52,7 +55,10 @@ export function createPostgresSource(options: PostgresSourceOptions): Source {
 }
 
 class PostgresSource implements Source, ReplicationHost, WeaveHost {
-  readonly #options: PostgresSourceOptions;
+  /** After the first connect: to the server that was chosen. */
+  #options: PostgresSourceOptions;
+  /** All that there are. */
+  readonly #servers: PostgresConnection;
   readonly #captured: ReadonlySet<string>;
   #side: Client | null = null;
   #catalog: Catalog | null = null;
@@ -69,6 +75,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
+    this.#servers = options.connection;
     this.#captured = new Set(options.tables.map(tableKey));
   }
 
@@ -104,12 +111,13 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   async sample(table: TableSchema, rows: number): Promise<RowRun> {
     if (isMessageLog(table)) return emptyRun(table);
+    await this.#sideClient();
     // A connection of its own: COPY takes the socket, and a sample that is given up closes it.
     const reader = await connect(this.#options);
     try {
       return await sampleRows(reader, table, rows, this.#options.receiveBufferBytes);
     } finally {
-      await reader.end().catch(() => {});
+      await end(reader);
     }
   }
 
@@ -124,7 +132,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   async *#read(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
-    const side = await this.#sideClient();
+    const side = await this.#sideClient(after?.timeline);
     // A look at the tables waits for whoever alters one of them.
     const giveUp = (): void => {
       destroy(side);
@@ -132,6 +140,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     };
     signal.addEventListener('abort', giveUp);
     refuseUnknownOptions(this.#options, Number(await serverSetting(side, 'server_version_num')));
+    await refuseStandby(side);
     await this.#identify();
     let resume = after;
     if (resume === null || isBeginning(resume)) {
@@ -146,13 +155,17 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const weave = await this.#weave(resume, due, signal);
     signal.removeEventListener('abort', giveUp);
     this.#weaving = weave;
-    this.#watch = new SlotWatch(await connect(this.#options), this.#options, {
-      fail: (error) => weave.fail(error),
-      inDanger: () => this.#stream?.dropIfStalled(),
-      retyped: (table) => {
-        if (this.#options.snapshot === 'initial') weave.again(table);
+    this.#watch = new SlotWatch(
+      await connect(this.#options, undefined, this.#options.receiveTimeoutMs),
+      this.#options,
+      {
+        fail: (error) => weave.fail(error),
+        inDanger: () => this.#stream?.dropIfStalled(),
+        retyped: (table) => {
+          if (this.#options.snapshot === 'initial') weave.again(table);
+        },
       },
-    });
+    );
     this.#watch.start();
     try {
       yield* weave.read(signal);
@@ -165,6 +178,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async assess(after: Position): Promise<Assessment> {
     if (after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
+    await refuseStandby(side);
     await this.#identify();
     return assess(this.#options, side, this.#server, after);
   }
@@ -188,7 +202,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async close(): Promise<void> {
     await this.#watch?.stop();
     await this.#stream?.close();
-    await this.#side?.end().catch(() => {});
+    await end(this.#side);
     this.#side = null;
   }
 
@@ -348,13 +362,24 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     try {
       this.#server = await identifyServer(client);
     } finally {
-      await client.end().catch(() => {});
+      await end(client);
     }
   }
 
-  async #sideClient(): Promise<Client> {
+  /** @param leastTimeline of several servers one is chosen again, which has not been left behind */
+  async #sideClient(leastTimeline?: number): Promise<Client> {
+    if (leastTimeline !== undefined && this.#servers.hosts.length > 1) {
+      await end(this.#side);
+      this.#side = null;
+    }
     if (this.#side === null) {
-      this.#side = await connect(this.#options);
+      const { client, connection } = await chooseServer(
+        this.#servers,
+        leastTimeline,
+        this.#options.receiveTimeoutMs,
+      );
+      this.#side = client;
+      this.#options = { ...this.#options, connection };
       this.#catalog = new Catalog(this.#side, this.#options.publication);
     }
     return this.#side;

@@ -17,6 +17,11 @@ interface PendingRow {
   proof: RowProof | null;
 }
 
+/** A row of which all cells are known. */
+function isWhole(row: PendingRow): row is PendingRow & WholeRow {
+  return row.cells !== null && row.base === null;
+}
+
 export interface WholeRow {
   readonly cells: readonly MaskedCell[];
   readonly proof: RowProof;
@@ -68,7 +73,7 @@ export class MirrorPiece {
       const before = places.before[row]!;
       const after = places.after[row]!;
       if (after < 0) {
-        this.#set(keyText(run.cells, before, key), DELETED);
+        this.#delete(keyText(run.cells, before, key));
         continue;
       }
       const op = run.ops[row]!;
@@ -91,10 +96,8 @@ export class MirrorPiece {
 
   /** Rows to insert whose cells are all known: under keys that the target does not hold, under those that it may, or both. */
   *wholeRows(which: 'all' | 'new' | 'replacing' = 'all'): Generator<WholeRow> {
-    for (const { cells, base, proof, replaces } of this.#rows.values()) {
-      if (cells === null || base !== null) continue;
-      if (which === 'all' || replaces === (which === 'replacing')) yield { cells, proof: proof! };
-    }
+    for (const row of this.#rows.values())
+      if (isWhole(row) && (which === 'all' || row.replaces === (which === 'replacing'))) yield row;
   }
 
   /** Rows to insert with cells that come from the target. */
@@ -121,29 +124,36 @@ export class MirrorPiece {
       if (cell === UNCHANGED) unchanged = true;
       cells[i] = cell;
     }
-    const previous = this.#rows.get(oldKey);
+    const known = this.#rows.get(newKey);
     let base: readonly string[] | null = null;
     if (unchanged) {
+      const previous = oldKey === newKey ? known : this.#rows.get(oldKey);
       if (previous?.cells != null) {
         for (let i = 0; i < cells.length; i++) if (cells[i] === UNCHANGED) cells[i] = previous.cells[i]!;
         base = cells.includes(UNCHANGED) ? previous.base : null;
       } else base = splitKey(oldKey, this.#keyColumns.length);
     }
-    if (oldKey !== newKey) this.#set(oldKey, DELETED);
-    const known = this.#rows.get(newKey);
-    const replaces = known?.replaces ?? (op !== Op.create && op !== Op.read);
-    this.#set(newKey, { cells, replaces, base, proof });
+    if (oldKey !== newKey) this.#delete(oldKey);
+    if (known === undefined) {
+      const replaces = op !== Op.create && op !== Op.read;
+      this.#rows.set(newKey, { cells, replaces, base, proof });
+      return;
+    }
+    known.cells = cells;
+    known.base = base;
+    known.proof = proof;
   }
 
-  #set(key: string, row: Readonly<PendingRow>): void {
+  #delete(key: string): void {
     const known = this.#rows.get(key);
-    if (known === undefined) this.#rows.set(key, { ...row });
-    else {
-      known.cells = row.cells;
-      known.replaces ||= row.replaces;
-      known.base = row.base;
-      known.proof = row.proof;
+    if (known === undefined) {
+      this.#rows.set(key, { cells: null, replaces: true, base: null, proof: null });
+      return;
     }
+    known.cells = null;
+    known.replaces = true;
+    known.base = null;
+    known.proof = null;
   }
 
   #layoutFor(table: MaskedTable): Layout {
@@ -169,8 +179,6 @@ interface Layout {
 function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((value, i) => value === b[i]);
 }
-
-const DELETED: Readonly<PendingRow> = { cells: null, replaces: true, base: null, proof: null };
 
 /** A composite key is joined with lengths, so that no two keys share a text. */
 function keyText(cells: readonly MaskedCell[], at: number, key: readonly number[]): string {

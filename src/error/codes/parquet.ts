@@ -54,7 +54,7 @@ export const parquetCodes = defineCodes({
     kind: 'data',
     title: 'a file is larger than an object may be',
     explain:
-      'An object of S3 that is put in one request has at most 5 GiB. A file has the changes of one table and day in a batch, and a batch is at least one group, which holds whole source transactions.',
+      'An object of S3 has at most 5 TiB, put in 10,000 parts. A file has the changes of one table and day in a batch, and a batch is at least one group, which holds whole source transactions.',
     fix: 'leave the table out of this sink, or deliver into a directory',
   },
   'RS-PQT-006': {

@@ -28,6 +28,7 @@ export function judgeStricter(
   domains: DomainRules,
 ): StricterVerdict {
   const sealed = sealedRule(description);
+  if (makesLess(description, rule, domains)) return { kind: 'fits' };
   const shown: Disclosure =
     sealed === null
       ? { kind: 'function', identity: JSON.stringify(description), injective: false }
@@ -38,6 +39,28 @@ export function judgeStricter(
     return { kind: order, wished: phrasesOf(wished), sealed: phrasesOf(shown) };
   const why = obstacle(sealed, rule);
   return why === null ? { kind: 'fits' } : { kind: 'not-computable', why };
+}
+
+/**
+ * Rules whose facts cannot be compared with those of the sealed value, and need not be: they take away of what is sealed
+ * and look at nothing else, so they show no more than it does. Of a document a place may be taken away or passed on as it is
+ * sealed (`keep`); a moved date may be cut.
+ */
+function makesLess({ method }: RuleDescription, rule: Rule, domains: DomainRules): boolean {
+  switch (rule.method) {
+    case 'json':
+      return (
+        method === 'json' &&
+        rule.paths.every(({ rule: inner }) => {
+          const there = inner.kind === 'method' ? inner.method : domains.get(inner.domain);
+          return there?.method === 'keep' || there?.method === 'redact' || there?.method === 'drop';
+        })
+      );
+    case 'generalize':
+      return method === 'date_shift' && rule.to.kind === 'date';
+    default:
+      return false;
+  }
 }
 
 /** What a rule shows of values that are masked: what they do not tell apart, it does not either. */
@@ -74,6 +97,9 @@ function obstacle(sealed: Rule | null, rule: Rule): string | null {
     case 'token':
     case 'partial':
       return null;
+    case 'scan':
+      // What the first look replaced is text to the second, which finds more in it.
+      return sealed?.method === 'scan' ? null : raw;
     case 'round':
       return sealed?.method === 'round' && isMultiple(rule.to, sealed.to) ? null : raw;
     case 'generalize': {

@@ -6,7 +6,8 @@ import type { ChildOrders } from '../../support/sink/child.ts';
 import { deliver, headOf } from '../../support/sink/groups.ts';
 import { bag, people, peopleLater, randomGroups, randomNumbers } from '../../support/sink/random-groups.ts';
 import { ReferenceWarehouse } from '../../support/sink/reference-warehouse.ts';
-import { expectEqual, type Law, type SinkHarness, type SinkTarget, slow } from '../sink-contract.ts';
+import { slow } from '../../support/slow.ts';
+import { expectEqual, type Law, type SinkHarness, type SinkTarget } from '../sink-contract.ts';
 
 const CHILD = fileURLToPath(new URL('../../support/sink/child.ts', import.meta.url));
 /** Kills in a quick run, spread over all steps. */

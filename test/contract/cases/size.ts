@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import type { MaskedCell } from '../../../src/model/cell.ts';
 import type { MaskedEvent, MaskedTable } from '../../../src/model/masked.ts';
 import { column, INT, type Row, rows, TEXT, table, UNCHANGED } from '../../support/masked.ts';
-import { type Bench, type Law, slow } from '../sink-contract.ts';
+import { slow } from '../../support/slow.ts';
+import type { Bench, Law } from '../sink-contract.ts';
 
 const t = table('big', [column('id', 1, INT), column('name', 2), column('n', 3, INT)]);
 /** Rows of one run, as sources send them. */

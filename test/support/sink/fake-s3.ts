@@ -1,15 +1,22 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { FakeUploads, S3Refusal } from './fake-s3-uploads.ts';
 
 /**
- * As much of S3 as the sink uses, path-style: PUT with conditions and copies, GET, HEAD, DELETE, ListObjectsV2 in pages.
- * Signatures are not checked, but must be there.
+ * As much of S3 as the sink uses, path-style: PUT with conditions and copies, GET, HEAD, DELETE, ListObjectsV2 in pages,
+ * multipart uploads. Signatures are not checked, but must be there.
  */
 export class FakeS3 {
   readonly #server: Server;
   /** By `bucket/key`. */
   readonly objects = new Map<string, Buffer>();
+  readonly uploads = new FakeUploads();
+  /** Of one PUT and one copy (S3: 5 GiB). */
+  maxBytes = 5 * 1024 ** 3;
+  /** A step of an upload fails: the connection is cut before or after the deed. */
+  uploadFault: (step: 'create' | 'part' | 'copy' | 'complete' | 'abort') => 'before' | 'after' | null = () =>
+    null;
   /** A store that does not know conditional writes. */
   ignoresConditions = false;
   /** The next PUT whose key contains this is lost, `before` or `after` it happened. */
@@ -22,7 +29,10 @@ export class FakeS3 {
 
   constructor() {
     this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch(() => response.destroy());
+      this.#answer(request, response).catch((thrown: unknown) => {
+        if (thrown instanceof S3Refusal) fail(response, thrown.status, thrown.code);
+        else response.destroy();
+      });
     });
   }
 
@@ -47,6 +57,10 @@ export class FakeS3 {
       return fail(response, 403, 'AccessDenied');
     if (request.method === 'GET' && url.searchParams.get('list-type') === '2')
       return this.#list(key.replace(/\/$/, ''), url.searchParams, response);
+    if (request.method === 'GET' && url.searchParams.has('uploads'))
+      return send(response, this.uploads.list(key.replace(/\/$/, ''), url.searchParams));
+    if (url.searchParams.has('uploads') || url.searchParams.has('uploadId'))
+      return this.#upload(key, url.searchParams, Buffer.concat(chunks), request, response);
     switch (request.method) {
       case 'PUT':
         return this.#put(key, Buffer.concat(chunks), request, response);
@@ -77,14 +91,77 @@ export class FakeS3 {
     if (typeof source === 'string') {
       const from = this.objects.get(decodeURIComponent(source));
       if (from === undefined) return fail(response, 404, 'NoSuchKey');
+      if (from.length > this.maxBytes) return fail(response, 400, 'InvalidRequest');
       this.objects.set(key, from);
       return send(response, '<CopyObjectResult><ETag>"copy"</ETag></CopyObjectResult>');
     }
+    if (body.length > this.maxBytes) return fail(response, 400, 'EntityTooLarge');
     if (request.headers['if-none-match'] === '*' && this.objects.has(key) && !this.ignoresConditions)
       return fail(response, 412, 'PreconditionFailed');
     this.objects.set(key, body);
     if (cut?.when === 'after') return void response.destroy();
     response.writeHead(200, { etag: '"put"' }).end();
+  }
+
+  async #upload(
+    key: string,
+    query: URLSearchParams,
+    body: Buffer,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const id = query.get('uploadId') ?? '';
+    const { method } = request;
+    const source = request.headers['x-amz-copy-source'];
+    const putStep = typeof source === 'string' ? 'copy' : 'part';
+    const step =
+      method === 'PUT' ? putStep : method === 'DELETE' ? 'abort' : id === '' ? 'create' : 'complete';
+    const fault = this.uploadFault(step);
+    if (fault === 'before') return void response.destroy();
+    const answer = this.#uploadStep(
+      step,
+      { key, id, body, number: Number(query.get('partNumber')) },
+      request,
+    );
+    if (fault === 'after') return void response.destroy();
+    if (answer.xml !== null) return send(response, answer.xml);
+    response.writeHead(step === 'abort' ? 204 : 200, { etag: answer.etag }).end();
+  }
+
+  #uploadStep(
+    step: 'create' | 'part' | 'copy' | 'complete' | 'abort',
+    { key, id, body, number }: { key: string; id: string; body: Buffer; number: number },
+    request: IncomingMessage,
+  ): { readonly xml: string | null; readonly etag: string } {
+    switch (step) {
+      case 'create': {
+        const made = this.uploads.create(key);
+        const xml = `<InitiateMultipartUploadResult><UploadId>${made}</UploadId></InitiateMultipartUploadResult>`;
+        return { xml, etag: '' };
+      }
+      case 'part':
+        return { xml: null, etag: this.uploads.put(id, key, number, body) };
+      case 'copy': {
+        const from = this.objects.get(decodeURIComponent(String(request.headers['x-amz-copy-source'])));
+        if (from === undefined) throw new S3Refusal(404, 'NoSuchKey');
+        const [, first, last] =
+          /^bytes=(\d+)-(\d+)$/.exec(String(request.headers['x-amz-copy-source-range'])) ?? [];
+        if (Number(last) >= from.length) throw new S3Refusal(400, 'InvalidArgument');
+        const bytes = from.subarray(Number(first), Number(last) + 1);
+        if (bytes.length > this.maxBytes) throw new S3Refusal(400, 'InvalidRequest');
+        const etag = this.uploads.put(id, key, number, bytes);
+        return { xml: `<CopyPartResult><ETag>${etag}</ETag></CopyPartResult>`, etag };
+      }
+      case 'complete': {
+        const { bytes, etag } = this.uploads.complete(id, key, body.toString('utf8'));
+        this.objects.set(key, bytes);
+        const xml = `<CompleteMultipartUploadResult><ETag>${etag}</ETag></CompleteMultipartUploadResult>`;
+        return { xml, etag };
+      }
+      case 'abort':
+        this.uploads.abort(id, key);
+        return { xml: null, etag: '' };
+    }
   }
 
   #list(bucket: string, query: URLSearchParams, response: ServerResponse): void {

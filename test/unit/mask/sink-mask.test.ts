@@ -172,6 +172,47 @@ describe('what a sink gets of a table', () => {
     );
   });
 
+  it('is without places of a document that it does not get, and with moved dates cut', () => {
+    const of = schema({ id: INT, born: { kind: 'date' }, profile: { kind: 'json' } });
+    const document = (paths: Readonly<Record<string, ColumnRule>>): ColumnRule =>
+      method({
+        method: 'json',
+        paths: Object.entries(paths).map(([path, rule]) => ({ path, rule })),
+        otherwise: 'redact',
+      });
+    const rules = {
+      id: keep,
+      born: method({ method: 'date_shift', maxDays: 30, by: 'id', entity: null }),
+      profile: document({ '$.mail': token, '$.city': keep, '$.tags[*]': keep }),
+    };
+    const run = policy(rules, {})
+      .compileMasker(of, 'start')
+      .mask({
+        table: of,
+        count: 1,
+        ops: new Uint8Array([Op.create]),
+        images: new Uint8Array([Image.after]),
+        cells: ['7', '1980-05-17', '{"mail":"ann@example.com","city":"Ulm","tags":["a"],"ssn":"1"}'],
+        firstOrdinal: 0,
+        bytes: 0,
+      });
+    const view = sinkMask({
+      rules: new Map<string, ColumnRule>([
+        ['born', method({ method: 'generalize', to: { kind: 'date', unit: 'month', oldestYear: null } })],
+        ['profile', document({ '$.mail': keep, '$.tags': redact })],
+      ]),
+    }).viewOf(run.table)!;
+    const [, moved, sealedProfile] = run.cells as string[];
+    const { mail } = JSON.parse(sealedProfile!) as { mail: string };
+    expect(mail).toMatch(/^tok_/);
+    expect(view.mask(run).cells).toEqual([
+      '7',
+      `${moved!.slice(0, 7)}-01`,
+      JSON.stringify({ mail, tags: [null] }),
+    ]);
+    expect(view.takeUnfit()).toEqual([]);
+  });
+
   it('is the same from the log as it was live', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rowseal-sink-mask-'));
     const cell = fc.option(fc.string({ maxLength: 12 }), { nil: null });

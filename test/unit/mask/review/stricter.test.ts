@@ -119,6 +119,52 @@ describe('a rule of a sink', () => {
     expect(judge(round('100'), round('10'))).toBe('more');
   });
 
+  it('may cut a date that was moved', () => {
+    const moved: Rule = { method: 'date_shift', maxDays: 30, by: 'id', entity: null };
+    expect(judge(moved, cut('month'))).toBe('fits');
+    expect(judge(moved, cut('year', 1930))).toBe('fits');
+    expect(judge(moved, redact)).toBe('fits');
+    expect(judge(moved, keep)).toBe('more');
+    expect(judge(moved, token())).toBe('incomparable');
+    expect(judge(cut('month'), moved)).not.toBe('fits');
+  });
+
+  it('may take places of a document away, and passes the others on as they are sealed', () => {
+    const document = (
+      paths: Readonly<Record<string, Rule>>,
+      otherwise: 'redact' | 'drop' = 'redact',
+    ): Rule => ({
+      method: 'json',
+      paths: Object.entries(paths).map(([path, inner]) => ({ path, rule: method(inner) })),
+      otherwise,
+    });
+    const sealed = document({ '$.ssn': token(), '$.city': keep, '$.plan.*': keep });
+    expect(judge(sealed, document({ '$.city': keep, '$.plan.*': keep }))).toBe('fits');
+    expect(judge(sealed, document({ '$.ssn': keep, '$.city': redact }, 'drop'))).toBe('fits');
+    expect(judge(sealed, document({ '$.ssn': partial(0, 4) }))).not.toBe('fits');
+    expect(judge(sealed, document({ '$.city': token() }))).not.toBe('fits');
+    expect(judge(sealed, keep)).toBe('more');
+    expect(judge(keep, sealed)).toBe('fits');
+    // The text of a token is no document.
+    expect(judge(token(), document({ '$.city': keep }))).not.toBe('fits');
+    const own: RuleDescription = { method: 'custom' };
+    expect(judgeStricter(own, document({ '$.city': keep }), new Map()).kind).not.toBe('fits');
+  });
+
+  it('may look for more in text that was scanned', () => {
+    const scan = (classes: readonly string[], replace: 'label' | 'fill' = 'label'): Rule => ({
+      method: 'scan',
+      classes,
+      patterns: [],
+      replace,
+    });
+    expect(judge(scan(['email']), scan(['email', 'phone']))).toBe('fits');
+    expect(judge(scan(['email', 'phone']), scan(['email']))).toBe('more');
+    expect(judge(scan(['email']), scan(['phone']))).toBe('incomparable');
+    expect(judge(scan(['email']), scan(['email', 'phone'], 'fill'))).toBe('incomparable');
+    expect(judge(scan(['email']), partial(1, 0))).toBe('incomparable');
+  });
+
   it('may be nothing that answers otherwise at a replay', () => {
     expect(judge(keep, custom('export const mask = (v) => v'))).toBe('not-computable');
     expect(judge(keep, { method: 'date_shift', maxDays: 3, by: 'id', entity: null })).toBe('not-computable');
@@ -133,8 +179,9 @@ describe('a rule of a sink', () => {
         if (verdict.kind === 'more' || verdict.kind === 'incomparable') return;
         if (sealed.method === 'keep' || wished.method === 'drop' || wished.method === 'redact') return;
         // What fits of masked values is made of them: a token, or the same method and coarser.
-        if (verdict.kind === 'fits')
-          expect(['token', 'partial', 'round', 'generalize']).toContain(wished.method);
+        if (verdict.kind !== 'fits') return;
+        expect(['token', 'partial', 'round', 'generalize', 'scan', 'json']).toContain(wished.method);
+        if (wished.method === 'scan' || wished.method === 'json') expect(sealed.method).toBe(wished.method);
       }),
       { numRuns: 400 },
     );
