@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { connect, connectForReplication, destroy, end } from './connection.ts';
+import { connect, connectForReplication, end } from './connection.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { serverSetting } from './server-setting.ts';
 import { createSlot, type SlotLife } from './slot.ts';
@@ -28,16 +28,24 @@ export async function openSlotSnapshot(
   signal: AbortSignal,
 ): Promise<SlotSnapshot> {
   const replication = await connectForReplication(options);
-  const giveUp = (): void => destroy(replication);
-  signal.addEventListener('abort', giveUp);
-  if (signal.aborted) giveUp();
   let reader: Client | null = null;
+  let ending: Promise<unknown> = Promise.resolve();
+  let giveUp = (): void => {};
   const close = async (): Promise<void> => {
+    await ending;
     await end(reader);
     await end(replication);
   };
   try {
     reader = await connect(options);
+    const ender = reader;
+    const { rows } = await replication.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    giveUp = () => {
+      // A backend that waits for a lock does not notice that its client has gone, and would keep the slot.
+      ending = ender.query('SELECT pg_terminate_backend($1, 5000)', [rows[0]!.pid]).catch(() => {});
+    };
+    signal.addEventListener('abort', giveUp);
+    if (signal.aborted) giveUp();
     const created = await createSlot(
       replication,
       slot,
