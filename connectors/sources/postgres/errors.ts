@@ -22,6 +22,7 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '53100': 'RS-PG-035', // disk_full
   '53200': 'RS-PG-035', // out_of_memory
   '58030': 'RS-PG-035', // io_error
+  XX000: 'RS-PG-035', // internal_error
   '08006': 'RS-PG-016',
   '08003': 'RS-PG-016',
 };

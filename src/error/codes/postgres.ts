@@ -237,7 +237,7 @@ export const postgresCodes = defineCodes({
     kind: 'transient',
     title: 'Postgres could not do it just now',
     explain:
-      'A deadlock, a cancelled statement, no memory or no disk at the server: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given.',
+      'A deadlock, a cancelled statement, no memory or no disk at the server, an internal error of it: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given.',
     fix: 'nothing, unless it repeats: then look at the log of the server',
   },
   'RS-PG-040': {
