@@ -33,6 +33,9 @@ export interface AuditLog {
   /** Whether a signed journal head that somebody else kept is one of this log. */
   compareHead(note: string): Promise<HeadComparison>;
 
+  /** Bytes that may still be written to its volume; null: not known. */
+  freeBytes(): Promise<number | null>;
+
   /** Sealed groups from `from` on, ending at the newest one sealed when the end is reached. */
   read(from: GroupIndex): AsyncIterable<SealedGroup>;
 
@@ -43,6 +46,8 @@ export interface AuditLog {
 export interface GroupWriter {
   /** Adds events of whole or partial transactions, in order. Resolves when the log can take more (backpressure). */
   append(events: readonly MaskedEvent[]): Promise<void>;
+  /** Records what rows of this table are masked by from here on, where that is new; also when no row follows. */
+  declare(table: MaskedTable): Promise<void>;
   /** Bytes appended so far. */
   readonly bytes: number;
   /**

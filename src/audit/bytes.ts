@@ -51,16 +51,10 @@ export class ByteBuilder {
     this.#length += value.length;
   }
 
-  /** A record that stands in `leaf` behind one byte, with the u16 of its length in front: in one copy. */
-  record(leaf: Uint8Array): void {
-    const at = this.#length;
-    const length = leaf.length - 1;
-    this.#reserve(leaf.length + 1);
-    this.#buffer.set(leaf, at + 1);
-    // The byte before the record has its place in the length.
-    this.#buffer[at] = length >>> 8;
-    this.#buffer[at + 1] = length;
-    this.#length = at + 1 + leaf.length;
+  /** Room that is filled later. */
+  gap(length: number): void {
+    this.#reserve(length);
+    this.#length += length;
   }
 
   /** Part of `source`; short ones are copied by a loop, which is faster than a call. */
@@ -136,6 +130,10 @@ export class ByteBuilder {
     if (written !== length) written = buffer.utf8Write(value, start, length * 3);
     buffer[start - 1] = written;
     this.#length = start + written;
+  }
+
+  setU16(at: number, value: number): void {
+    this.#buffer.writeUInt16BE(value, at);
   }
 
   setU32(at: number, value: number): void {

@@ -16,6 +16,8 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
+  /** Bytes that may still be written to the volume of a directory; null: it cannot be asked. */
+  freeBytes(path: string): Promise<number | null>;
 }
 
 export interface DiskFile {

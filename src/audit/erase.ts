@@ -7,15 +7,15 @@ import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { isErased, parseErasure } from './erased.ts';
 import { parseExpiry } from './expired.ts';
-import { encodeFrame, type Frame, type FrameType } from './frame.ts';
+import { encodeFrame, FrameType, type ReadAt } from './frame.ts';
 import { SALT_BYTES } from './hashing.ts';
-import { replaceSegment } from './packed-segment.ts';
+import { readFrames } from './journal-reader.ts';
+import { rewriteSegment } from './packed-segment.ts';
 import { type AuditRecord, RecordKind } from './record.ts';
-import { listSegments } from './segment.ts';
+import { listSegments, segmentName } from './segment.ts';
 import { segmentBytes } from './segment-bytes.ts';
 import { tableFromPayloads } from './table-payload.ts';
 import { readTableRecords, tagsOf } from './table-records.ts';
-import { readSegmentFile } from './verify/segment-file.ts';
 
 /** What is needed to tag a key as the log has tagged it. */
 export interface KeySpaces {
@@ -163,7 +163,7 @@ async function everyKey(
   return tags;
 }
 
-/** Zeros the images that erasure records name. Whole segments are replaced, so a crash leaves each as it was or as it is to be. */
+/** Zeros the images that erasure records name. Whole segments are replaced, so a crash leaves each as it was or as it is to be; a block of one is in memory at a time. */
 async function carryOut(disk: Disk, directory: string, folder: string): Promise<number> {
   const erased = await erasures(disk, directory, folder);
   /** Places among all images of the table, ascending. */
@@ -174,37 +174,45 @@ async function carryOut(disk: Disk, directory: string, folder: string): Promise<
     for (let i = imagesOf(record); i > 0; i--, images++) if (gone) doomed.push(images);
   }
   let [next, at, count] = [0, 0, 0];
+  const segments = segmentBytes(disk);
   for (const segment of await listSegments(disk, join(directory, folder), 'rows')) {
-    const file = await readSegmentFile(disk, directory, folder, 'rows', segment);
-    if (file === null) continue;
-    const changed: Frame[] = [];
-    for (const frame of file.frames) {
-      const { payload } = frame;
-      let touched = false;
-      for (let offset = 0; offset < payload.length; at++) {
-        const body = offset + SALT_BYTES + 4;
-        const end = body + payload.readUInt32BE(body - 4);
-        if (doomed[next] === at) {
-          next++;
-          if (!isErased(payload.subarray(offset))) {
-            payload.fill(0, offset, offset + SALT_BYTES).fill(0, body, end);
-            touched = true;
-            count++;
-          }
-        }
-        offset = end;
+    const path = join(directory, folder, segmentName('rows', segment));
+    const size = await segments.size(path);
+    if (size === null) continue;
+    /** By frame: where images begin that go now. */
+    const going = new Map<number, readonly number[]>();
+    for await (const { type, payload, offset: frame } of readFrames(disk, path, 0, size)) {
+      if (type !== FrameType.images) continue;
+      const images: number[] = [];
+      for (let offset = 0; offset < payload.length; at++, offset = imageEnd(payload, offset)) {
+        if (doomed[next] !== at) continue;
+        next++;
+        if (!isErased(payload.subarray(offset))) images.push(offset);
       }
-      if (touched) changed.push(frame);
+      if (images.length > 0) going.set(frame, images);
+      count += images.length;
     }
-    if (changed.length === 0) continue;
-    const path = join(directory, file.name);
-    const bytes = Buffer.from(await segmentBytes(disk).read(path, 0, file.size));
-    for (const { type, payload, offset } of changed)
-      encodeFrame(type as FrameType, payload).copy(bytes, offset);
-    await replaceSegment(disk, path, bytes);
-    segmentBytes(disk).forget(path);
+    if (going.size === 0) continue;
+    const read: ReadAt = (offset, length) => segments.read(path, offset, length);
+    await rewriteSegment(disk, path, size, read, ({ payload, offset: frame }) => {
+      const images = going.get(frame);
+      if (images === undefined) return null;
+      for (const offset of images)
+        payload
+          .fill(0, offset, offset + SALT_BYTES)
+          .fill(0, offset + SALT_BYTES + 4, imageEnd(payload, offset));
+      return encodeFrame(FrameType.images, payload);
+    });
+    segments.forget(path);
   }
   return count;
+}
+
+/** @throws MalformedBytes */
+function imageEnd(payload: Buffer, offset: number): number {
+  const body = offset + SALT_BYTES + 4;
+  if (body > payload.length) throw new MalformedBytes('a frame of row images is cut short');
+  return body + payload.readUInt32BE(body - 4);
 }
 
 /** By tag: the newest erasure record that names it. */

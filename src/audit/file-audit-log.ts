@@ -14,6 +14,7 @@ import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
 import { type DueExpiry, ExpiryScan, type ImageAge } from './expire.ts';
+import { ExpiryClock } from './expiry-clock.ts';
 import { GroupReader } from './group-reader.ts';
 import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts';
 import { Journal, type JournalState } from './journal.ts';
@@ -62,9 +63,6 @@ export interface StorageOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** How often the age of row images is looked at. */
-const EXPIRY_INTERVAL_US = 86_400_000_000n;
-
 export interface RecoveredState {
   readonly journal: JournalState;
   readonly last: JournalLeaf | null;
@@ -90,7 +88,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
   #headsWrittenMs = Number.NEGATIVE_INFINITY;
   readonly #packer: SegmentPacker;
   readonly #expiry: ExpiryScan | null;
-  #expiryLookedAtUs = 0n;
+  readonly #expiryClock = new ExpiryClock();
   /** To be recorded with the next group. */
   #expiriesDue: readonly DueExpiry[] = [];
 
@@ -169,6 +167,10 @@ export class FileAuditLog implements AuditLog, GroupHost {
         next = group.index + 1;
       }
     }
+  }
+
+  freeBytes(): Promise<number | null> {
+    return this.#options.disk.freeBytes(this.#options.directory);
   }
 
   /** Work on old segments that is due by now is done. */
@@ -334,8 +336,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
   /** In the background, once a day: what it finds goes into the next group. */
   #lookForExpiries({ group, sealedAtUs }: JournalLeaf): void {
     const scan = this.#expiry;
-    if (scan === null || sealedAtUs - this.#expiryLookedAtUs < EXPIRY_INTERVAL_US) return;
-    this.#expiryLookedAtUs = sealedAtUs;
+    if (scan === null || !this.#expiryClock.isTime(sealedAtUs, performance.now())) return;
     this.#packer.run(async () => {
       const { record, carryOut } = await scan.due(sealedAtUs, group);
       for (const due of carryOut) await scan.carryOut(due);

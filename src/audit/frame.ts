@@ -47,6 +47,27 @@ export function encodeFrame(type: FrameType, payload: Uint8Array): Buffer {
 /** Reads bytes of one file; `null` where the file ends before `length` bytes. */
 export type ReadAt = (offset: number, length: number) => Promise<Buffer>;
 
+/** Bytes that are read ahead. */
+const CHUNK_BYTES = 1 << 20;
+
+/**
+ * The same bytes, read in large pieces: for who goes forward over frames, which are small where groups are.
+ *
+ * @param end nothing from here on is read ahead; null: up to the end of the file
+ */
+export function readAhead(read: ReadAt, end: number | null): ReadAt {
+  let chunk: { readonly start: number; readonly bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
+  return async (offset, length) => {
+    const from = offset - chunk.start;
+    if (from < 0 || from + length > chunk.bytes.length) {
+      const ahead = Math.min(CHUNK_BYTES, (end ?? Number.POSITIVE_INFINITY) - offset);
+      chunk = { start: offset, bytes: await read(offset, Math.max(length, ahead)) };
+    }
+    const at = offset - chunk.start;
+    return chunk.bytes.subarray(at, at + length);
+  };
+}
+
 /**
  * The frame at `offset`; null when the file ends exactly there.
  *

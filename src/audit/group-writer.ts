@@ -73,6 +73,11 @@ export class OpenGroup implements GroupWriter {
     if (this.#host.pendingBytes > this.#host.spillBytes) await this.#host.spill();
   }
 
+  async declare(table: MaskedTable): Promise<void> {
+    this.#expectOpen();
+    (await this.#log(table)).declare(table);
+  }
+
   seal(position: Position): Promise<SealedGroup> {
     this.#expectOpen();
     this.#ended = true;

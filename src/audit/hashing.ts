@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { LeafBatch } from './leaf-batch.ts';
 
 /** A SHA-256 digest as 32 latin1 characters: the cheapest form that Node's one-shot hash gives. */
 export type Digest = string;
@@ -58,10 +59,20 @@ const LINK_LEAF = LINK_NUMBER + 8;
 
 /** c_n = H("rowseal/v1/chain\0" ‖ c_(n-1) ‖ u64 n ‖ leaf_n). */
 export function chainNext(previous: Digest, seq: number, leaf: Digest): Digest {
+  link.latin1Write(leaf, LINK_LEAF, DIGEST_BYTES);
+  return chainLink(previous, seq);
+}
+
+/** The same, of a leaf of a batch. */
+export function chainNextOf(previous: Digest, seq: number, leaves: LeafBatch, index: number): Digest {
+  leaves.copyLeaf(index, link, LINK_LEAF);
+  return chainLink(previous, seq);
+}
+
+function chainLink(previous: Digest, seq: number): Digest {
   link.latin1Write(previous, LINK_PREVIOUS, DIGEST_BYTES);
   link.writeUInt32BE(Math.floor(seq / 0x1_0000_0000), LINK_NUMBER);
   link.writeUInt32BE(seq >>> 0, LINK_NUMBER + 4);
-  link.latin1Write(leaf, LINK_LEAF, DIGEST_BYTES);
   return sha256(link);
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ByteReader, MalformedBytes, strictUtf8 } from './bytes.ts';
 import type { Disk } from './disk.ts';
-import { type Frame, FrameType, readFrame } from './frame.ts';
+import { type Frame, FrameType, readAhead, readFrame } from './frame.ts';
 import { DIGEST_BYTES, type Digest } from './hashing.ts';
 import { decodeLeaf, type JournalLeaf } from './journal-leaf.ts';
 import { listSegments, segmentName } from './segment.ts';
@@ -47,7 +47,7 @@ export async function* readFrames(
   end: number | null,
 ): AsyncGenerator<Frame> {
   const segments = segmentBytes(disk);
-  const read = (at: number, length: number): Promise<Buffer> => segments.read(path, at, length);
+  const read = readAhead((at, length) => segments.read(path, at, length), end);
   while (end === null || offset < end) {
     const frame = await readFrame(read, offset);
     if (frame === null) {

@@ -32,6 +32,12 @@ export class CompactRange {
     this.#size++;
   }
 
+  /** `count` leaves were appended elsewhere. @param peaks of the tree with them */
+  grow(count: number, peaks: readonly Digest[]): void {
+    this.#size += count;
+    this.#peaks.splice(0, this.#peaks.length, ...peaks);
+  }
+
   root(): Digest {
     if (this.#size === 0) return EMPTY_ROOT;
     let root = this.#peaks.at(-1)!;

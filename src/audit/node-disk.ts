@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Disk, DiskFile } from './disk.ts';
 
@@ -72,6 +72,15 @@ export class NodeDisk implements Disk {
         await directory.close();
       }
     });
+  }
+
+  async freeBytes(path: string): Promise<number | null> {
+    try {
+      const { bavail, bsize } = await statfs(path);
+      return bavail * bsize;
+    } catch {
+      return null;
+    }
   }
 }
 

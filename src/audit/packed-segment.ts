@@ -9,6 +9,7 @@ import {
   FrameType,
   MAX_FRAME_BYTES,
   type ReadAt,
+  readAhead,
   readFrame,
 } from './frame.ts';
 
@@ -119,21 +120,9 @@ export async function packSegment(disk: Disk, path: string): Promise<number> {
   );
 }
 
-/** Puts other bytes in the place of a segment's, packed if it was. */
-export async function replaceSegment(disk: Disk, path: string, bytes: Buffer): Promise<void> {
-  const packed = isPacked(await disk.read(path, 0, FRAME_HEADER_BYTES));
-  if (!packed) {
-    await replaceFileWith(disk, path, (file) => file.write([bytes], 0));
-    return;
-  }
-  const read = async (offset: number, length: number): Promise<Buffer> =>
-    bytes.subarray(offset, offset + length);
-  const lengths = blocksOf(frameLengths(bytes));
-  await writePacked(disk, path, bytes.length, lengths, read);
-}
-
 /**
- * As `replaceSegment`, of a segment whose frames change one by one and keep their lengths: a block of it in memory at a time.
+ * Puts another segment, packed if it was, in the place of one whose frames change one by one and keep their lengths: a block of it in
+ * memory at a time.
  *
  * @param read bytes of the segment as they are, packed or not
  * @param change the frame's new bytes; null: it stays
@@ -211,19 +200,13 @@ async function blockLengths(disk: Disk, path: string, size: number): Promise<rea
 /** @throws MalformedBytes where a frame is not whole */
 async function frameLengthsOf(read: ReadAt, size: number): Promise<readonly number[]> {
   const lengths: number[] = [];
+  const ahead = readAhead(read, size);
   for (let at = 0; at < size; ) {
-    const frame = await readFrame(read, at);
+    const frame = await readFrame(ahead, at);
     if (frame === null) break;
     lengths.push(frame.length);
     at += frame.length;
   }
-  return lengths;
-}
-
-function frameLengths(bytes: Buffer): readonly number[] {
-  const lengths: number[] = [];
-  for (let at = 0; at < bytes.length; at += lengths.at(-1)!)
-    lengths.push(FRAME_HEADER_BYTES + bytes.readUInt32BE(at));
   return lengths;
 }
 

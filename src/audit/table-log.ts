@@ -9,8 +9,18 @@ import type { Disk } from './disk.ts';
 import { parseErasure } from './erased.ts';
 import { expiryPayload } from './expired.ts';
 import { FrameType } from './frame.ts';
-import { chainNext, chainStart, type Digest, IMAGE_LABEL, SALT_BYTES, sha256 } from './hashing.ts';
+import {
+  chainNextOf,
+  chainStart,
+  DIGEST_BYTES,
+  type Digest,
+  IMAGE_LABEL,
+  leafInPlace,
+  SALT_BYTES,
+  sha256,
+} from './hashing.ts';
 import type { Extent, TouchedTable } from './journal-leaf.ts';
+import { LeafBatch } from './leaf-batch.ts';
 import { CompactRange } from './merkle.ts';
 import type { TreeHead } from './note.ts';
 import { encodeChange, encodeRecord, MAX_RECORD_BYTES, RecordKind } from './record.ts';
@@ -96,10 +106,10 @@ export class TableLog {
   readonly #rows: SegmentAppender;
   readonly #settings: TableLogSettings;
   #seq: number;
+  /** Chain and tree are behind by the records of the open frame. */
   #chain: Digest;
-  /** Of the newest record. */
-  #leaf: Digest = '';
   #tree: CompactRange;
+  readonly #leaves = new LeafBatch();
   #index: RowIndex;
   #schema: TableState['schema'];
   #policy: TableState['policy'];
@@ -110,9 +120,10 @@ export class TableLog {
   #frameIsMeta = false;
   #recordExtents: Extent[] = [];
   #rowExtents: Extent[] = [];
-  /** An image behind its label, and a record behind the prefix of its leaf, as they are hashed. */
+  /** An image behind its label, as it is hashed. */
   readonly #image = new ByteBuilder(4096);
-  readonly #record = new ByteBuilder(4096);
+  /** Where the newest record begins in the open frame. */
+  #recordAt = 0;
   readonly #salts = Buffer.alloc(SALT_POOL_BYTES);
   #saltAt = SALT_POOL_BYTES;
 
@@ -211,6 +222,11 @@ export class TableLog {
         this.#closeFrames();
     }
     return first;
+  }
+
+  /** Schema and policy records of this version, where it is not the one in force. */
+  declare(table: MaskedTable): void {
+    this.#useVersion(table);
   }
 
   appendTruncate(
@@ -345,7 +361,7 @@ export class TableLog {
     const level = this.#index.due(this.#seq, this.#settings.indexSpacing);
     if (level === null) return;
     const seq = this.#appendMeta(RecordKind.index, indexPayload(this.#index.statement(level)));
-    this.#index.recorded(level, seq, this.#leaf);
+    this.#index.recorded(level, seq, leafInPlace(this.#recordFrame.view(), this.#recordAt, this.#recordEnd));
   }
 
   /** Meta records have frames of their own, so that a reader finds table versions without reading the rows' records. */
@@ -417,30 +433,47 @@ export class TableLog {
   }
 
   #beginRecord(): ByteBuilder {
-    const record = this.#record;
-    record.clear();
-    record.byte(0);
-    return record;
+    const frame = this.#recordFrame;
+    frame.gap(2);
+    this.#recordAt = frame.length;
+    return frame;
   }
 
-  /** The record behind the leaf prefix becomes leaf `seq`. */
+  /** The record is as it will be; its chain value comes when the frame is closed. */
   #commitRecord(): void {
-    const record = this.#record;
-    const length = record.length - 1;
-    if (length > MAX_RECORD_BYTES)
-      throw new RowsealError('RS-AUD-009', { detail: `${length} bytes in the log ${this.origin}` });
-    const message = record.view();
-    const leaf = sha256(message);
-    this.#chain = chainNext(this.#chain, this.#seq, leaf);
-    this.#leaf = leaf;
-    this.#tree.append(leaf);
     const frame = this.#recordFrame;
-    frame.record(message);
-    frame.binary(this.#chain);
+    const length = frame.length - this.#recordAt;
+    if (length > MAX_RECORD_BYTES) {
+      frame.truncate(this.#recordAt - 2);
+      throw new RowsealError('RS-AUD-009', { detail: `${length} bytes in the log ${this.origin}` });
+    }
+    frame.setU16(this.#recordAt - 2, length);
+    frame.gap(DIGEST_BYTES);
     this.#seq++;
   }
 
+  get #recordEnd(): number {
+    return this.#recordFrame.length - DIGEST_BYTES;
+  }
+
+  /** The records of the frame become leaves of the tree and links of the chain. */
+  #chainFrame(): void {
+    const payload = this.#recordFrame.view();
+    const leaves = this.#leaves;
+    for (let at = 0; at < payload.length; ) {
+      const seq = this.#tree.size;
+      const count = leaves.hash(payload, at, Number.POSITIVE_INFINITY, seq);
+      for (let i = 0; i < count; i++) {
+        this.#chain = chainNextOf(this.#chain, seq + i, leaves, i);
+        payload.latin1Write(this.#chain, leaves.end(i), DIGEST_BYTES);
+      }
+      at = leaves.end(count - 1) + DIGEST_BYTES;
+      leaves.appendTo(this.#tree);
+    }
+  }
+
   #closeFrames(): void {
+    this.#chainFrame();
     if (this.#rowFrame.length > 0) {
       this.#addExtent(this.#rowExtents, this.#rows.place(FrameType.images, this.#rowFrame.take()));
       this.#rows.rollIfFull();

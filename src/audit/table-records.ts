@@ -1,14 +1,15 @@
 import { join } from 'node:path';
+import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
-import { FrameType } from './frame.ts';
+import { type Frame, FrameType } from './frame.ts';
+import { readFrames } from './journal-reader.ts';
 import type { AuditRecord } from './record.ts';
-import { listSegments } from './segment.ts';
+import { listSegments, segmentName } from './segment.ts';
 import { decodeRecordsFrame } from './table-versions.ts';
-import { readSegmentFile } from './verify/segment-file.ts';
 
 /**
- * Every record of a table's log in order, one segment in memory at a time. Nothing is verified, and records after the
- * last sealed group are among them.
+ * Every record of a table's log in order, a frame in memory at a time. Nothing is verified, and records after the last sealed
+ * group are among them, as far as they are whole.
  *
  * @param folder of the table, inside the audit directory
  * @param only `meta`: the few records that are not about rows
@@ -21,8 +22,20 @@ export async function* readTableRecords(
   only: 'all' | 'meta' = 'all',
 ): AsyncGenerator<AuditRecord> {
   for (const segment of await listSegments(disk, join(directory, folder), 'records')) {
-    const file = await readSegmentFile(disk, directory, folder, 'records', segment);
-    for (const frame of file?.frames ?? []) {
+    const path = join(directory, folder, segmentName('records', segment));
+    let isFirst = true;
+    const frames = readFrames(disk, path, 0, null);
+    for (;;) {
+      let frame: Frame | undefined;
+      try {
+        frame = (await frames.next()).value ?? undefined;
+      } catch (error) {
+        // A crash tears what is not sealed; a verifier says where else something is torn.
+        if (isFirst || !(error instanceof MalformedBytes)) throw error;
+      }
+      if (frame === undefined) break;
+      if (isFirst && frame.type !== FrameType.header) throw new MalformedBytes('the file has no header');
+      isFirst = false;
       const wanted = frame.type === FrameType.meta || (only === 'all' && frame.type === FrameType.records);
       if (wanted) yield* decodeRecordsFrame(frame.payload);
     }

@@ -4,6 +4,7 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import { type ChangedTable, changedTables } from '../mask/changed-tables.ts';
 import type { MaskKeys } from '../mask/keys.ts';
 import type { MaskedTable } from '../model/masked.ts';
+import { isMessageLog } from '../model/message-log.ts';
 import { isCopying, type Position, withCopying } from '../model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
@@ -115,7 +116,7 @@ export async function copyAgain(
   let due: readonly Chosen[] = [];
   const { pipeline, close } = await wirePipeline(config, silent, async ({ policy, log, tables }) => {
     const changed = changedTables(policy, tables, log.tables());
-    due = chooseDue(choose(changed, tables), log.last!.position);
+    due = chooseDue(choose(changed, copyable(tables)), log.last!.position);
     await sealRequest(log, log.last!.position, due);
     asked();
   });
@@ -152,6 +153,11 @@ export async function copyAgain(
     process.off('SIGTERM', stop);
     await close();
   }
+}
+
+/** Messages are not. */
+export function copyable(tables: readonly TableSchema[]): readonly TableSchema[] {
+  return tables.filter((table) => !isMessageLog(table));
 }
 
 /** A group without rows: nothing came from the source, its position is where it was. */

@@ -3,7 +3,14 @@ import { Exit } from '../error/exit.ts';
 import { changedTables } from '../mask/changed-tables.ts';
 import { displayName, tableKey } from '../model/table.ts';
 import type { Terminal } from './context.ts';
-import { type Choose, type CopyOutcome, chooseDue, type DueTable, type SealedState } from './copy-again.ts';
+import {
+  type Choose,
+  type CopyOutcome,
+  chooseDue,
+  copyable,
+  type DueTable,
+  type SealedState,
+} from './copy-again.ts';
 import { makePolicy, makeSource } from './wire.ts';
 
 /** What would be copied again, and how much that is. */
@@ -27,7 +34,10 @@ export async function planCopies(
     const tables = await source.tables();
     const policy = makePolicy(config);
     policy.check(tables);
-    const due = chooseDue(choose(changedTables(policy, tables, sealed.tables), tables), sealed.position);
+    const due = chooseDue(
+      choose(changedTables(policy, tables, sealed.tables), copyable(tables)),
+      sealed.position,
+    );
     const estimates = new Map(
       (await source.discover()).map(({ table, estimatedRows }) => [tableKey(table), estimatedRows]),
     );

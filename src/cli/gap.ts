@@ -1,6 +1,6 @@
 import type { AuditLog, SealedGroup, SealedGroupInfo } from '../audit/audit-log.ts';
 import type { Assessment } from '../capture/source.ts';
-import type { RowsealConfig } from '../config/load.ts';
+import { loggedTables, type RowsealConfig } from '../config/load.ts';
 import { errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Gap } from '../model/masked.ts';
@@ -62,7 +62,7 @@ export async function findGap(config: RowsealConfig, log: AuditLog): Promise<Fou
       sealed_at: new Date(Number(last.sealedAtUs / 1000n)).toISOString(),
       lost,
       effect,
-      tables: config.source.tables.map(displayName),
+      tables: loggedTables(config.source).map(displayName),
       copied: config.source.snapshot === 'initial',
     };
     return { plan, assessment, last };
@@ -86,7 +86,7 @@ export async function sealGap(
     cause: plan.hole?.code ?? 'asked',
     from: plan.from,
     to: plan.to,
-    tables: config.source.tables.map(({ namespace, name }) => ({ namespace, name })),
+    tables: loggedTables(config.source).map(({ namespace, name }) => ({ namespace, name })),
     copied: plan.copied,
     ...consent,
   };

@@ -1,4 +1,5 @@
 import type { DiscoveredTable } from '../capture/source.ts';
+import { isPostgresUrl, parseUrl } from '../config/libpq/url.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { PresetName } from '../mask/preset/preset.ts';
 import { PRESET_NAMES } from '../mask/preset/presets.ts';
@@ -15,8 +16,17 @@ export function askUrl(): Promise<string> {
   return askFor({
     ask: 'database (postgres://user@host:5432/name or mysql://user@host:3306/name)',
     read: (text) => {
+      if (isPostgresUrl(text)) {
+        try {
+          parseUrl(text);
+          return { value: text };
+        } catch (thrown) {
+          if (thrown instanceof RowsealError) return { wrong: thrown.detail ?? thrown.fix };
+          throw thrown;
+        }
+      }
       const url = URL.canParse(text) ? new URL(text) : null;
-      if (url === null || !/^(postgres|postgresql|mysql|mariadb):$/.test(url.protocol))
+      if (url === null || !/^(mysql|mariadb):$/.test(url.protocol))
         return { wrong: 'it begins with postgres:// or mysql://' };
       if (url.username === '' || url.hostname === '') return { wrong: 'user and host are needed' };
       return { value: text };

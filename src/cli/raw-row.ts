@@ -10,8 +10,8 @@ export function parseRawRow(text: string, format: 'json' | 'csv'): RawRow {
     throw new RowsealError('RS-CLI-001', {
       detail:
         format === 'json'
-          ? 'standard input must be one JSON object of texts, numbers, booleans and nulls; documents and arrays as the text that the source prints'
-          : 'standard input must be CSV: a line with the names of the columns, and one row',
+          ? 'the raw row must be one JSON object of texts, numbers, booleans and nulls; documents and arrays as the text that the source prints'
+          : 'the raw row must be CSV: a line with the names of the columns, and one row',
     });
   return row;
 }

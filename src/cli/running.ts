@@ -10,7 +10,13 @@ import type { Metrics } from '../ops/metrics.ts';
 import type { OpsMemory } from '../ops/ops-memory.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
-import type { PipelineStatus, ShownError, SinkStatus, WitnessStatus } from '../pipeline/status.ts';
+import type {
+  PipelineState,
+  PipelineStatus,
+  ShownError,
+  SinkStatus,
+  WitnessStatus,
+} from '../pipeline/status.ts';
 import type { QuorumState } from '../witness/submitter.ts';
 import type { Outside } from './outside.ts';
 
@@ -26,7 +32,7 @@ export function observe(
     stateChanged(state, reason) {
       metrics.entered(state);
       if (reason !== null) metrics.failed(reason.kind);
-      logger.log(reason === null ? 'info' : state === 'waiting' ? 'warn' : 'error', {
+      logger.log(reason === null ? 'info' : state.startsWith('waiting') ? 'warn' : 'error', {
         message: reason === null ? state : `${state}: ${reason.message}`,
         state,
         ...(reason === null ? {} : { code: reason.code, fix: reason.fix }),
@@ -155,7 +161,7 @@ export function statusOf(
   version: string,
   pipeline: Pipeline,
   outside: Outside,
-): PipelineStatus {
+): Omit<PipelineStatus, 'reload'> {
   const { sealed } = pipeline.progress;
   const stats: SourceStats = pipeline.source?.stats() ?? {
     lastReceivedMs: null,
@@ -208,6 +214,38 @@ export function statusOf(
   };
 }
 
+/** Of a pipeline that does not run for now. */
+export function restingStatus(
+  config: RowsealConfig,
+  version: string,
+  state: PipelineState,
+  sinceMs: number,
+  reason: RowsealError | null,
+): PipelineStatus {
+  return {
+    pipeline: config.pipeline,
+    version,
+    state,
+    since: new Date(sinceMs).toISOString(),
+    reason: reason === null ? null : shownError(reason),
+    source: {
+      position: null,
+      last_received: null,
+      retained_bytes: null,
+      retention: null,
+      warnings: [],
+      snapshot: null,
+    },
+    sealed: { group: null, sealed_at: null, commit_time: null },
+    queues: { bytes: 0, max_bytes: config.queueBytes },
+    sinks: [],
+    undecided_columns: {},
+    witnesses: null,
+    anchors: [],
+    reload: null,
+  };
+}
+
 function witnessStatus(state: QuorumState | null): WitnessStatus | null {
   if (state === null) return null;
   return {
@@ -252,7 +290,7 @@ function sinkStatus(delivery: Delivery): SinkStatus {
   };
 }
 
-function shownError({ code, detail, fix }: RowsealError): ShownError {
+export function shownError({ code, detail, fix }: RowsealError): ShownError {
   return { code, title: errorCodes[code].title, detail, fix };
 }
 

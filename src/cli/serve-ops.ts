@@ -1,70 +1,39 @@
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HttpAccess } from '../config/http.ts';
+import type { HttpAccess, HttpConfig } from '../config/http.ts';
 import type { RowsealConfig } from '../config/load.ts';
-import type { MaskedTable } from '../model/masked.ts';
 import { type OpsServer, startOpsServer } from '../ops/http.ts';
 import type { Logger } from '../ops/log.ts';
-import type { Metrics, Surroundings } from '../ops/metrics.ts';
-import type { OpsMemory } from '../ops/ops-memory.ts';
-import type { LogIdentity } from '../ops/ops-room.ts';
+import type { Surroundings } from '../ops/metrics.ts';
+import type { LogIdentity, OpsRoom } from '../ops/ops-room.ts';
 import type { Family } from '../ops/otlp-metrics.ts';
+import { processMetrics } from '../ops/process-metrics.ts';
 import { Throughput } from '../ops/throughput.ts';
-import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineStatus } from '../pipeline/status.ts';
-import { packageVersion } from './context.ts';
 import { LogVerification } from './log-verification.ts';
-import type { Outside } from './outside.ts';
-import { statusOf } from './running.ts';
+import type { PipelineUnit } from './pipeline-unit.ts';
 
-/** What the page tells of. */
-export interface Running {
-  readonly config: RowsealConfig;
-  readonly pipeline: Pipeline;
-  readonly metrics: Metrics;
-  readonly memory: OpsMemory;
-  /** Table versions in the log. */
-  readonly tables: () => readonly MaskedTable[];
-  readonly outside: Outside;
-}
-
-/** Starts health, metrics and the status page, unless the configuration has none. */
+/** Starts health, metrics and the status page of these pipelines, unless the configuration has none. */
 export async function serveOps(
-  running: Running,
+  units: readonly [PipelineUnit, ...PipelineUnit[]],
+  http: HttpConfig,
   access: HttpAccess,
   logger: Logger,
 ): Promise<OpsServer | null> {
-  const { config, pipeline, metrics, memory, tables, outside } = running;
-  const { http } = config;
   if (!http.enabled) return null;
-  const version = packageVersion();
-  const status = (): PipelineStatus => statusOf(config, version, pipeline, outside);
-  const log = logIdentity(config);
-  const throughput = new Throughput(() => readingOf(status(), memory.activity.rows));
-  const verification = new LogVerification(config.audit.directory);
-  const server = await startOpsServer(http, access, {
-    status,
-    metrics: async () => {
-      const now = status();
-      return metrics.text(now, await surroundingsOf(running, now));
-    },
-    picture: () => {
-      const now = status();
-      memory.know(tables());
-      return {
-        ...now,
-        log,
-        tables: memory.activity.tables(now.undecided_columns),
-        findings: memory.activity.notices(),
-        history: throughput.history(),
-        recent_changes: http.recentChanges,
-      };
-    },
-    recent: () => memory.recent(),
-    verify: () => verification.verify(),
-  }).catch((error: unknown) => {
-    throughput.close();
+  const [first, ...others] = units.map(roomOf) as [Room, ...Room[]];
+  const rooms = [first, ...others] as const;
+  const closeRooms = (): void => {
+    for (const { throughput } of rooms) throughput.close();
+  };
+  const server = await startOpsServer(
+    http,
+    access,
+    [first.room, ...others.map(({ room }) => room)],
+    ...(others.length === 0 ? [] : [processMetrics()]),
+  ).catch((error: unknown) => {
+    closeRooms();
     throw error;
   });
   logger.log('info', { message: 'status page', address: server.address });
@@ -74,12 +43,46 @@ export async function serveOps(
       fix: 'set http.tls, or let a proxy or mesh encrypt it',
     });
   return {
-    address: server.address,
+    ...server,
     close: () => {
-      throughput.close();
+      closeRooms();
       return server.close();
     },
   };
+}
+
+interface Room {
+  readonly room: OpsRoom;
+  readonly throughput: Throughput;
+}
+
+function roomOf(unit: PipelineUnit): Room {
+  const { config, memory, metrics } = unit;
+  const log = logIdentity(config);
+  const verification = new LogVerification(config.audit.directory);
+  const throughput = new Throughput(() => readingOf(unit.status(), memory.activity.rows));
+  const room: OpsRoom = {
+    status: () => unit.status(),
+    metrics: async () => {
+      const now = unit.status();
+      return metrics.text(now, await surroundingsOf(unit, now));
+    },
+    picture: () => {
+      const now = unit.status();
+      memory.know(unit.tables());
+      return {
+        ...now,
+        log,
+        tables: memory.activity.tables(now.undecided_columns),
+        findings: memory.activity.notices(),
+        history: throughput.history(),
+        recent_changes: config.http.recentChanges,
+      };
+    },
+    recent: () => memory.recent(),
+    verify: () => verification.verify(),
+  };
+  return { room, throughput };
 }
 
 function readingOf(status: PipelineStatus, sealedRows: number) {
@@ -93,19 +96,17 @@ function readingOf(status: PipelineStatus, sealedRows: number) {
 }
 
 /** The series of this moment, for an exporter. */
-export async function familiesOf(running: Running): Promise<readonly Family[]> {
-  const now = statusOf(running.config, packageVersion(), running.pipeline, running.outside);
-  return running.metrics.families(now, await surroundingsOf(running, now));
+export async function familiesOf(unit: PipelineUnit): Promise<readonly Family[]> {
+  const now = unit.status();
+  return unit.metrics.families(now, await surroundingsOf(unit, now));
 }
 
-async function surroundingsOf(
-  { config, memory, tables }: Running,
-  now: PipelineStatus,
-): Promise<Surroundings> {
-  memory.know(tables());
+async function surroundingsOf(unit: PipelineUnit, now: PipelineStatus): Promise<Surroundings> {
+  unit.memory.know(unit.tables());
   return {
-    tables: memory.activity.tables(now.undecided_columns),
-    volume: await volumeOf(config.audit.directory),
+    tables: unit.memory.activity.tables(now.undecided_columns),
+    volume: await volumeOf(unit.config.audit.directory),
+    minFreeBytes: unit.config.audit.minFreeBytes,
   };
 }
 

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { isPostgresUrl, parseUrl, withoutSecrets } from '../config/libpq/url.ts';
 import type { RowsealConfig, SharedSourceConfig, SourceConfig } from '../config/load.ts';
+import { noTlsConfig, type PostgresAddress, postgresConnection } from '../config/postgres-connection.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 
 export const PASSWORD_VARIABLE = 'ROWSEAL_SOURCE_PASSWORD';
@@ -14,7 +16,7 @@ export interface LoginArguments {
   readonly 'tls-ca-file': string | undefined;
 }
 
-type TlsMode = NonNullable<RowsealConfig['source']['tlsMode']>;
+type TlsMode = (typeof loginOptions)['tls-mode']['choices'][number];
 
 export const loginOptions = {
   url: {
@@ -23,10 +25,13 @@ export const loginOptions = {
   },
   'password-file': { type: 'string', describe: 'File that holds the password' },
   'tls-mode': {
-    choices: ['disable', 'require', 'verify-ca', 'verify-full'] as const,
-    describe: 'Default: verify-full; disable on the loopback interface',
+    choices: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const,
+    describe: 'As sslmode of libpq. Default: verify-full; disable on the loopback interface',
   },
-  'tls-ca-file': { type: 'string', describe: 'Certificate authority, PEM' },
+  'tls-ca-file': {
+    type: 'string',
+    describe: 'Certificate authority, PEM; with Postgres also `system`: those of the operating system',
+  },
 } as const;
 
 export interface Login {
@@ -49,14 +54,9 @@ export async function login(
   argv: LoginArguments,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Login> {
-  const url = URL.canParse(argv.url ?? '') ? new URL(argv.url ?? '') : null;
-  if (url === null)
-    throw new RowsealError('RS-PG-023', {
-      detail: '--url',
-      fix: 'postgres://user@host:5432/database or mysql://user@host:3306/database',
-    });
-  const inUrl = decodeURIComponent(url.password);
-  url.password = '';
+  const address = addressOf(argv.url ?? '');
+  const { inUrl } = address;
+  const tls: ServerTls = { mode: argv['tls-mode'] ?? null, caFile: argv['tls-ca-file'] ?? null };
   const file = argv['password-file'];
   const fromEnv = env[PASSWORD_VARIABLE] ?? '';
   const password =
@@ -66,10 +66,12 @@ export async function login(
         ? fromEnv
         : inUrl !== ''
           ? inUrl
-          : await ask(`password of ${url.username} on ${url.host}`);
+          : isKnownElsewhere(address, tls, env)
+            ? ''
+            : await ask(`password of ${address.who}`);
   const needed = password !== '';
   return {
-    url: String(url),
+    url: address.url,
     passwordReference: !needed
       ? null
       : file === undefined
@@ -77,11 +79,9 @@ export async function login(
         : `\${file:${file}}`,
     passwordVariable: needed && file === undefined ? PASSWORD_VARIABLE : null,
     passwordInUrl: inUrl !== '',
-    source: sourceAt(url, {
-      url: String(url),
+    source: sourceAt(address, tls, {
+      url: address.url,
       password: needed ? password : null,
-      tlsMode: argv['tls-mode'] ?? null,
-      tlsCa: argv['tls-ca-file'] === undefined ? null : readSecret(argv['tls-ca-file']),
       tables: [],
       snapshot: 'never',
       idleIntervalMs: 10_000,
@@ -89,15 +89,81 @@ export async function login(
   };
 }
 
+interface Address {
+  readonly type: 'postgres' | 'mysql';
+  /** Without a password. */
+  readonly url: string;
+  /** Password in the URL; empty: there was none. */
+  readonly inUrl: string;
+  /** Of an encrypted key of the client, where the URL had it. */
+  readonly keyPassword: string | null;
+  readonly who: string;
+}
+
+interface ServerTls {
+  readonly mode: TlsMode | null;
+  readonly caFile: string | null;
+}
+
+/** @throws RowsealError RS-PG-023 */
+function addressOf(text: string): Address {
+  if (isPostgresUrl(text)) {
+    const settings = parseUrl(text);
+    return {
+      type: 'postgres',
+      url: withoutSecrets(text),
+      inUrl: settings.get('password') ?? '',
+      keyPassword: settings.get('sslpassword') ?? null,
+      who: `${settings.get('user') ?? 'the user'} on ${settings.get('host') ?? 'the server'}`,
+    };
+  }
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^(mysql|mariadb):$/.test(url.protocol))
+    throw new RowsealError('RS-PG-023', {
+      detail: '--url',
+      fix: 'postgres://user@host:5432/database or mysql://user@host:3306/database',
+    });
+  const inUrl = decodeURIComponent(url.password);
+  url.password = '';
+  return { type: 'mysql', url: String(url), inUrl, keyPassword: null, who: `${url.username} on ${url.host}` };
+}
+
+/** Whether a service, the environment or the password file has it, as libpq looks for one. */
+function isKnownElsewhere(
+  address: Address,
+  tls: ServerTls,
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (address.type !== 'postgres') return false;
+  return postgresConnection(postgresAddress(address, tls, null), env).hosts.every(
+    ({ password }) => password !== null,
+  );
+}
+
+function postgresAddress(address: Address, tls: ServerTls, password: string | null): PostgresAddress {
+  return { url: address.url, password, tls: { ...noTlsConfig, ...tls, keyPassword: address.keyPassword } };
+}
+
+/** Empty: the URL does not say. */
+export function databaseOf(url: string): string {
+  if (isPostgresUrl(url)) return parseUrl(url).get('dbname') ?? '';
+  return decodeURIComponent(new URL(url).pathname.slice(1));
+}
+
 /** Nothing is streamed from it, so names that a stream needs stand for none. */
-function sourceAt(url: URL, shared: SharedSourceConfig): SourceConfig {
-  if (!/^(mysql|mariadb):$/.test(url.protocol))
+function sourceAt(address: Address, tls: ServerTls, shared: SharedSourceConfig): SourceConfig {
+  if (address.type === 'postgres')
     return {
       ...shared,
+      ...postgresAddress(address, tls, shared.password),
       type: 'postgres',
       slot: 'rowseal_unused',
       publication: 'rowseal_unused',
       failoverSlot: false,
+      messages: [],
+      origin: 'any',
+      streaming: false,
+      receiveTimeoutMs: 120_000,
       copyTables: 1,
       copyRowsPerSecond: null,
       copyBytesPerSecond: null,
@@ -105,6 +171,8 @@ function sourceAt(url: URL, shared: SharedSourceConfig): SourceConfig {
   return {
     ...shared,
     type: 'mysql',
+    tlsMode: mysqlTlsMode(tls.mode),
+    tlsCa: tls.caFile === null ? null : readSecret(tls.caFile),
     serverId: 1,
     acceptServers: [],
     heartbeatMs: 10_000,
@@ -112,6 +180,12 @@ function sourceAt(url: URL, shared: SharedSourceConfig): SourceConfig {
     invalidText: 'hex',
     maxUnpackedBytes: 1 << 28,
   };
+}
+
+/** @throws RowsealError RS-CLI-001 */
+function mysqlTlsMode(mode: TlsMode | null): Exclude<TlsMode, 'allow' | 'prefer'> | null {
+  if (mode !== 'allow' && mode !== 'prefer') return mode;
+  throw new RowsealError('RS-CLI-001', { detail: `--tls-mode ${mode} is for Postgres` });
 }
 
 function readSecret(file: string): string {

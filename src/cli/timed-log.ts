@@ -13,6 +13,7 @@ export function timedDisk(disk: Disk, tell: Tell): Disk {
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
     syncDirectory: (path) => disk.syncDirectory(path),
+    freeBytes: (path) => disk.freeBytes(path),
   };
 }
 

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { ImageAge } from '../audit/expire.ts';
 import type { StorageOptions } from '../audit/file-audit-log.ts';
@@ -9,11 +10,13 @@ import { compareCapturedSet } from '../capture/captured-set.ts';
 import type { Source } from '../capture/source.ts';
 import {
   loadMaskKeys,
+  loggedTables,
   type MysqlSourceConfig,
   type PostgresSourceConfig,
   type RowsealConfig,
   type SourceConfig,
 } from '../config/load.ts';
+import { postgresConnection } from '../config/postgres-connection.ts';
 import type { SinkConfig } from '../config/sinks.ts';
 import type { MirrorReader } from '../deliver/mirror-reader.ts';
 import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
@@ -28,18 +31,20 @@ import { PositionCipher } from '../mask/position-cipher.ts';
 import type { SinkMask } from '../mask/sink-mask.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MaskedTable } from '../model/masked.ts';
+import { isMessageLog } from '../model/message-log.ts';
 import { retypedTables } from '../model/schema-diff.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { throwOnError } from './findings.ts';
+import { loginOf } from './login-of.ts';
 import { loadSigner } from './signer.ts';
 import { checkedViews, sinkMask } from './sink-masks.ts';
 import { tableNamed } from './table-choice.ts';
 import { timedDisk, timedSigner } from './timed-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
-type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask'>>;
+type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'mask' | 'audit' | 'file'>>;
 
 /** The only place that knows which implementations there are. Drivers are loaded when a command needs them. */
 export async function makeSource(config: SourceSettings): Promise<() => Source> {
@@ -58,12 +63,24 @@ async function makePostgresSource(
 ): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   const positionSeal = new LazyPositionSeal(config);
+  // After a disk that was full the server keeps large transactions, for as long as this process lives.
+  let { streaming } = source;
   return () =>
     createPostgresSource({
       ...shared(source),
+      // Read at each connect: certificates and passwords change while Rowseal runs.
+      connection: postgresConnection({ ...source, ...loginOf(config) }, process.env),
       slot: source.slot,
       publication: source.publication,
       failoverSlot: source.failoverSlot,
+      receiveTimeoutMs: source.receiveTimeoutMs,
+      messages: source.messages,
+      origin: source.origin,
+      streaming,
+      spillDirectory: config.audit?.directory ?? tmpdir(),
+      onSpillFailure: () => {
+        streaming = false;
+      },
       copyTables: source.copyTables,
       copyRowsPerSecond: source.copyRowsPerSecond,
       copyBytesPerSecond: source.copyBytesPerSecond,
@@ -79,6 +96,9 @@ async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings
   return () =>
     createMysqlSource({
       ...shared(source),
+      ...loginOf(config),
+      tlsMode: source.tlsMode,
+      tlsCa: source.tlsCa,
       serverId: source.serverId,
       acceptServers: source.acceptServers,
       heartbeatMs: source.heartbeatMs,
@@ -131,10 +151,6 @@ class LazyPositionSeal {
 
 function shared(source: SourceConfig) {
   return {
-    url: source.url,
-    ...(source.password === null ? {} : { password: source.password }),
-    tlsMode: source.tlsMode,
-    tlsCa: source.tlsCa,
     tables: source.tables,
     snapshot: source.snapshot,
     idleIntervalMs: source.idleIntervalMs,
@@ -278,7 +294,7 @@ const DAY_US = 86_400_000_000n;
 export function imageAgeOf({ audit, source }: RowsealConfig): ImageAge | null {
   const { rowImagesDays, tables } = audit.retention;
   const ages = new Map<string, bigint>();
-  for (const table of source.tables) {
+  for (const table of loggedTables(source)) {
     const days = tables.get(displayName(table)) ?? (tables.has(displayName(table)) ? null : rowImagesDays);
     if (days !== null) ages.set(tableDirectory(table), BigInt(days) * DAY_US);
   }
@@ -287,8 +303,13 @@ export function imageAgeOf({ audit, source }: RowsealConfig): ImageAge | null {
   return { of: (table) => ages.get(table) ?? null, shortestUs };
 }
 
+/** What a stop may spend on delivering what is sealed. */
+export const DRAIN_MS = 20_000;
+
 export interface WiredPipeline {
   readonly pipeline: Pipeline;
+  readonly makeSource: () => Source;
+  readonly log: AuditLog;
   /** The newest sealed version of every table. */
   readonly tables: () => readonly MaskedTable[];
   /** What the operator should know of, though the pipeline may run. */
@@ -348,11 +369,19 @@ export async function wirePipeline(
       epoch,
       limits: { maxBytes: config.audit.groupMaxBytes, maxAgeMs: config.audit.groupMaxMs },
       queueBytes: config.queueBytes,
-      drainMs: 20_000,
+      minFreeBytes: config.audit.minFreeBytes,
+      drainMs: DRAIN_MS,
       leaveMs: 4_000,
       observer,
     });
-    return { pipeline, tables: () => log.tables(), notices, close: () => log.close() };
+    return {
+      pipeline,
+      makeSource: source,
+      log,
+      tables: () => log.tables(),
+      notices,
+      close: () => log.close(),
+    };
   } catch (error) {
     await log.close();
     throw error;
@@ -393,7 +422,9 @@ function isSourceLost(code: string | null): boolean {
 async function sealCapturedSet(config: RowsealConfig, log: AuditLog): Promise<readonly Finding[]> {
   if (log.last === null) return [];
   const { tables, snapshot } = config.source;
-  const set = compareCapturedSet(log.last.position, log.tables(), tables, snapshot === 'initial');
+  // Of messages there is nothing to copy, and those of a time without their prefix are in no slot's past.
+  const known = log.tables().filter((table) => !isMessageLog(table));
+  const set = compareCapturedSet(log.last.position, known, tables, snapshot === 'initial');
   if (set === null) return [];
   await log.begin().seal(set.position);
   const told = (names: readonly TableName[], detail: string): readonly Finding[] =>

@@ -1,3 +1,4 @@
+import type { Argv } from 'yargs';
 import { parseWitnessKey } from '../audit/cosignature.ts';
 import { MAX_NOTE_LENGTH } from '../audit/note.ts';
 import { parseWitnessPolicy, thresholdPolicy, type WitnessPolicy } from '../audit/witness-policy.ts';
@@ -9,6 +10,24 @@ export interface PolicyChoice {
   readonly witness: readonly string[] | undefined;
   readonly quorum: number | undefined;
   readonly policy: string | undefined;
+}
+
+export function witnessOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('witness', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: 'Key of a witness (vkey of type 0x04); may be repeated',
+    })
+    .option('quorum', {
+      type: 'number',
+      describe: 'How many of the witnesses must have cosigned; default: all of them',
+    })
+    .option('policy', {
+      type: 'string',
+      describe: 'File with witnesses and quorum (C2SP tlog-policy) instead',
+    });
 }
 
 /** Which witnesses are asked for; null: none. @throws RowsealError RS-CLI-001 */

@@ -79,6 +79,11 @@ export const auditSchema = z
     group_max_bytes: positive.default(1_048_576),
     group_max_ms: positive.default(50),
     segment_max_bytes: positive.min(65_536).default(67_108_864),
+    min_free_bytes: z
+      .int()
+      .min(0)
+      .default(268_435_456)
+      .describe('below so much free space on the volume nothing is sealed, until there is room again'),
     compress: z
       .enum(['zstd', 'none'])
       .default('zstd')

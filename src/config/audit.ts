@@ -9,6 +9,7 @@ export interface AuditConfig {
   readonly groupMaxBytes: number;
   readonly groupMaxMs: number;
   readonly segmentMaxBytes: number;
+  readonly minFreeBytes: number;
   readonly compress: boolean;
   readonly retention: {
     /** Age at which row images go, in days; null: they are kept. */
@@ -77,6 +78,7 @@ export function auditConfig(
     groupMaxBytes: audit.group_max_bytes,
     groupMaxMs: audit.group_max_ms,
     segmentMaxBytes: audit.segment_max_bytes,
+    minFreeBytes: audit.min_free_bytes,
     compress: audit.compress === 'zstd',
     retention: {
       rowImagesDays: audit.retention.row_images_days ?? null,

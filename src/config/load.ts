@@ -6,12 +6,14 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
 import { PUBLISHED_TEST_KEY } from '../mask/review/test-key.ts';
-import type { TableName } from '../model/table.ts';
+import { MESSAGE_NAMESPACE, type MessageLog } from '../model/message-log.ts';
+import { displayName, type TableName } from '../model/table.ts';
 import { type AuditConfig, auditConfig } from './audit.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
 import { isOpenToOthers } from './key-file-mode.ts';
 import { policyDocument } from './policy.ts';
+import type { PostgresTlsConfig } from './postgres-connection.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
 import { checkSinkTables, type SinkConfig, sinkConfig } from './sinks.ts';
@@ -19,6 +21,8 @@ import { checkSinkTables, type SinkConfig, sinkConfig } from './sinks.ts';
 /** The configuration, read, checked and with every path absolute. */
 export interface RowsealConfig {
   readonly file: string;
+  /** As it is written, checked, with secrets in their places: to find what changes. */
+  readonly document: ConfigDocument;
   readonly pipeline: string;
   readonly source: SourceConfig;
   readonly mask: {
@@ -38,8 +42,6 @@ export interface RowsealConfig {
 export interface SharedSourceConfig {
   readonly url: string;
   readonly password: string | null;
-  readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full' | null;
-  readonly tlsCa: string | null;
   readonly tables: readonly TableName[];
   readonly snapshot: 'initial' | 'never';
   readonly idleIntervalMs: number;
@@ -47,9 +49,14 @@ export interface SharedSourceConfig {
 
 export interface PostgresSourceConfig extends SharedSourceConfig {
   readonly type: 'postgres';
+  readonly tls: PostgresTlsConfig;
   readonly slot: string;
   readonly publication: string;
   readonly failoverSlot: boolean;
+  readonly messages: readonly MessageLog[];
+  readonly origin: 'any' | 'none';
+  readonly streaming: boolean;
+  readonly receiveTimeoutMs: number;
   readonly copyTables: number;
   readonly copyRowsPerSecond: number | null;
   readonly copyBytesPerSecond: number | null;
@@ -57,6 +64,8 @@ export interface PostgresSourceConfig extends SharedSourceConfig {
 
 export interface MysqlSourceConfig extends SharedSourceConfig {
   readonly type: 'mysql';
+  readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full' | null;
+  readonly tlsCa: string | null;
   readonly serverId: number;
   readonly acceptServers: readonly string[];
   readonly heartbeatMs: number;
@@ -85,7 +94,7 @@ export function loadConfig(path: string, env: Readonly<Record<string, string | u
   const config = readDocument(readText(file, 'RS-CFG-001'), path, configSchema, CONFIG_CODES, (raw) =>
     resolveSecrets(raw, { env, readFile: (name) => readFileSync(absolute(name), 'utf8') }),
   );
-  checkSinkTables(config.value.sinks, config.value.source.tables, path);
+  checkSinkTables(config.value.sinks, loggedNames(config.value.source), path);
   return normalize(config.value, file, absolute);
 }
 
@@ -215,6 +224,7 @@ export function refuseDangerousEnvironment(env: Readonly<Record<string, string |
 function normalize(config: ConfigDocument, file: string, absolute: (name: string) => string): RowsealConfig {
   return {
     file,
+    document: config,
     pipeline: config.pipeline,
     source: sourceConfig(config, absolute),
     mask: {
@@ -243,8 +253,6 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
   const shared: SharedSourceConfig = {
     url: source.url,
     password: source.password ?? null,
-    tlsMode: source.tls.mode ?? null,
-    tlsCa: source.tls.ca_file === undefined ? null : readText(absolute(source.tls.ca_file), 'RS-CFG-006'),
     tables: source.tables.map((name) => {
       const [namespace, table] = name.split('.') as [string, string];
       return { namespace, name: table };
@@ -253,12 +261,25 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
     idleIntervalMs: source.idle_interval_ms,
   };
   const fallback = `rowseal_${config.pipeline}`;
+  const file = (name: string | undefined): string | null => (name === undefined ? null : absolute(name));
   switch (source.type) {
     case 'postgres':
       return {
         ...shared,
         type: 'postgres',
+        tls: {
+          mode: source.tls.mode ?? null,
+          caFile: source.tls.ca_file === 'system' ? 'system' : file(source.tls.ca_file),
+          certFile: file(source.tls.cert_file),
+          keyFile: file(source.tls.key_file),
+          keyPassword: source.tls.key_password ?? null,
+          negotiation: source.tls.negotiation ?? null,
+        },
         failoverSlot: source.failover_slot,
+        messages: messageLogs(source.messages),
+        origin: source.origin,
+        streaming: source.streaming,
+        receiveTimeoutMs: source.receive_timeout_ms,
         copyTables: source.copy_tables,
         copyRowsPerSecond: source.copy_rows_per_second ?? null,
         copyBytesPerSecond: source.copy_bytes_per_second ?? null,
@@ -269,6 +290,8 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
       return {
         ...shared,
         type: 'mysql',
+        tlsMode: source.tls.mode ?? null,
+        tlsCa: source.tls.ca_file === undefined ? null : readText(absolute(source.tls.ca_file), 'RS-CFG-006'),
         serverId: source.server_id ?? replicaNumber(fallback),
         acceptServers: source.accept_servers,
         heartbeatMs: source.heartbeat_ms,
@@ -277,6 +300,23 @@ function sourceConfig(config: ConfigDocument, absolute: (name: string) => string
         maxUnpackedBytes: source.max_unpacked_bytes,
       };
   }
+}
+
+function messageLogs(logs: readonly { readonly prefix: string; readonly log: string }[]): MessageLog[] {
+  return logs.map(({ prefix, log }) => ({ prefix, table: { namespace: MESSAGE_NAMESPACE, name: log } }));
+}
+
+/** Everything that has a log: the captured tables, and those of messages. */
+export function loggedTables(source: SourceConfig): readonly TableName[] {
+  if (source.type !== 'postgres') return source.tables;
+  const logs = new Map(source.messages.map(({ table }) => [table.name, table]));
+  return [...source.tables, ...logs.values()];
+}
+
+/** As {@link loggedTables}, of a document. */
+export function loggedNames(source: ConfigDocument['source']): readonly string[] {
+  if (source.type !== 'postgres') return source.tables;
+  return [...source.tables, ...messageLogs(source.messages).map(({ table }) => displayName(table))];
 }
 
 /** A number for the replica of a pipeline: the same at every start, and above those that people give by hand. */

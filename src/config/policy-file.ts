@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { PolicyDocument } from '../mask/policy-document.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
-import { keySource, type MaskKeySource, readText } from './load.ts';
+import { keySource, loggedNames, type MaskKeySource, readText } from './load.ts';
 import { policyDocument } from './policy.ts';
 import { configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -65,7 +65,7 @@ function readPolicy(
   return {
     file: path,
     policy: policyDocument(value.mask, reading.readModule),
-    captured: new Set(value.source.tables),
+    captured: new Set(loggedNames(value.source)),
     key: keySource(value.mask.key, reading.absolute),
   };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { auditSchema } from './audit-schema.ts';
 import { httpSchema } from './http-schema.ts';
 import { columnRule, method } from './rule-schema.ts';
-import { identifier, positive, tableName, tls } from './schema-parts.ts';
+import { capturedTable, identifier, positive, postgresTls, tableName, tls } from './schema-parts.ts';
 import { sinkSchema } from './sink-schema.ts';
 import { telemetrySchema } from './telemetry-schema.ts';
 
@@ -13,20 +13,53 @@ import { telemetrySchema } from './telemetry-schema.ts';
 
 const secret = z.string().optional().describe('use ${env:NAME} or ${file:/path}');
 
+const messages = z
+  .array(
+    z.strictObject({
+      prefix: z
+        .string()
+        .min(1)
+        .refine((prefix) => !prefix.startsWith('rowseal.'), 'is the prefix of our own messages')
+        .describe('messages whose prefix begins so; the longest one decides'),
+      log: identifier.describe('their log, and their table in the sinks, is logical_message.<log>'),
+    }),
+  )
+  .default([])
+  .refine(
+    (logs) => new Set(logs.map(({ prefix }) => prefix)).size === logs.length,
+    'each prefix has one log',
+  );
+
 const postgres = z.strictObject({
   type: z.literal('postgres'),
-  url: z.string().describe('postgres://user@host:5432/database'),
+  url: z
+    .string()
+    .describe('postgres://user@host:5432/database; several hosts and parameters as libpq reads them'),
   password: secret,
-  tls,
+  tls: postgresTls,
   slot: identifier.optional().describe('default: rowseal_<pipeline>'),
   publication: identifier.optional().describe('default: rowseal_<pipeline>'),
   failover_slot: z
     .boolean()
     .default(false)
     .describe('standbys keep a copy of the slot, so that the stream goes on after a failover; PostgreSQL 17'),
-  tables: z.array(tableName).min(1),
+  tables: z.array(capturedTable).min(1),
+  messages: messages.describe('logical messages (pg_logical_emit_message) that become records'),
+  origin: z
+    .enum(['any', 'none'])
+    .default('any')
+    .describe('none: changes that came to this server by replication are left out; PostgreSQL 16'),
+  streaming: z
+    .boolean()
+    .default(true)
+    .describe('large transactions are read before their end, and kept encrypted on the disk until then'),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),
+  receive_timeout_ms: positive
+    .min(1_000)
+    .max(3_600_000)
+    .default(120_000)
+    .describe('a server that says nothing for so long, though it was asked, is given up'),
   copy_tables: positive.max(64).default(2).describe('tables that are copied at the same time'),
   copy_rows_per_second: positive
     .optional()
@@ -47,7 +80,7 @@ const mysql = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('server_uuid of servers that may take over after a failover, with GTIDs'),
-  tables: z.array(z.string().regex(/^[^.]+\.[^.]+$/, 'must be <database>.<table>')).min(1),
+  tables: z.array(capturedTable.regex(/^[^.]+\.[^.]+$/, 'must be <database>.<table>')).min(1),
   snapshot: z.enum(['initial', 'never']).default('initial'),
   idle_interval_ms: positive.min(100).default(10_000),
   heartbeat_ms: positive

@@ -9,6 +9,7 @@ import type { GroupMemory, MemoryReader } from './group-memory.ts';
 import { defaultRetry, type RetryPolicy, sleep } from './retry.ts';
 import type { DeliveryBatch, Sink, SinkStats } from './sink.ts';
 import { expectKnown } from './stored-head.ts';
+import { bringsNewVersion } from './table-version.ts';
 
 export interface DeliveryOptions {
   readonly pipeline: string;
@@ -263,34 +264,55 @@ export class Delivery {
   }
 
   async #write(groups: readonly SealedGroup[]): Promise<void> {
-    const last = groups.at(-1)!;
-    this.#memory.need(last.index + 1);
+    this.#memory.need(groups.at(-1)!.index + 1);
     try {
-      for (const group of groups) {
-        for (const table of group.tables) {
-          if (this.#known.get(tableKey(table)) === table) continue;
-          await this.sink.alter(table, group.index);
-          this.#known.set(tableKey(table), table);
-        }
-      }
-      const batch: DeliveryBatch = {
-        after: this.backlog.cursor,
-        to: last.index,
-        head: last.head,
-        groups,
-        rows: groups.reduce((sum, group) => sum + group.rows, 0),
-        bytes: groups.reduce((sum, group) => sum + group.bytes, 0),
-      };
-      const started = performance.now();
-      const cursor = await this.sink.write(batch);
-      this.#events.reached(this.sink.name, cursor);
-      this.backlog.delivered(groups);
-      if (cursor !== last.index) this.backlog.opened(cursor);
-      this.#breaker.worked();
-      this.#events.delivered(this.sink.name, batch, performance.now() - started, this.sink.stats());
+      for (const together of this.#byVersion(groups)) if (!(await this.#writeTogether(together))) return;
     } finally {
       this.#memory.release();
     }
+  }
+
+  /**
+   * Rows go in under the version that they were sealed with, however many groups came together: what does not fit another one is kept
+   * aside as a replay keeps it.
+   */
+  #byVersion(groups: readonly SealedGroup[]): readonly (readonly SealedGroup[])[] {
+    const known = new Map(this.#known);
+    const runs: SealedGroup[][] = [];
+    for (const group of groups) {
+      if (runs.length === 0 || bringsNewVersion(known, group)) runs.push([]);
+      runs.at(-1)!.push(group);
+      for (const table of group.tables) known.set(tableKey(table), table);
+    }
+    return runs;
+  }
+
+  /** @returns whether the sink took all of it */
+  async #writeTogether(groups: readonly SealedGroup[]): Promise<boolean> {
+    const last = groups.at(-1)!;
+    for (const group of groups) {
+      for (const table of group.tables) {
+        if (this.#known.get(tableKey(table)) === table) continue;
+        await this.sink.alter(table, group.index);
+        this.#known.set(tableKey(table), table);
+      }
+    }
+    const batch: DeliveryBatch = {
+      after: this.backlog.cursor,
+      to: last.index,
+      head: last.head,
+      groups,
+      rows: groups.reduce((sum, group) => sum + group.rows, 0),
+      bytes: groups.reduce((sum, group) => sum + group.bytes, 0),
+    };
+    const started = performance.now();
+    const cursor = await this.sink.write(batch);
+    this.#events.reached(this.sink.name, cursor);
+    this.backlog.delivered(groups);
+    if (cursor !== last.index) this.backlog.opened(cursor);
+    this.#breaker.worked();
+    this.#events.delivered(this.sink.name, batch, performance.now() - started, this.sink.stats());
+    return cursor === last.index;
   }
 
   async #closeQuietly(): Promise<void> {

@@ -2,6 +2,7 @@ import type { GroupIndex, SealedGroup } from '../audit/audit-log.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import { tableKey } from '../model/table.ts';
 import type { DeliveryBatch, Sink, SinkStats } from './sink.ts';
+import { bringsNewVersion } from './table-version.ts';
 
 export interface ReplayOptions {
   /** Open, and empty. */
@@ -54,10 +55,7 @@ export async function replay({ sink, groups, batchBytes, progress }: ReplayOptio
   };
   for await (const group of groups) {
     // Rows go in under the version that they were sealed with: what does not fit another one is kept aside as it was then.
-    const isNew = group.tables.some(
-      (table) => known.has(tableKey(table)) && known.get(tableKey(table)) !== table,
-    );
-    if (isNew || size(pending) + group.bytes > batchBytes) await write();
+    if (bringsNewVersion(known, group) || size(pending) + group.bytes > batchBytes) await write();
     for (const table of group.tables) if (!known.has(tableKey(table))) await alter(table, group.index);
     pending.push(group);
   }

@@ -6,6 +6,8 @@ export const Exit = {
   failure: 1,
   usage: 2,
   sourceLost: 3,
+  /** Asked twice, or not done in time: ended before all that is sealed was delivered. Nothing is lost. */
+  cutShort: 4,
   tampered: 10,
   truncated: 11,
   signature: 12,

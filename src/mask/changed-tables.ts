@@ -1,4 +1,5 @@
 import type { MaskedTable } from '../model/masked.ts';
+import { isMessageLog } from '../model/message-log.ts';
 import type { TableSchema } from '../model/table.ts';
 import { tableKey } from '../model/table.ts';
 import type { CompiledPolicy } from './policy.ts';
@@ -23,6 +24,8 @@ export function changedTables(
 ): readonly ChangedTable[] {
   const known = new Map(sealed.map((table) => [tableKey(table), table]));
   return tables.flatMap((table): readonly ChangedTable[] => {
+    // Messages are never copied again: each stays as it was masked when it came.
+    if (isMessageLog(table)) return [];
     const before = known.get(tableKey(table));
     if (before === undefined) return [];
     const { table: now } = policy.compileMasker(table, 'running');

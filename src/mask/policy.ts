@@ -68,6 +68,16 @@ export class CompiledPolicy {
     }
   }
 
+  /** Nothing is masked by it any more: threads of its functions end. */
+  end(): void {
+    for (const loaded of this.#loaded.values()) loaded.end();
+  }
+
+  /** Which keys it masks with; tells keys apart, and reveals nothing. */
+  get key(): { readonly epoch: number; readonly fingerprint: string } {
+    return { epoch: this.#keys.epoch, fingerprint: this.#keys.fingerprint };
+  }
+
   coverage(tables: readonly TableSchema[]): PolicyCoverage {
     this.#learnReferences(tables);
     const undecided = tables.flatMap((table) =>

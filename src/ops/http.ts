@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
+import type { PipelineStatus } from '../pipeline/status.ts';
+import { mergeExpositions } from './exposition.ts';
 import { type Door, Gatekeeper } from './gatekeeper.ts';
 import type { OpsRoom } from './ops-room.ts';
+import { housePage } from './page/house.ts';
 import { CONTENT_SECURITY_POLICY, statusPage } from './page/page.ts';
 
 const MAX_CONNECTIONS = 64;
@@ -20,8 +23,13 @@ const MISSING_QUORUM = {
 export interface OpsServer {
   /** `http://127.0.0.1:8484` */
   readonly address: string;
+  /** From the next request on: others are let in, with other certificates. Whether there is TLS stays as it was. */
+  changeDoor(door: Door): void;
   close(): Promise<void>;
 }
+
+/** One for each pipeline of the process; never none. */
+export type OpsRooms = readonly [OpsRoom, ...OpsRoom[]];
 
 /**
  * Health, metrics and the status page. Never asks a database; the one thing a request may start is a verification of the
@@ -32,15 +40,21 @@ export interface OpsServer {
 export async function startOpsServer(
   { host, port }: { readonly host: string; readonly port: number },
   door: Door,
-  room: OpsRoom,
+  rooms: OpsRooms,
+  processMetrics: () => Promise<string> = async () => '',
 ): Promise<OpsServer> {
   // The event loop itself is what the watchdog watches: if it hangs, so does this tick.
-  let tickedMs = Date.now();
+  let tickedMs = performance.now();
   const ticker = setInterval(() => {
-    tickedMs = Date.now();
+    tickedMs = performance.now();
   }, TICK_MS);
   ticker.unref();
-  const desk = new Desk(new Gatekeeper(host, door), room, () => Date.now() - tickedMs < WATCHDOG_MS);
+  const desk = new Desk(
+    new Gatekeeper(host, door),
+    rooms,
+    processMetrics,
+    () => performance.now() - tickedMs < WATCHDOG_MS,
+  );
   const server = listener(door, (request, response) => {
     desk.answer(request, response).catch(() => response.destroy());
   });
@@ -53,6 +67,11 @@ export async function startOpsServer(
   const scheme = door.tls === null ? 'http' : 'https';
   return {
     address: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    changeDoor: (changed) => {
+      desk.gatekeeper = new Gatekeeper(host, changed);
+      if (changed.tls !== null && 'setSecureContext' in server)
+        (server as TlsServer).setSecureContext(contextOf(changed.tls));
+    },
     close: () => {
       clearInterval(ticker);
       server.closeAllConnections();
@@ -66,16 +85,18 @@ function listener(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   if (tls === null) return createServer(answer);
-  return createTlsServer(
-    {
-      cert: tls.cert,
-      key: tls.key,
-      minVersion: 'TLSv1.2',
-      // Asked for, not demanded: probes have none, and are told no more than whether all is well.
-      ...(tls.clientCa === null ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: false }),
-    },
-    answer,
-  );
+  // Asked for, not demanded: probes have none, and are told no more than whether all is well.
+  const asks = tls.clientCa === null ? {} : { requestCert: true, rejectUnauthorized: false };
+  return createTlsServer({ ...contextOf(tls), ...asks }, answer);
+}
+
+function contextOf({ cert, key, clientCa }: NonNullable<Door['tls']>) {
+  return {
+    cert,
+    key,
+    minVersion: 'TLSv1.2' as const,
+    ...(clientCa === null ? {} : { ca: clientCa }),
+  };
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
@@ -93,73 +114,118 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 }
 
 class Desk {
-  readonly #gatekeeper: Gatekeeper;
-  readonly #room: OpsRoom;
+  gatekeeper: Gatekeeper;
+  readonly #rooms: OpsRooms;
+  readonly #processMetrics: () => Promise<string>;
   readonly #alive: () => boolean;
 
-  constructor(gatekeeper: Gatekeeper, room: OpsRoom, alive: () => boolean) {
-    this.#gatekeeper = gatekeeper;
-    this.#room = room;
+  constructor(
+    gatekeeper: Gatekeeper,
+    rooms: OpsRooms,
+    processMetrics: () => Promise<string>,
+    alive: () => boolean,
+  ) {
+    this.gatekeeper = gatekeeper;
+    this.#rooms = rooms;
+    this.#processMetrics = processMetrics;
     this.#alive = alive;
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const reply = new Reply(request, response);
     const [path = '/'] = (request.url ?? '/').split('?', 1);
-    const starts = request.method === 'POST' && path === '/verify';
+    const starts = request.method === 'POST' && path.endsWith('/verify');
     if (request.method !== 'GET' && request.method !== 'HEAD' && !starts)
       return reply.text(405, 'only GET\n');
-    if (!this.#gatekeeper.knowsHost(request)) return reply.text(421, 'unexpected Host header\n');
-    const admitted = this.#gatekeeper.admits(request);
-    switch (path) {
-      case '/healthz':
-        return this.#alive() ? reply.text(200, 'ok\n') : reply.text(503, 'the event loop does not tick\n');
-      case '/readyz':
-        return this.#ready(reply, admitted);
-      default:
-        if (!admitted) return reply.unauthorized();
-        return starts ? this.#verify(request, reply) : this.#look(path, reply);
-    }
+    if (!this.gatekeeper.knowsHost(request)) return reply.text(421, 'unexpected Host header\n');
+    const admitted = this.gatekeeper.admits(request);
+    if (path === '/healthz')
+      return this.#alive() ? reply.text(200, 'ok\n') : reply.text(503, 'the event loop does not tick\n');
+    if (path === '/readyz') return this.#ready(reply, admitted);
+    if (!admitted) return reply.unauthorized();
+    const [room, inside] = this.#find(path);
+    if (room === null) return starts ? reply.text(405, 'only GET\n') : this.#lookAtAll(path, reply);
+    return starts && inside === '/verify'
+      ? this.#verify(room, request, reply)
+      : this.#look(room, inside, reply);
+  }
+
+  /** `/pipelines/NAME/…` leads into the room of one; where there is only one, so does everything else. */
+  #find(path: string): readonly [OpsRoom | null, string] {
+    const [, name, inside] = /^\/pipelines\/([^/]+)(\/.*)$/.exec(path) ?? [];
+    const named = this.#rooms.find((room) => room.status().pipeline === name);
+    if (named !== undefined && inside !== undefined) return [named, inside];
+    return [this.#rooms.length === 1 ? this.#rooms[0] : null, path];
   }
 
   /** A probe learns the state; why, and which sinks, is for those who are let in. */
   #ready(reply: Reply, admitted: boolean): void {
-    const { state, reason, sinks, witnesses } = this.#room.status();
-    const witnessed = witnesses?.met !== false;
-    const ready = witnessed && (state === 'streaming' || state === 'snapshot');
-    const details = {
-      reason: reason ?? (witnessed ? null : MISSING_QUORUM),
-      degraded: sinks.filter((sink) => sink.error !== null).map((sink) => sink.name),
-      halted: sinks.filter((sink) => sink.breaker !== 'closed').map((sink) => sink.name),
-    };
-    reply.json(ready ? 200 : 503, { ready, state, ...(admitted ? details : {}) });
+    const told = this.#rooms.map((room) => readinessOf(room.status(), admitted));
+    const ready = told.every((one) => one.ready);
+    const pipelines = Object.fromEntries(
+      this.#rooms.map((room, i) => [room.status().pipeline, told[i]!] as const),
+    );
+    const several = admitted ? { ready, pipelines } : { ready };
+    reply.json(ready ? 200 : 503, told.length === 1 ? told[0] : several);
   }
 
-  async #look(path: string, reply: Reply): Promise<void> {
+  async #lookAtAll(path: string, reply: Reply): Promise<void> {
+    const statuses = this.#rooms.map((room) => room.status());
     switch (path) {
       case '/metrics':
-        return reply.send(200, 'text/plain; version=0.0.4; charset=utf-8', await this.#room.metrics());
+        return reply.metrics(
+          mergeExpositions(
+            await Promise.all([this.#processMetrics(), ...this.#rooms.map((room) => room.metrics())]),
+          ),
+        );
       case '/status.json':
-        return reply.json(200, this.#room.picture());
+        return reply.json(200, { pipelines: statuses });
+      case '/':
+        return reply.html(housePage(statuses));
+      default:
+        return reply.text(
+          404,
+          'there are /, /healthz, /readyz, /metrics, /status.json, and by pipeline /pipelines/NAME/\n',
+        );
+    }
+  }
+
+  async #look(room: OpsRoom, path: string, reply: Reply): Promise<void> {
+    switch (path) {
+      case '/metrics':
+        return reply.metrics(await room.metrics());
+      case '/status.json':
+        return reply.json(200, room.picture());
       case '/recent.json': {
-        const recent = this.#room.recent();
+        const recent = room.recent();
         return recent === null
           ? reply.text(404, 'http.recent_changes is 0: no change is kept for the page\n')
           : reply.json(200, recent);
       }
       case '/':
-        return reply.html(statusPage(this.#room, null));
+        return reply.html(statusPage(room, null));
       default:
         return reply.text(404, 'there are /, /healthz, /readyz, /metrics, /status.json and /recent.json\n');
     }
   }
 
-  async #verify(request: IncomingMessage, reply: Reply): Promise<void> {
-    if (!this.#gatekeeper.isOwnPage(request)) return reply.text(403, 'only from the page itself\n');
-    const verdict = await this.#room.verify();
+  async #verify(room: OpsRoom, request: IncomingMessage, reply: Reply): Promise<void> {
+    if (!this.gatekeeper.isOwnPage(request)) return reply.text(403, 'only from the page itself\n');
+    const verdict = await room.verify();
     if (request.headers.accept?.includes('application/json') === true) return reply.json(200, verdict);
-    reply.html(statusPage(this.#room, verdict));
+    reply.html(statusPage(room, verdict));
   }
+}
+
+function readinessOf({ state, reason, sinks, witnesses }: PipelineStatus, admitted: boolean) {
+  const witnessed = witnesses?.met !== false;
+  const ready = witnessed && (state === 'streaming' || state === 'snapshot');
+  const details = {
+    reason: reason ?? (witnessed ? null : MISSING_QUORUM),
+    degraded: sinks.filter((sink) => sink.error !== null).map((sink) => sink.name),
+    halted: sinks.filter((sink) => sink.breaker !== 'closed').map((sink) => sink.name),
+  };
+  return { ready, state, ...(admitted ? details : {}) };
 }
 
 class Reply {
@@ -193,6 +259,10 @@ class Reply {
 
   html(body: string): void {
     this.send(200, 'text/html; charset=utf-8', body);
+  }
+
+  metrics(body: string): void {
+    this.send(200, 'text/plain; version=0.0.4; charset=utf-8', body);
   }
 
   unauthorized(): void {

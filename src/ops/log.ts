@@ -42,6 +42,8 @@ export function createLogger(options: {
   readonly level: LogLevel;
   readonly format: 'json' | 'pretty';
   readonly colour: boolean;
+  /** Lines for people name the pipeline too; JSON always does. */
+  readonly named?: boolean;
   readonly write: (text: string) => void;
 }): Logger {
   const emit = options.format === 'json' ? jsonWriter(options) : prettyWriter(options);
@@ -76,7 +78,12 @@ function jsonWriter(options: { readonly pipeline: string; readonly write: (text:
   return (level, { message, ...fields }) => logger[level](fields, message);
 }
 
-function prettyWriter(options: { readonly colour: boolean; readonly write: (text: string) => void }): Writer {
+function prettyWriter(options: {
+  readonly pipeline: string;
+  readonly colour: boolean;
+  readonly named?: boolean;
+  readonly write: (text: string) => void;
+}): Writer {
   const paint = (format: Parameters<typeof styleText>[0], text: string): string =>
     options.colour ? styleText(format, text, { validateStream: false }) : text;
   return (level, event) => {
@@ -91,7 +98,7 @@ function prettyWriter(options: { readonly colour: boolean; readonly write: (text
             : 'info ';
     const parts = [
       paint('gray', time),
-      word,
+      options.named === true ? `${word} ${options.pipeline}:` : word,
       event.code === undefined ? '' : `${event.code} `,
       event.message,
     ];

@@ -7,18 +7,21 @@ import {
   PIPELINE_STATES,
   type PipelineState,
   type PipelineStatus,
+  type ReloadOutcome,
   type SinkStatus,
 } from '../pipeline/status.ts';
 import type { TableStatus } from './activity.ts';
 import { LatencyMetrics } from './latency-metrics.ts';
 import { MaskMetrics } from './mask-metrics.ts';
 import type { Family } from './otlp-metrics.ts';
+import { ReloadMetrics } from './reload-metrics.ts';
 
 /** What is read when somebody scrapes, besides the status. */
 export interface Surroundings {
   readonly tables: readonly TableStatus[];
   /** Of the volume that holds the log; null: it cannot be asked. */
   readonly volume: { readonly freeBytes: number; readonly sizeBytes: number } | null;
+  readonly minFreeBytes: number;
 }
 
 /** Of a sealed group: what its metrics are made of. */
@@ -41,12 +44,15 @@ export class Metrics {
   /** How long changes and the steps that make them durable take. */
   readonly latency: LatencyMetrics;
   readonly #mask: MaskMetrics;
+  readonly #reloads: ReloadMetrics;
+  readonly #volumeFloor: Gauge<string>;
   readonly #state: Gauge<string>;
   readonly #received: Gauge<string>;
   readonly #sealedCommit: Gauge<string>;
   readonly #deliveredCommit: Gauge<string>;
   readonly #retained: Gauge<string>;
   readonly #safe: Gauge<string>;
+  readonly #retention: Gauge<string>;
   readonly #warnings: Gauge<string>;
   readonly #changes: Counter<string>;
   readonly #sealedRecords: Counter<string>;
@@ -78,11 +84,13 @@ export class Metrics {
   readonly #cosigned: Gauge<string>;
   readonly #witnessFailures: Counter<string>;
   readonly #quorumMet: Gauge<string>;
+  readonly #quorumAt: Gauge<string>;
   readonly #cosignedGroups: Gauge<string>;
   readonly #anchored: Gauge<string>;
   readonly #anchorFailures: Counter<string>;
 
-  constructor(pipeline: string, version: string, sinks: readonly string[]) {
+  /** @param ownProcess false: other pipelines share the process, whose own figures are told elsewhere */
+  constructor(pipeline: string, version: string, sinks: readonly string[], ownProcess = true) {
     const registers = [this.#registry];
     this.#registry.setDefaultLabels({ pipeline });
     const gauge = (name: string, help: string, labelNames: string[] = []): Gauge<string> =>
@@ -97,7 +105,12 @@ export class Metrics {
         buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
         registers,
       });
-    collectDefaultMetrics({ register: this.#registry });
+    if (ownProcess) collectDefaultMetrics({ register: this.#registry });
+    this.#reloads = new ReloadMetrics(this.#registry);
+    this.#volumeFloor = gauge(
+      'audit_min_free_bytes',
+      'Free space below which nothing is sealed (audit.min_free_bytes).',
+    );
     this.latency = new LatencyMetrics(this.#registry);
     this.#mask = new MaskMetrics(this.#registry);
     this.#sealedGroups = counter('sealed_groups_total', 'Groups of transactions sealed.');
@@ -128,6 +141,11 @@ export class Metrics {
     this.#safe = gauge(
       'source_retention_safe_bytes',
       'WAL that may be written before the server stops keeping what this pipeline needs; absent without a limit.',
+    );
+    this.#retention = gauge(
+      'source_retention_status',
+      "1 for the server's own word on what it keeps for this pipeline (Postgres: wal_status of the slot).",
+      ['status'],
     );
     this.#warnings = gauge('source_warnings', 'What should be seen to at the source, by code.', ['code']);
     this.#changes = counter('changes_total', 'Row operations sealed, by c u d r t.', ['op']);
@@ -200,6 +218,10 @@ export class Metrics {
       '1 while enough witnesses have cosigned a head of late, or none are asked for; 0 when not.',
     );
     this.#quorumMet.set(1);
+    this.#quorumAt = gauge(
+      'witness_quorum_timestamp_seconds',
+      'When the newest head was cosigned that a quorum has; 0: none since the start.',
+    );
     this.#cosignedGroups = gauge(
       'witness_quorum_groups',
       'Groups in the newest head that the quorum has cosigned.',
@@ -278,6 +300,10 @@ export class Metrics {
     this.#leaks.labels({ table: this.#table(table), column, kind }).inc(count);
   }
 
+  reloaded(outcome: ReloadOutcome): void {
+    this.#reloads.reloaded(outcome);
+  }
+
   cosigned(witness: string, timeS: number): void {
     this.#cosigned.labels({ witness }).set(timeS);
   }
@@ -306,7 +332,8 @@ export class Metrics {
     return this.#registry.getMetricsAsJSON();
   }
 
-  #mirror(status: PipelineStatus, { tables, volume }: Surroundings): void {
+  #mirror(status: PipelineStatus, { tables, volume, minFreeBytes }: Surroundings): void {
+    this.#volumeFloor.set(minFreeBytes);
     for (const table of tables) {
       const label = this.#table(table.name);
       if (label !== table.name) continue;
@@ -320,8 +347,12 @@ export class Metrics {
     if (status.source.last_received !== null)
       this.#received.set(Date.parse(status.source.last_received) / 1000);
     if (status.source.retained_bytes !== null) this.#retained.set(status.source.retained_bytes);
-    const safe = status.source.retention?.safe_bytes ?? null;
-    if (safe !== null) this.#safe.set(safe);
+    const { retention } = status.source;
+    const safe = retention?.safe_bytes ?? null;
+    if (safe === null) this.#safe.remove({});
+    else this.#safe.labels({}).set(safe);
+    this.#retention.reset();
+    if (retention !== null) this.#retention.labels({ status: retention.status }).set(1);
     this.#warnings.reset();
     for (const { code } of status.source.warnings) this.#warnings.labels({ code: code ?? '' }).set(1);
     for (const sink of status.sinks) {
@@ -330,6 +361,7 @@ export class Metrics {
     if (status.witnesses !== null) {
       this.#quorumMet.set(status.witnesses.met ? 1 : 0);
       this.#cosignedGroups.set(status.witnesses.groups ?? 0);
+      this.#quorumAt.set(Date.parse(status.witnesses.cosigned_at ?? '1970-01-01T00:00:00Z') / 1000);
     }
     for (const [table, columns] of Object.entries(status.undecided_columns))
       this.#undecided.labels({ table: this.#table(table) }).set(columns);

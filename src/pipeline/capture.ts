@@ -6,14 +6,18 @@ import type { MaskedEvent } from '../model/masked.ts';
 import type { Position } from '../model/position.ts';
 import { decideGrouping, type GroupingLimits } from './grouping.ts';
 import type { MaskStage } from './mask-stage.ts';
+import type { PolicySwitch } from './policy-switch.ts';
 
 export interface CaptureOptions {
   readonly source: Source;
   readonly log: AuditLog;
   readonly stage: MaskStage;
+  readonly policies: PolicySwitch;
   readonly limits: GroupingLimits;
   /** Position of the newest sealed group; null: nothing is sealed yet. */
   readonly after: Position | null;
+  /** Resolves when so many bytes may be written to the log. */
+  readonly room: (bytes: number) => Promise<void>;
   readonly onMasked: (events: readonly MaskedEvent[]) => void;
   /** The group is durable: confirm it, hand it to the sinks; resolves when there is room for more. */
   readonly onSealed: (group: SealedGroup, durationMs: number) => Promise<void>;
@@ -49,13 +53,16 @@ export class Capture {
     try {
       while (true) {
         this.#throwSealFailure();
+        if (this.#options.policies.pending && !this.#midTransaction) await this.#changePolicy();
         next ??= batches.next();
         const outcome = await this.#nextStep(next);
         if (outcome === 'seal') {
+          await this.#options.room(this.#group.bytes);
           this.#seal();
         } else if (outcome !== 'again') {
           next = null;
           if (outcome.done === true) break;
+          await this.#options.room(outcome.value.bytes);
           await this.#take(outcome.value);
         }
       }
@@ -85,6 +92,8 @@ export class Capture {
     if (ready !== null) return ready;
     const waits: Promise<IteratorResult<ChangeBatch> | 'again'>[] = [next];
     if (this.#sealing !== null) waits.push(this.#sealing.then(() => 'again' as const));
+    if (!this.#options.policies.pending)
+      waits.push(new Promise((resolve) => this.#options.policies.whenAsked(() => resolve('again'))));
     let timer: NodeJS.Timeout | undefined;
     if (this.#position !== null && this.#sealing === null) {
       const leftMs = Math.max(1, this.#options.limits.maxAgeMs - (performance.now() - this.#groupStartedMs));
@@ -159,6 +168,23 @@ export class Capture {
         this.#sealing = null;
       });
     this.#group = this.#options.log.begin();
+  }
+
+  /** What is whole is sealed as the old rules made it; the change then has a group of its own, where the source stands. */
+  async #changePolicy(): Promise<void> {
+    const { log, policies, stage } = this.#options;
+    if (this.#position !== null) this.#seal();
+    await this.#sealing;
+    this.#throwSealFailure();
+    await policies.make(async (tables) => {
+      stage.renew();
+      if (log.last === null || tables.length === 0) return;
+      for (const table of tables) await this.#group.declare(table);
+      this.#position = log.last.position;
+      this.#seal();
+      await this.#sealing;
+      this.#throwSealFailure();
+    });
   }
 
   /** The source ended (a stop): seals what is whole; the start of an unfinished transaction is given up and read again. */

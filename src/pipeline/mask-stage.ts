@@ -54,6 +54,11 @@ export class MaskStage {
     return masked;
   }
 
+  /** The policy changed: maskers are compiled anew. */
+  renew(): void {
+    this.#maskers.clear();
+  }
+
   /** What the guard met in rows that halted the run, and so are in no group. */
   takeHaltFindings(): readonly MaskedEvent[] {
     const findings = this.#haltFindings;

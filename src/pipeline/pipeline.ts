@@ -4,17 +4,19 @@ import { Delivery } from '../deliver/delivery.ts';
 import { GroupMemory } from '../deliver/group-memory.ts';
 import { backoffMs, defaultRetry, type RetryPolicy, sleep } from '../deliver/retry.ts';
 import type { Sink } from '../deliver/sink.ts';
-import type { RowsealError } from '../error/rowseal-error.ts';
+import { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
 import type { CompiledPolicy } from '../mask/policy.ts';
-import { isCopying } from '../model/position.ts';
+import { isCopying, type Position } from '../model/position.ts';
 import { displayName } from '../model/table.ts';
 import { Capture } from './capture.ts';
 import type { GroupingLimits } from './grouping.ts';
 import { HoldBack } from './hold-back.ts';
 import { MaskStage } from './mask-stage.ts';
 import type { PipelineObserver } from './observer.ts';
+import { PolicySwitch } from './policy-switch.ts';
 import { Progress } from './progress.ts';
+import { SpaceGuard } from './space-guard.ts';
 import type { PipelineState } from './status.ts';
 
 export interface PipelineOptions {
@@ -29,6 +31,8 @@ export interface PipelineOptions {
   readonly limits: GroupingLimits;
   /** Bytes of sealed groups in memory for all sinks together, batches in hand among them. */
   readonly queueBytes: number;
+  /** Free space on the volume of the log below which nothing is sealed. */
+  readonly minFreeBytes: number;
   /** How long a stop may spend on delivering what is sealed, in milliseconds. */
   readonly drainMs: number;
   /** How long after that a batch in hand may take, in milliseconds; then its sink is left, if it can be. */
@@ -46,6 +50,8 @@ export type PipelineOutcome =
   /** A restart recovers: failed fsync, bug. */
   | { readonly kind: 'failed'; readonly error: RowsealError };
 
+const SPACE_LOOK_MS = 1_000;
+
 /**
  * One source, one mask, one log, any number of sinks. `run` goes on until `stop`, or until something that neither waiting
  * nor a reconnect can mend.
@@ -54,6 +60,7 @@ export class Pipeline {
   readonly deliveries: readonly Delivery[];
   readonly memory: GroupMemory;
   readonly progress: Progress;
+  readonly policies: PolicySwitch;
   readonly #options: PipelineOptions;
   readonly #stop = new AbortController();
   readonly #drain = new AbortController();
@@ -62,6 +69,7 @@ export class Pipeline {
   /** Aborted by whatever ends the run; deliveries then stop after the batch in hand. */
   readonly #abandon = new AbortController();
   readonly #undecided = new Map<string, number>();
+  readonly #space: SpaceGuard;
   readonly #holdBack = new HoldBack(performance.now());
   #source: Source | null = null;
   #state: PipelineState = 'starting';
@@ -71,6 +79,8 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.progress = new Progress(options.log.last, (position) => this.#source?.confirm(position));
+    this.#space = new SpaceGuard(() => options.log.freeBytes(), options.minFreeBytes);
+    this.policies = new PolicySwitch(options.policy);
     this.memory = new GroupMemory(options.queueBytes, options.sinks.length);
     this.deliveries = options.sinks.map(
       (sink) =>
@@ -198,13 +208,14 @@ export class Pipeline {
 
   async #capture(source: Source, onProgress: () => void): Promise<void> {
     const after = this.progress.sealed?.position ?? null;
-    this.#enter(after === null || isCopying(after) ? 'snapshot' : 'streaming', null);
+    this.#enterWorking(after);
     // What an earlier connection sealed but could not tell the server any more.
     this.progress.confirmSealed();
     const capture = new Capture({
       source,
       log: this.#options.log,
-      stage: new MaskStage((table) => this.#options.policy.compileMasker(table, 'running'), {
+      policies: this.policies,
+      stage: new MaskStage((table) => this.policies.current.compileMasker(table, 'running'), {
         newVersion: (masker) => {
           const name = displayName(masker.table);
           this.#undecided.set(name, masker.undecided.length);
@@ -215,6 +226,7 @@ export class Pipeline {
       }),
       limits: this.#options.limits,
       after,
+      room: (bytes) => this.#room(bytes),
       onMasked: (events) => this.#options.observer.masked(events),
       onSealed: (group, durationMs) => {
         onProgress();
@@ -226,7 +238,7 @@ export class Pipeline {
 
   async #sealed(group: SealedGroup, durationMs: number): Promise<void> {
     this.progress.groupSealed(group);
-    this.#enter(isCopying(group.position) ? 'snapshot' : 'streaming', null);
+    if (this.#state !== 'waiting_for_space') this.#enterWorking(group.position);
     this.#options.observer.groupSealed(group, durationMs);
     for (const warning of this.#source?.stats().warnings ?? []) this.#options.observer.warning(warning);
     this.memory.add(group);
@@ -234,6 +246,31 @@ export class Pipeline {
     const fromMs = performance.now();
     await this.memory.room(this.#holdBack.allowedMs(fromMs));
     this.#holdBack.held(fromMs, performance.now());
+  }
+
+  /** Nothing is read or sealed until there is room; sinks go on. A stop does not wait: the floor leaves room for it. */
+  async #room(bytes: number): Promise<void> {
+    const { signal } = this.#stop;
+    while (!(await this.#space.allows(bytes, performance.now())) && !signal.aborted) {
+      this.#waitForSpace();
+      await sleep(SPACE_LOOK_MS, signal);
+    }
+    if (this.#state === 'waiting_for_space') this.#enterWorking(this.progress.sealed?.position ?? null);
+  }
+
+  #waitForSpace(): void {
+    if (this.#state === 'waiting_for_space') return;
+    const { freeBytes, floorBytes } = this.#space;
+    this.#enter(
+      'waiting_for_space',
+      new RowsealError('RS-AUD-018', {
+        detail: `${freeBytes} bytes are free, audit.min_free_bytes is ${floorBytes}`,
+      }),
+    );
+  }
+
+  #enterWorking(position: Position | null): void {
+    this.#enter(position === null || isCopying(position) ? 'snapshot' : 'streaming', null);
   }
 
   #enter(state: PipelineState, reason: RowsealError | null): void {

@@ -3,13 +3,21 @@ import type { BreakerState } from '../deliver/circuit-breaker.ts';
 export { BREAKER_STATES } from '../deliver/circuit-breaker.ts';
 
 /** What the pipeline is doing, for people, probes and metrics. */
-export type PipelineState = 'starting' | 'snapshot' | 'streaming' | 'waiting' | 'halted' | 'stopped';
+export type PipelineState =
+  | 'starting'
+  | 'snapshot'
+  | 'streaming'
+  | 'waiting'
+  | 'waiting_for_space'
+  | 'halted'
+  | 'stopped';
 
 export const PIPELINE_STATES: readonly PipelineState[] = [
   'starting',
   'snapshot',
   'streaming',
   'waiting',
+  'waiting_for_space',
   'halted',
   'stopped',
 ];
@@ -67,6 +75,19 @@ export interface SinkStatus {
   readonly error: ShownError | null;
 }
 
+/** What became of the configuration when it was last read again. */
+export interface ReloadStatus {
+  readonly at: string;
+  /** `pending`: taken over with the next group. `refused`: it would show more, or has another key. `failed`: it cannot be used. */
+  readonly outcome: ReloadOutcome | 'pending';
+  readonly error: ShownError | null;
+  /** Options that changed and wait for a restart; names. */
+  readonly restart_needed: readonly string[];
+}
+
+export const RELOAD_OUTCOMES = ['applied', 'unchanged', 'refused', 'failed'] as const;
+export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
+
 /** One consistent picture of a running pipeline; holds names, counts and positions, never a row value. */
 export interface PipelineStatus {
   readonly pipeline: string;
@@ -106,4 +127,6 @@ export interface PipelineStatus {
   /** Who outside has seen the log; null: no witnesses are configured. */
   readonly witnesses: WitnessStatus | null;
   readonly anchors: readonly AnchorStatus[];
+  /** null: it was not read again since the start. */
+  readonly reload: ReloadStatus | null;
 }

@@ -1,14 +1,5 @@
 import { type HashMessages, INITIAL_STATE, PADDED, sha256Module, WHOLE_BLOCKS } from './sha256-module.ts';
-
-/** As much of the WebAssembly JavaScript Interface as is used here; neither Node's types nor ES2024's have it. */
-declare const WebAssembly: {
-  readonly Memory: new (pages: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (
-    module: object,
-    imports: Readonly<Record<string, Readonly<Record<string, object>>>>,
-  ) => { readonly exports: Readonly<Record<string, unknown>> };
-};
+import { wasmInstance } from './wasm-instance.ts';
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
@@ -48,11 +39,10 @@ export class Sha256Lanes {
   readonly #words: Int32Array;
 
   constructor() {
-    const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-    const module = new WebAssembly.Module(sha256Module(PAGES));
-    this.#hash = new WebAssembly.Instance(module, { m: { memory } }).exports['hash'] as HashMessages;
-    this.#bytes = Buffer.from(memory.buffer);
-    this.#words = new Int32Array(memory.buffer);
+    const { buffer, exports } = wasmInstance(sha256Module(PAGES), PAGES);
+    this.#hash = exports['hash'] as HashMessages;
+    this.#bytes = Buffer.from(buffer);
+    this.#words = new Int32Array(buffer);
     for (let i = 0; i < MESSAGES; i++) {
       this.#words[AT.digestOffsets / 4 + i] = AT.digests + DIGEST_BYTES * i;
       this.#words[AT.digestLengths / 4 + i] = DIGEST_BYTES;

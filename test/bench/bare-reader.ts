@@ -29,7 +29,7 @@ export async function drainBare(
         reached = buffer.readBigUInt64BE(start + 1);
         if (buffer[start + 17] === 1) socket.send(standbyStatus(reached, 0n, Date.now()));
       } else if (buffer[start + 25] === 0x43) reached = buffer.readBigUInt64BE(start + 25 + 1 + 1 + 8);
-      return null;
+      return 'go-on';
     });
   }
   const seconds = (performance.now() - startedMs) / 1000;

@@ -3,18 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccessLog } from '../../src/audit/access-log.ts';
+import { cosign, parseWitnessKey } from '../../src/audit/cosignature.ts';
 import { eraseRow } from '../../src/audit/erase.ts';
 import { expireImages } from '../../src/audit/expire-images.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { lockDirectory } from '../../src/audit/lock.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
+import { formatVerifierKey, parseSignedHead, SignatureType, signatureLine } from '../../src/audit/note.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
 import { packSegment } from '../../src/audit/packed-segment.ts';
+import { addKey } from '../../src/audit/signers/rotation.ts';
+import type { Signer } from '../../src/audit/signers/signer.ts';
 import { tableDirectory } from '../../src/audit/table-directory.ts';
 import { exitOf } from '../../src/audit/verify/report.ts';
 import { verifyAudit } from '../../src/audit/verify/verify.ts';
+import { thresholdPolicy } from '../../src/audit/witness-policy.ts';
 import { seededRandom } from '../../src/cli/demo/shop.ts';
 import { RowsealError } from '../../src/error/rowseal-error.ts';
+import { writeGroups } from '../support/audit-log.ts';
 import { verifyEd25519 } from '../support/independent-verifier/ed25519.ts';
 import { verify as verifyIndependently } from '../support/independent-verifier/verify.ts';
 import { at, begin, column, INT, rows, table } from '../support/masked.ts';
@@ -31,11 +37,17 @@ import {
 interface Pinned {
   readonly key?: string;
   readonly head?: string;
+  readonly quorum?: { readonly witnesses: readonly string[]; readonly count: number };
 }
 
-async function ours(directory: string, pinned: Pinned): Promise<number> {
+async function ours(directory: string, { quorum, ...pinned }: Pinned): Promise<number> {
+  const witnesses = (quorum?.witnesses ?? []).map((text, i) => ({
+    name: `w${i}`,
+    key: parseWitnessKey(text)!,
+  }));
+  const asked = quorum === undefined ? {} : { policy: thresholdPolicy(witnesses, quorum.count) };
   try {
-    return exitOf(await verifyAudit({ directory, ...pinned }));
+    return exitOf(await verifyAudit({ directory, ...pinned, ...asked }));
   } catch (error) {
     if (error instanceof RowsealError && error.code === 'RS-AUD-027') return 2;
     throw error;
@@ -139,6 +151,93 @@ describe('a second verifier, from the specification alone', () => {
       await writeFile(file, bytes);
     }
     expect(broken).toBeGreaterThan(70);
+  });
+
+  it('agrees on logs that witnesses have cosigned, and on what is wrong with it', {
+    timeout: 60_000,
+  }, async () => {
+    const signers = ['a', 'b', 'c'].map(() => parseSigningKey(generateSigningKeyFile()));
+    const vkeys = signers.map(({ publicKey }, i) =>
+      formatVerifierKey(`w/${i}`, publicKey, SignatureType.cosignature),
+    );
+    const witnesses = vkeys.slice(0, 2);
+    const cosigned = async (head: string, by: readonly number[], change = (line: string) => line) => {
+      const { body } = parseSignedHead(head)!;
+      const lines = await Promise.all(
+        by.map(async (i) =>
+          change(signatureLine(await cosign(body, 1_700_000_000 + i, `w/${i}`, signers[i]!))),
+        ),
+      );
+      return head + lines.join('');
+    };
+    const other = (line: string): string => {
+      const [name, value] = [line.slice(0, line.lastIndexOf(' ')), line.slice(line.lastIndexOf(' ') + 1)];
+      const bytes = Buffer.from(value, 'base64');
+      bytes[20]! ^= 1;
+      return `${name} ${bytes.toString('base64')}\n`;
+    };
+    const { lastHead, earlierHead } = log;
+    const heads: [string, number, number][] = [
+      [await cosigned(lastHead, [0, 1]), 2, 0],
+      [await cosigned(earlierHead, [1, 0, 2]), 2, 0],
+      [await cosigned(lastHead, [0, 2]), 2, 12],
+      [await cosigned(lastHead, [0, 2]), 1, 0],
+      [await cosigned(lastHead, [0, 0, 1]), 2, 0],
+      [await cosigned(lastHead, [0, 1], other), 1, 12],
+      [await cosigned(lastHead, [0]), 2, 12],
+      [lastHead, 1, 12],
+      ['no head', 1, 10],
+    ];
+    for (const [text, count, exit] of heads) {
+      const directory = await copyOf(log.whole);
+      await writeFile(join(directory, 'journal', 'cosigned'), text);
+      const quorum = { witnesses, count };
+      expect(await verdict(directory, { key, quorum })).toBe(exit);
+      // Not asked for a quorum, nobody judges the lines of witnesses; what is no head stays damage.
+      expect(await verdict(directory, { key })).toBe(exit === 10 ? 10 : 0);
+    }
+    // Of a longer log than the directory has; and of another one.
+    const ahead = await copyOf(log.earlier);
+    await writeFile(join(ahead, 'journal', 'cosigned'), await cosigned(lastHead, [0, 1]));
+    expect(await verdict(ahead, { key, quorum: { witnesses, count: 2 } })).toBe(11);
+  });
+
+  it('agrees on logs whose keys were changed, with bytes changed at random', {
+    timeout: 120_000,
+  }, async () => {
+    const random = seededRandom(99);
+    const origin = 'rowseal/rotated';
+    const newSigner = (): Signer => parseSigningKey(generateSigningKeyFile());
+    const [first, second, third] = [newSigner(), newSigner(), newSigner()] as const;
+    const vkeyOf = (signer: Signer): string => verifierKeyOf(signer, origin);
+    const [firstKey, secondKey, thirdKey] = [vkeyOf(first), vkeyOf(second), vkeyOf(third)] as const;
+    const directory = join(root, 'rotated');
+    const open = async (signer: Signer) =>
+      (await openAuditLog({ directory, origin, signer, headIntervalMs: 0, segmentMaxBytes: 3_000 })).log;
+    const disk = new NodeDisk();
+    await writeGroups({ directory, origin, signer: first, from: 0, to: 2 });
+    let audit = await open(first);
+    await addKey(disk, directory, origin, audit, first, second, lockDirectory);
+    await audit.close();
+    audit = await open(second);
+    await audit.changeKeys([{ action: 'retire', key: firstKey }], null);
+    await addKey(disk, directory, origin, audit, second, third, lockDirectory);
+    await audit.close();
+    await writeGroups({ directory, origin, signer: third, from: 5, to: 7, segmentMaxBytes: 3_000 });
+    audit = await open(third);
+    await audit.changeKeys([{ action: 'revoke', key: secondKey, from: 5 }], null);
+    await audit.close();
+    for (const own of [firstKey, secondKey, thirdKey]) expect(await verdict(directory, { key: own })).toBe(0);
+    const files = (await readdir(join(directory, 'journal'))).map((name) => join(directory, 'journal', name));
+    for (let n = 0; n < 40; n++) {
+      const file = files[n % files.length]!;
+      const bytes = await readFile(file);
+      const changed = Buffer.from(bytes);
+      changed[Math.floor(random() * bytes.length)]! ^= 1 << Math.floor(random() * 8);
+      await writeFile(file, changed);
+      expect(await verdict(directory, { key: n % 2 === 0 ? firstKey : thirdKey })).not.toBe(0);
+      await writeFile(file, bytes);
+    }
   });
 
   it('refuses what RFC 8032 leaves open: S beyond the order, small and strange points', () => {

@@ -225,6 +225,15 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       await reader.until('a chunk', () => reader.transactions.length > seen || step > 6);
       await client.query(statement);
     }
+    // That it was retyped is noticed by looking, now and then: only the copy after that has the default of the new column.
+    await reader.until(
+      'the copy of the table that was retyped',
+      () => {
+        const rows = [...(reader.tables.get('public.t')?.rows.values() ?? [])];
+        return rows.length > 0 && rows.every(({ cells }) => cells.length === 3 && cells[2] !== null);
+      },
+      60_000,
+    );
     await caughtUp(reader);
     await equal(reader, ['t', 'u']);
     await reader.close();
@@ -237,7 +246,7 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       `CREATE TABLE t (v int); ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t SELECT g % 10 FROM generate_series(1, 5000) g`,
     );
     const options = postgresOptions(server, ['t'], { database: 'keyless', slot: 's4', publication: 's4' });
-    const snapshot = await openSlotSnapshot(options, 's4_other', 'temporary');
+    const snapshot = await openSlotSnapshot(options, 's4_other', 'temporary', new AbortController().signal);
     await client.query('ALTER TABLE t ALTER v TYPE bigint');
     // What the copy would have found: nothing.
     expect((await snapshot.reader.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }]);
@@ -255,7 +264,7 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
     await client.query('UPDATE t SET v = v + 100 WHERE v < 5');
     const due = { ...(reader.last as PostgresPosition), copying: options.tables };
     // As a process leaves it that was killed while it copied, until the server notices.
-    const left = await openSlotSnapshot(options, 's4_copy', 'temporary');
+    const left = await openSlotSnapshot(options, 's4_copy', 'temporary', new AbortController().signal);
     const early = new MirrorReader(createPostgresSource(options), due);
     expect(await early.fails()).toMatchObject({ code: 'RS-PG-012', kind: 'transient' });
     await left.close();

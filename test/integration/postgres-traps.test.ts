@@ -337,7 +337,7 @@ describe.skipIf(noPostgres(18))('the traps of a Postgres source', () => {
 
   it('17: a reader that takes nothing keeps its connection', { timeout: 60_000 }, async () => {
     await client.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
-    const reader = await streaming(['t']);
+    const reader = await streaming(['t'], { receiveTimeoutMs: 3_000 });
     let go = (): void => {};
     reader.pause(
       new Promise((resolve) => {
@@ -345,7 +345,7 @@ describe.skipIf(noPostgres(18))('the traps of a Postgres source', () => {
       }),
     );
     await client.query("INSERT INTO t SELECT g, repeat('v', 200) FROM generate_series(1, 60000) g");
-    // Longer than wal_sender_timeout.
+    // Longer than wal_sender_timeout, and than a silent server is given.
     await new Promise((resolve) => setTimeout(resolve, 9_000));
     go();
     await reader.until('the rows', () => ids(reader, 't').length === 60_000);

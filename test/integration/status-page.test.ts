@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type { Client } from 'pg';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startOpsServer } from '../../src/ops/http.ts';
 import { browserOrNone } from '../support/browser.ts';
 import { noPostgres } from '../support/needs.ts';
+import { opsRoom } from '../support/ops-room.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess } from '../support/rowseal-process.ts';
@@ -28,7 +30,11 @@ async function shot(page: Page, name: string): Promise<void> {
 }
 
 /** A page of its own, with what it complained of and what it asked for. */
-async function open(scripts: boolean, scheme: 'light' | 'dark' = 'light') {
+async function open(
+  scripts: boolean,
+  scheme: 'light' | 'dark' = 'light',
+  address = `http://127.0.0.1:${project.httpPort}/`,
+) {
   const page = await browser!.newPage();
   const complaints: string[] = [];
   const asked: string[] = [];
@@ -40,12 +46,24 @@ async function open(scripts: boolean, scheme: 'light' | 'dark' = 'light') {
   await page.setJavaScriptEnabled(scripts);
   await page.setViewport({ width: 1100, height: 900 });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-  await page.goto(`http://127.0.0.1:${project.httpPort}/`);
+  await page.goto(address);
   return { page, complaints, asked };
+}
+
+async function violationsOn(page: Page): Promise<unknown> {
+  // The policy of the page would not let a stranger's script in.
+  await page.setBypassCSP(true);
+  await page.reload();
+  await page.addScriptTag({ path: AXE });
+  return page.evaluate(
+    `axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target }) => target).join(' ')))`,
+  );
 }
 
 const textOf = (page: Page, selector: string): Promise<string> =>
   page.$eval(selector, (element) => element.textContent ?? '');
+
+afterAll(() => browser?.close());
 
 describe.skipIf(browser === null || noPostgres(18))('the status page in a browser', () => {
   beforeAll(async () => {
@@ -80,7 +98,6 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
 
   afterAll(async () => {
     if (run?.running) await run.terminate();
-    await browser?.close();
     await client?.end();
     await server?.stop();
     await project?.remove();
@@ -129,14 +146,7 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
 
   it.each(['light', 'dark'] as const)('has nothing that axe objects to, in %s', async (scheme) => {
     const { page } = await open(true, scheme);
-    // The policy of the page would not let a stranger's script in.
-    await page.setBypassCSP(true);
-    await page.reload();
-    await page.addScriptTag({ path: AXE });
-    const violations = await page.evaluate(
-      `axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target }) => target).join(' ')))`,
-    );
-    expect(violations).toEqual([]);
+    expect(await violationsOn(page)).toEqual([]);
     await shot(page, scheme);
     await page.close();
   });
@@ -173,3 +183,48 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
     await page.close();
   }, 60_000);
 });
+
+describe.skipIf(browser === null)('the page of several pipelines in a browser', () => {
+  it.each(['light', 'dark'] as const)(
+    'follows them, leads to each, and stands up to axe, in %s',
+    async (scheme) => {
+      let state: 'waiting_for_space' | 'streaming' = 'waiting_for_space';
+      const clinic = opsRoom({}, { pipeline: 'clinic' });
+      const rooms = [
+        opsRoom(),
+        {
+          ...clinic,
+          status: () => ({ ...clinic.status(), state, reason: state === 'streaming' ? null : FULL }),
+        },
+      ] as const;
+      const house = await startOpsServer({ host: '127.0.0.1', port: 0 }, { token: null, tls: null }, rooms);
+      try {
+        const { page, complaints, asked } = await open(true, scheme, `${house.address}/`);
+        expect(await textOf(page, '#pipelines')).toContain('waiting for space');
+        expect(await violationsOn(page)).toEqual([]);
+        await shot(page, `several-${scheme}`);
+        state = 'streaming';
+        await page.waitForFunction("!document.getElementById('pipelines').textContent.includes('waiting')", {
+          timeout: 30_000,
+        });
+        await page.click('a[href="/pipelines/clinic/"]');
+        await page.waitForFunction("document.title.includes('clinic')", { timeout: 30_000 });
+        await until('its own status is asked for', () =>
+          asked.includes(`${house.address}/pipelines/clinic/status.json`),
+        );
+        expect(complaints).toEqual([]);
+        await page.close();
+      } finally {
+        await house.close();
+      }
+    },
+    120_000,
+  );
+});
+
+const FULL = {
+  code: 'RS-AUD-018',
+  title: 'the volume of the audit log is nearly full',
+  detail: null,
+  fix: 'grow it',
+};

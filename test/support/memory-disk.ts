@@ -19,6 +19,10 @@ export class MemoryDisk implements Disk {
   async makeDirectory(): Promise<void> {}
   async syncDirectory(): Promise<void> {}
 
+  async freeBytes(): Promise<null> {
+    return null;
+  }
+
   async list(path: string): Promise<readonly string[]> {
     const names = [...this.files.keys()]
       .filter((name) => name.startsWith(`${path}/`))

@@ -5,6 +5,13 @@ import type { Position } from '../../src/model/position.ts';
 import { columnIdentity, displayName, type TableSchema } from '../../src/model/table.ts';
 import { until } from './project.ts';
 
+/** Sees everything that a mirror is made of; of whole transactions. */
+export interface MirrorWatch {
+  event(event: ChangeEvent): void;
+  /** A row as it is after a change of it; of a deleted one, as it was. */
+  version(table: TableSchema, op: number, cells: readonly RawCell[]): void;
+}
+
 interface MirroredTable {
   schema: TableSchema;
   /** By key; of a table without one, by all cells, as often as there are equal rows. */
@@ -32,6 +39,7 @@ export class MirrorReader {
   readonly #done: Promise<void>;
   #paused: Promise<void> = Promise.resolve();
   largestBatchBytes = 0;
+  watch: MirrorWatch | null = null;
 
   /** @param before a reader that was closed; this one goes on with its mirror */
   constructor(source: Source, after: Position | null, before: MirrorReader | null = null) {
@@ -41,10 +49,16 @@ export class MirrorReader {
       for (const [name, table] of before.tables) this.tables.set(name, table);
       for (const name of before.#copying) this.#copying.add(name);
       this.lines.push(...before.lines);
+      this.watch = before.watch;
     }
     this.#done = this.#run(after).catch((error: unknown) => {
       this.error = error;
     });
+  }
+
+  /** The source has ended, or failed. */
+  get done(): Promise<void> {
+    return this.#done;
   }
 
   /** Pulls nothing until the promise settles. */
@@ -98,6 +112,7 @@ export class MirrorReader {
   }
 
   #take(event: ChangeEvent): void {
+    this.watch?.event(event);
     switch (event.kind) {
       case 'begin':
         this.transactions.push(event.transaction.id);
@@ -147,7 +162,7 @@ export class MirrorReader {
       this.ops[op] = (this.ops[op] ?? 0) + 1;
       const before = image(run.images[row]!, Image.before);
       const after = image(run.images[row]!, Image.after);
-      if (run.table.key.length === 0) this.#applyKeyless(mirrored, before, after);
+      if (run.table.key.length === 0) this.#applyKeyless(mirrored, op, before, after);
       else this.#applyKeyed(mirrored, name, op, before, after);
     }
   }
@@ -182,14 +197,24 @@ export class MirrorReader {
       if (!rows.delete(key(before)) && !this.#copying.has(name))
         throw new Error(`${name}: a row that is not there`);
     }
-    if (after === null) return;
+    if (after === null) {
+      this.watch?.version(schema, op, old?.cells ?? before!);
+      return;
+    }
     if ((op === Op.create || op === Op.read) && rows.has(key(after)))
       throw new Error(`${name}: a row that is there already (${op})`);
     const cells = after.map((cell, i) => (cell === UNCHANGED ? (old?.cells[i] ?? null) : cell));
     rows.set(key(after), { cells, copies: 1 });
+    this.watch?.version(schema, op, cells);
   }
 
-  #applyKeyless({ rows }: MirroredTable, before: RawCell[] | null, after: RawCell[] | null): void {
+  #applyKeyless(
+    { schema, rows }: MirroredTable,
+    op: number,
+    before: RawCell[] | null,
+    after: RawCell[] | null,
+  ): void {
+    this.watch?.version(schema, op, after ?? before!);
     if (before !== null) {
       const key = JSON.stringify(before);
       const known = rows.get(key);

@@ -37,6 +37,7 @@ const STATUS: PipelineStatus = {
   undecided_columns: {},
   witnesses: null,
   anchors: [],
+  reload: null,
 };
 
 /** A room to look into, without a pipeline. */

@@ -1,8 +1,24 @@
+import { tmpdir } from 'node:os';
+import type { Client } from 'pg';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
-import type { Position } from '../../src/model/position.ts';
+import {
+  noTlsConfig,
+  type PostgresTlsConfig,
+  postgresConnection,
+} from '../../src/config/postgres-connection.ts';
+import { type Position, type PostgresPosition, parseLsn } from '../../src/model/position.ts';
+import type { PostgresConnection } from '../../src/model/postgres-connection.ts';
 import { MirrorReader } from './mirror-reader.ts';
 import type { TestPostgres } from './postgres.ts';
+
+/** As the configuration reads a URL, without environment and home directory. */
+export function connectionTo(url: string, tls: Partial<PostgresTlsConfig> = {}): PostgresConnection {
+  return postgresConnection(
+    { url, password: null, tls: { ...noTlsConfig, ...tls } },
+    { HOME: '/nonexistent' },
+  );
+}
 
 /** A source of `public.<table>` with quick timers; its positions are readable. */
 export function postgresOptions(
@@ -12,12 +28,16 @@ export function postgresOptions(
 ): PostgresSourceOptions {
   const { database, ...options } = more;
   return {
-    url: server.url(database),
-    tlsMode: null,
-    tlsCa: null,
+    connection: connectionTo(server.url(database)),
     slot: 'rowseal_it',
     publication: 'rowseal_it',
     failoverSlot: false,
+    messages: [],
+    origin: 'any',
+    streaming: false,
+    spillDirectory: tmpdir(),
+    onSpillFailure: () => {},
+    receiveTimeoutMs: 120_000,
     tables: tables.map((name) => ({ namespace: 'public', name })),
     snapshot: 'initial',
     idleIntervalMs: 100,
@@ -37,4 +57,20 @@ export function postgresReader(options: PostgresSourceOptions, after: Position |
 /** Goes on where a closed reader left off. */
 export function resumed(options: PostgresSourceOptions, before: MirrorReader): MirrorReader {
   return new MirrorReader(createPostgresSource(options), before.last, before);
+}
+
+/** Waits until the reader has everything that is committed, and its copies are finished. */
+export async function caughtUp(client: Client, reader: MirrorReader): Promise<void> {
+  // Messages outside of transactions wait for the next flush.
+  await client.query("SELECT pg_logical_emit_message(true, 'flush', '')");
+  const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
+  const end = parseLsn(rows[0]!.lsn)!;
+  await reader.until(
+    'the end of the WAL',
+    () => {
+      const last = reader.last as PostgresPosition | null;
+      return last?.phase === 'stream' && last.copying === undefined && last.lsn >= end;
+    },
+    120_000,
+  );
 }

@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,8 +58,66 @@ export async function startPostgres(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<TestPostgres> {
   if (process.env['ROWSEAL_TEST_SERVERS'] === 'containers') return startContainer(major, settings);
+  const installed = await install(major, settings);
+  await installed.embedded.initialise();
+  await installed.embedded.start();
+  return ofInstalled(major, installed);
+}
+
+/**
+ * A standby of a server, which is stopped for the moment of the copy. It follows until `pg_promote()`.
+ *
+ * @param slot physical slot on the primary; made here
+ */
+export async function startStandby(
+  primary: TestPostgres,
+  slot: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestPostgres> {
+  const maker = await primary.client();
+  await maker.query('SELECT pg_create_physical_replication_slot($1)', [slot]);
+  await maker.end();
+  const installed = await install(primary.major, { ...settings, primary_slot_name: slot });
+  await primary.restart(async (from) => {
+    // Owners and modes are kept: the server refuses a directory that is not its own.
+    execFileSync('cp', ['-a', from, installed.data]);
+    const slots = join(installed.data, 'pg_replslot');
+    for (const name of await readdir(slots)) await rm(join(slots, name), { recursive: true });
+    await writeFile(join(installed.data, 'standby.signal'), '');
+    await appendFile(
+      join(installed.data, 'postgresql.conf'),
+      `primary_conninfo = 'host=${primary.host} port=${primary.port} user=${primary.user} password=${primary.password} dbname=postgres'\n`,
+    );
+  });
+  // It is ready for the package when it has been promoted.
+  installed.embedded.start().catch(() => {});
+  const standby = ofInstalled(primary.major, installed);
+  await answers(standby);
+  return standby;
+}
+
+async function answers(server: TestPostgres): Promise<void> {
+  for (const deadline = Date.now() + 60_000; ; ) {
+    try {
+      return await (await server.client()).end();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+interface Installed {
+  readonly embedded: Embedded;
+  readonly directory: string;
+  readonly data: string;
+  readonly port: number;
+}
+
+async function install(major: PostgresMajor, settings: Readonly<Record<string, string>>): Promise<Installed> {
   const Embedded = await embeddedClass(major);
   const directory = await mkdtemp(join(tmpdir(), 'rowseal-pg-'));
+  const data = join(directory, 'data');
   const port = await freePort();
   const all = {
     wal_level: 'logical',
@@ -69,7 +128,7 @@ export async function startPostgres(
     ...settings,
   };
   const embedded = new Embedded({
-    databaseDir: join(directory, 'data'),
+    databaseDir: data,
     user: 'postgres',
     password: 'test',
     port,
@@ -83,15 +142,17 @@ export async function startPostgres(
   });
   // The server runs as another user when the tests run as root, and must be able to enter.
   await chmod(directory, 0o755);
-  await embedded.initialise();
-  await embedded.start();
+  return { embedded, directory, data, port };
+}
+
+function ofInstalled(major: PostgresMajor, { embedded, directory, data, port }: Installed): TestPostgres {
   const stop = async (): Promise<void> => {
     await embedded.stop();
     await rm(directory, { recursive: true, force: true });
   };
   return server(major, '127.0.0.1', port, stop, async (change = async () => {}) => {
     await embedded.stop();
-    await change(join(directory, 'data'));
+    await change(data);
     await embedded.start();
   });
 }

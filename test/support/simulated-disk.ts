@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Disk, DiskFile } from '../../src/audit/disk.ts';
+import { RowsealError } from '../../src/error/rowseal-error.ts';
 
 /** Thrown by every call after the power went: the process is gone. */
 export class PowerCut extends Error {}
@@ -34,6 +35,8 @@ export class SimulatedDisk implements Disk {
   #directories = new Set<string>();
   #callsLeft = Number.POSITIVE_INFINITY;
   #generation = 0;
+  /** Of the volume. A write that does not fit is cut short and fails, as on a full disk. */
+  capacityBytes = Number.POSITIVE_INFINITY;
 
   constructor(random: () => number, lies: Lies = {}) {
     this.#random = random;
@@ -108,7 +111,15 @@ export class SimulatedDisk implements Disk {
     return {
       write: async (pieces, position) => {
         step();
-        apply(file, { kind: 'write', bytes: Buffer.concat(pieces), position });
+        const bytes = Buffer.concat(pieces);
+        if (this.capacityBytes === Number.POSITIVE_INFINITY)
+          return apply(file, { kind: 'write', bytes, position });
+        const room = (await this.freeBytes()) - Math.max(0, position - file.content.length);
+        const grows = Math.max(0, position + bytes.length - file.content.length);
+        if (grows <= room) return apply(file, { kind: 'write', bytes, position });
+        const fits = Math.max(0, bytes.length - (grows - Math.max(0, room)));
+        apply(file, { kind: 'write', bytes: bytes.subarray(0, fits), position });
+        throw new RowsealError('RS-AUD-002', { detail: `could not write ${path} (ENOSPC)` });
       },
       truncate: async (length) => {
         step();
@@ -147,6 +158,12 @@ export class SimulatedDisk implements Disk {
       if (inode === undefined) this.#durableNames.delete(name);
       else this.#durableNames.set(name, inode);
     }
+  }
+
+  async freeBytes(): Promise<number> {
+    let used = 0;
+    for (const { content } of new Set(this.#names.values())) used += content.length;
+    return Math.max(0, this.capacityBytes - used);
   }
 
   #alive(): void {

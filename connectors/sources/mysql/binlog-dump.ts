@@ -49,10 +49,11 @@ export class BinlogDump {
       isEndOfStream,
     );
     const silentMs = options.heartbeatMs * SILENT_HEARTBEATS;
-    let begunMs = Date.now();
+    // A clock that is set must not end the connection, nor keep a dead one.
+    let begunMs = performance.now();
     this.#watch = setInterval(() => {
-      if (this.#stream.paused) begunMs = Date.now();
-      else if (Date.now() - Math.max(begunMs, this.#stream.lastReceivedMs ?? 0) > silentMs)
+      if (this.#stream.paused) begunMs = performance.now();
+      else if (performance.now() - Math.max(begunMs, this.#stream.heardMs) > silentMs)
         this.#stream.abort(new RowsealError('RS-MY-019', { detail: `for ${silentMs} ms` }));
     }, options.heartbeatMs);
     this.#watch.unref();

@@ -49,6 +49,7 @@ export class PacketStream {
   #error: RowsealError | null = null;
   #wake: (() => void) | null = null;
   #lastReceivedMs: number | null = null;
+  #heardMs = performance.now();
   readonly #onError = (error: unknown): void => this.#fail(mysqlError(error, this.#doing));
   readonly #onEnd = (): void => this.#fail(mysqlError({ code: 'PROTOCOL_CONNECTION_LOST' }, this.#doing));
 
@@ -90,6 +91,11 @@ export class PacketStream {
   }
 
   /** Wall-clock milliseconds of the last packet; null before the first. */
+  /** When the last packet came, or the stream began; of a clock that does not jump. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
   get lastReceivedMs(): number | null {
     return this.#lastReceivedMs;
   }
@@ -143,6 +149,7 @@ export class PacketStream {
 
   #take(packet: DriverPacket, isLast: (packet: Packet) => boolean): boolean {
     this.#lastReceivedMs = Date.now();
+    this.#heardMs = performance.now();
     const { buffer, offset, end } = packet;
     if (buffer[offset] === ERROR_PACKET) {
       this.#fail(streamError(buffer.subarray(offset, end), this.#doing));

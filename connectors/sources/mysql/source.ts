@@ -238,8 +238,8 @@ async function sameServer(session: Session, expected: Server): Promise<void> {
 
 /** Rows of a transaction that is prepared now lie before the beginning; a moment without one saves copying twice. */
 async function withoutPrepared(session: Session): Promise<void> {
-  const deadlineMs = Date.now() + XA_WAIT_MS;
-  while (Date.now() < deadlineMs) {
+  const deadlineMs = performance.now() + XA_WAIT_MS;
+  while (performance.now() < deadlineMs) {
     // Without the privilege to look, an unknown outcome is met when it comes.
     const prepared = await session.rows('XA RECOVER', 'looking for prepared transactions').catch(() => []);
     if (prepared.length === 0) return;

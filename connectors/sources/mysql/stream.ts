@@ -51,7 +51,8 @@ export class MysqlStream implements TransactionHost, WeftHost {
   #packetAt = 0;
   readonly #versions = new TableVersions();
   readonly #weaver: CopyWeaver;
-  #idleEmittedMs = Date.now();
+  /** Of a clock that does not jump. */
+  #idleEmittedMs = performance.now();
   #idlePlace: BinlogPlace;
   #lastReceivedMs: number | null = null;
   /** See `Position.outside`. */
@@ -284,7 +285,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   /** Where the stream is when nothing is in flight, at most once per interval and only if it moved. */
   #idle(): MysqlPosition | null {
-    const now = Date.now();
+    const now = performance.now();
     if (
       this.#transactions.inside ||
       this.#packetAt < this.#packets.length ||

@@ -1,8 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import type { PostgresHost } from '../../../src/model/postgres-connection.ts';
+import { RequiredBinding } from './channel-binding.ts';
 import { postgresError } from './errors.ts';
-import type { PostgresSourceOptions, TlsMode } from './options.ts';
+import type { PostgresSourceOptions } from './options.ts';
+import { type Cover, coversOf, modeFor, tlsOptions } from './tls.ts';
 
 /**
  * Settings that make the server print canonical text, the same on the stream, in the first copy, and whatever the
@@ -25,73 +28,75 @@ const SESSION = [
 ];
 
 /**
+ * For one connection to the first host, which is covered as its mode begins.
+ *
  * @param settings further ones of the session, `name=value`
- * @throws RowsealError RS-PG-023
  */
-export function clientConfig(options: PostgresSourceOptions, settings: readonly string[] = []): ClientConfig {
-  const url = parseUrl(options.url);
-  const host = decodeURIComponent(url.hostname.replace(/^\[|\]$/g, ''));
-  const mode = options.tlsMode ?? (isLoopback(host) ? 'disable' : 'verify-full');
-  const password = options.password ?? decodeURIComponent(url.password);
-  return {
-    host,
-    port: url.port === '' ? 5432 : Number(url.port),
-    user: decodeURIComponent(url.username),
-    database: decodeURIComponent(url.pathname.slice(1)),
-    ...(password === '' ? {} : { password }),
-    ssl: tlsOptions(mode, options.tlsCa),
+export function clientConfig(
+  { connection }: Pick<PostgresSourceOptions, 'connection'>,
+  settings: readonly string[] = [],
+  cover?: Cover,
+): ClientConfig {
+  const server = connection.hosts[0]!;
+  const mode = modeFor(server, connection.tls.mode);
+  const covered = (cover ?? coversOf(mode)[0]) === 'tls';
+  const ssl = covered ? tlsOptions(connection.tls, mode) : false;
+  // Everything is said: what is not, the driver would take from the environment.
+  const config: ClientConfig & { readonly sslnegotiation: string } = {
+    host: server.host,
+    port: server.port,
+    user: connection.user,
+    database: connection.database,
+    ssl,
+    sslnegotiation: covered ? connection.tls.negotiation : 'postgres',
+    enableChannelBinding: covered && connection.channelBinding !== 'disable',
     options: [...SESSION, ...settings].map((setting) => `-c ${setting}`).join(' '),
-    application_name: 'rowseal',
-    connectionTimeoutMillis: 15_000,
+    application_name: connection.applicationName,
+    connectionTimeoutMillis: connection.connectTimeoutMs,
     keepAlive: true,
   };
+  if (connection.channelBinding !== 'require')
+    return { ...config, password: () => passwordOf(connection.user, server) };
+  const binding = new RequiredBinding(ssl, config.sslnegotiation);
+  return {
+    ...config,
+    connection: binding.connection,
+    password: () => {
+      binding.check();
+      return passwordOf(connection.user, server);
+    },
+  } as ClientConfig;
 }
 
-/** The driver's own reading of `sslmode` verifies less than it says (or changes between majors), so it is built here. */
-function tlsOptions(mode: TlsMode, ca: string | null): ClientConfig['ssl'] {
-  if (mode === 'disable') return false;
-  const trust = ca === null ? {} : { ca };
-  switch (mode) {
-    case 'require':
-      return { rejectUnauthorized: false };
-    case 'verify-ca':
-      return { ...trust, rejectUnauthorized: true, checkServerIdentity: () => undefined };
-    case 'verify-full':
-      return { ...trust, rejectUnauthorized: true };
-  }
+/** Asked for when the server wants one. @throws RowsealError RS-PG-002 */
+function passwordOf(user: string, { host, port, password }: PostgresHost): string {
+  if (password !== null && password !== '') return password;
+  throw new RowsealError('RS-PG-002', {
+    detail: `${host}:${port} asks for a password of ${user}, and none is given`,
+    fix: 'set source.password, or a line for it in the password file (~/.pgpass)',
+  });
 }
 
-function parseUrl(text: string): URL {
-  // `new URL` keeps its input, password and all, in the error it throws.
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (
-    url === null ||
-    !/^postgres(ql)?:$/.test(url.protocol) ||
-    url.username === '' ||
-    url.pathname.length < 2
-  ) {
-    throw new RowsealError('RS-PG-023');
-  }
-  if (url.search !== '')
-    throw new RowsealError('RS-PG-023', {
-      detail: 'it has query parameters; use the options of `source` instead',
-    });
-  return url;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
-}
-
-export async function connect(options: PostgresSourceOptions): Promise<Client> {
-  const client = new Client(clientConfig(options));
+/**
+ * @param cover absent: as the mode begins
+ * @param answerMs a statement that is not answered for so long is given up; absent: none is
+ */
+export async function connect(
+  options: Pick<PostgresSourceOptions, 'connection'>,
+  cover?: Cover,
+  answerMs?: number,
+): Promise<Client> {
+  const client = new Client({
+    ...clientConfig(options, [], cover),
+    ...(answerMs === undefined ? {} : { query_timeout: answerMs }),
+  });
   // Without a listener a lost idle connection would end the process.
   client.on('error', () => {});
   try {
     await client.connect();
     return client;
   } catch (thrown) {
-    await client.end().catch(() => {});
+    await end(client);
     throw postgresError(thrown, 'connecting');
   }
 }
@@ -109,6 +114,17 @@ export async function connectForReplication(options: PostgresSourceOptions): Pro
   } catch (thrown) {
     throw postgresError(thrown, 'connecting for replication');
   }
+}
+
+/** How long an end is waited for, in milliseconds: nobody may be there any more to agree to it. */
+export const FAREWELL_MS = 2_000;
+
+/** Takes leave of the server; of one that does not answer without it. */
+export async function end(client: Client | null): Promise<void> {
+  if (client === null) return;
+  const deadline = setTimeout(() => destroy(client), FAREWELL_MS);
+  await client.end().catch(() => {});
+  clearTimeout(deadline);
 }
 
 /** Ends a connection at once, whatever the server is at. */

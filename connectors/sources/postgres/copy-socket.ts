@@ -21,8 +21,8 @@ interface DriverConnection {
   readonly stream: Duplex;
 }
 
-/** Payload of CopyData messages: `buffer[start, end)`. */
-export type CopyHandler = (buffer: Buffer, start: number, end: number) => void;
+/** What a handler of messages wants: the next one, or that the rest waits for the next `split`. */
+export type Next = 'go-on' | 'stop';
 
 /**
  * Runs one statement that answers with copy data (COPY TO STDOUT, START_REPLICATION) and reads the socket itself: the
@@ -43,6 +43,8 @@ export class CopySocket {
   #failure: RowsealError | null = null;
   #finished = false;
   #lastReceivedMs: number | null = null;
+  /** When the server could last be heard. */
+  #heardMs = Date.now();
   readonly #onData = (chunk: Buffer): void => this.#received(chunk);
   readonly #onEnd = (): void => this.#fail(new RowsealError('RS-PG-016', { detail: this.#doing }));
   readonly #onError = (error: unknown): void => this.#fail(postgresError(error, this.#doing));
@@ -88,6 +90,11 @@ export class CopySocket {
     return this.#buffered >= this.#maxBufferedBytes;
   }
 
+  /** Milliseconds for which the server has said nothing though it would have been heard. */
+  silentMs(nowMs: number): number {
+    return this.stalled ? 0 : nowMs - this.#heardMs;
+  }
+
   /** Ends the connection at once; the next `read` says so when it has given what there is. */
   drop(): void {
     this.#socket.destroy();
@@ -117,20 +124,23 @@ export class CopySocket {
     }
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     this.#chunks = [];
+    // A server that had to wait is heard from now on.
+    if (this.stalled) this.#heardMs = Date.now();
     this.#buffered = 0;
     if (this.#gathering === null && !this.#finished) this.#socket.resume();
     return bytes;
   }
 
   /**
-   * Splits bytes into messages and hands copy data to `handle`, which may stop by returning; the rest is kept.
-   * `handle` returning a promise is awaited before the next message.
+   * Splits bytes into messages and hands copy data to `handle`; the rest is kept. `handle` returning a promise is awaited
+   * before the next message.
    */
   async split(
     bytes: Buffer,
-    handle: (buffer: Buffer, start: number, end: number) => Promise<void> | null,
-  ): Promise<void> {
-    let buffer = this.#tail.length === 0 ? bytes : Buffer.concat([this.#tail, bytes]);
+    handle: (buffer: Buffer, start: number, end: number) => Promise<Next> | Next,
+  ): Promise<Next> {
+    let buffer = bytes;
+    if (this.#tail.length > 0) buffer = bytes.length === 0 ? this.#tail : Buffer.concat([this.#tail, bytes]);
     let at = 0;
     while (buffer.length - at >= HEADER_BYTES) {
       const length = buffer.readInt32BE(at + 1);
@@ -146,9 +156,10 @@ export class CopySocket {
       }
       switch (buffer[at]) {
         case COPY_DATA: {
-          const waiting = handle(buffer, at + HEADER_BYTES, end);
-          if (waiting !== null) await waiting;
-          break;
+          const answer = handle(buffer, at + HEADER_BYTES, end);
+          if ((typeof answer === 'string' ? answer : await answer) === 'go-on') break;
+          this.#tail = buffer.subarray(end);
+          return 'stop';
         }
         case ERROR:
           this.#failure = serverError(buffer.subarray(at + HEADER_BYTES, end), this.#doing);
@@ -168,6 +179,7 @@ export class CopySocket {
       at = end;
     }
     this.#tail = at === buffer.length ? Buffer.alloc(0) : Buffer.from(buffer.subarray(at));
+    return 'go-on';
   }
 
   /** Gives the socket back to the driver, after a statement that was read to its end. */
@@ -209,6 +221,7 @@ export class CopySocket {
 
   #received(chunk: Buffer): void {
     this.#lastReceivedMs = Date.now();
+    this.#heardMs = this.#lastReceivedMs;
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
     if (this.#buffered >= this.#maxBufferedBytes) {

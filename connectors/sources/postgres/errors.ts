@@ -42,12 +42,21 @@ const lostCodes = new Set([
   'ERR_STREAM_DESTROYED',
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
-const tlsCodes = /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_)/;
+const tlsCodes =
+  /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_|CRL_|INVALID_CA|PATH_LENGTH_)/;
+/** The server looked at our certificate, or wanted one (alerts of RFC 8446 §6.2, as OpenSSL names them). */
+const clientCertificateCodes =
+  /^ERR_SSL_.*ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_(REQUIRED|EXPIRED|REVOKED|UNKNOWN)|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR)/;
+/** Our own certificate or key cannot be used, before anything is sent. */
+const keyCodes = /^ERR_(OSSL_|CRYPTO_|SSL_(EE_|CA_MD|.*KEY_VALUES_MISMATCH))|^ERR_SSL_NO_START_LINE/;
 
 export const CREATING_SLOT = 'creating the replication slot';
 
 /** What `pg` says when the server answers its request for TLS with N, or with an error (connection.js). */
 const NO_TLS = /does not support SSL|establishing an SSL connection/;
+
+/** What `pg` says of a connection that has ended, in the middle of a statement or before it (client.js, query.js). */
+const LOST = /terminated|closed|timeout|not queryable/i;
 
 /**
  * What the driver or the server threw, as ours. Only the SQLSTATE or errno is taken over: messages and details of the
@@ -60,13 +69,25 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
     // The driver's own words carry no code.
     if (thrown instanceof Error && NO_TLS.test(thrown.message))
       return new RowsealError('RS-PG-034', { detail: doing });
-    const lost = thrown instanceof Error && /terminated|closed|timeout/i.test(thrown.message);
+    const lost = thrown instanceof Error && LOST.test(thrown.message);
     return new RowsealError(lost ? 'RS-PG-016' : 'RS-PG-018', { detail: doing });
   }
   const fields = { detail: `${doing} (${origin})`, origin };
   if (networkCodes.has(origin)) return new RowsealError('RS-PG-001', fields);
   if (lostCodes.has(origin)) return new RowsealError('RS-PG-016', fields);
+  if (origin === 'ERR_TLS_CERT_ALTNAME_INVALID') return new RowsealError('RS-PG-041', fields);
+  if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(origin)) return new RowsealError('RS-PG-042', fields);
+  if (clientCertificateCodes.test(origin)) return new RowsealError('RS-PG-043', fields);
+  if (keyCodes.test(origin)) return new RowsealError('RS-PG-044', fields);
+  // The server's words, in English: SQLSTATE 28000 alone says no more than that it refuses.
+  if (origin === '28000' && thrown instanceof Error && /valid client certificate/.test(thrown.message))
+    return new RowsealError('RS-PG-043', fields);
   if (tlsCodes.test(origin)) return new RowsealError('RS-PG-017', fields);
+  if (origin === '42501' && doing.startsWith('connecting'))
+    return new RowsealError('RS-PG-002', {
+      ...fields,
+      fix: 'GRANT CONNECT ON DATABASE <database> TO <role>;',
+    });
   if (origin === '42501')
     return new RowsealError(/slot|stream|replicat/.test(doing) ? 'RS-PG-003' : 'RS-PG-015', fields);
   if (origin === '55000' && doing === CREATING_SLOT) return new RowsealError('RS-PG-004', fields);
@@ -77,5 +98,5 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
 
 function codeOf(thrown: unknown): string | null {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return null;
-  return typeof thrown.code === 'string' && /^[A-Za-z0-9_]{2,60}$/.test(thrown.code) ? thrown.code : null;
+  return typeof thrown.code === 'string' && /^[A-Za-z0-9_/]{2,60}$/.test(thrown.code) ? thrown.code : null;
 }

@@ -1,25 +1,30 @@
 import type { PositionSeal } from '../../../src/capture/position-seal.ts';
+import type { MessageLog } from '../../../src/model/message-log.ts';
+import type { PostgresConnection } from '../../../src/model/postgres-connection.ts';
 import type { TableName } from '../../../src/model/table.ts';
 
-export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
-
 export interface PostgresSourceOptions {
-  /** `postgres://user[:password]@host:port/database`; query parameters are refused: settings have options of their own. */
-  readonly url: string;
-  /** Overrides the password in the URL. */
-  readonly password?: string;
-  /** null: `verify-full`, or `disable` when the host is the loopback interface. */
-  readonly tlsMode: TlsMode | null;
-  /** PEM of the certificate authority; null: the system's. */
-  readonly tlsCa: string | null;
+  readonly connection: PostgresConnection;
   readonly slot: string;
   readonly publication: string;
   /** Standbys keep a copy of the slot, so that the stream goes on after a failover (17 and later). */
   readonly failoverSlot: boolean;
   readonly tables: readonly TableName[];
+  /** Logical messages that are records. */
+  readonly messages: readonly MessageLog[];
+  /** `none`: changes that came to this server by replication are left out (16 and later). */
+  readonly origin: 'any' | 'none';
+  /** Transactions are sent before their end, those that are large, and kept here until then. */
+  readonly streaming: boolean;
+  /** Where they are kept, encrypted. */
+  readonly spillDirectory: string;
+  /** They cannot be kept there: sources made from here on had better not be `streaming`. */
+  readonly onSpillFailure: () => void;
   readonly snapshot: 'initial' | 'never';
   /** How often idle progress is marked, in milliseconds, so that WAL does not grow on a quiet database. */
   readonly idleIntervalMs: number;
+  /** A server that says nothing for so long, though it was asked, is given up; in milliseconds. */
+  readonly receiveTimeoutMs: number;
   /** Tables that are copied at the same time. */
   readonly copyTables: number;
   /** Most rows and bytes a second that the copies together read; null: no limit. */

@@ -4,6 +4,7 @@ import { type ChangeEvent, Image, Op } from '../../../src/model/change.ts';
 import type { PostgresPosition } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
 import type { Relation, RelationColumn } from './catalog.ts';
+import type { LogicalMessage, MessageLogs } from './messages.ts';
 
 /** Microseconds from 1970-01-01 to 2000-01-01, the epoch of the protocol's timestamps (PostgreSQL manual 53.9). */
 export const POSTGRES_EPOCH_US = 946_684_800_000_000n;
@@ -41,6 +42,7 @@ export class PgoutputDecoder {
   readonly #position: (lsn: bigint, phase: 'stream') => PostgresPosition;
   /** Transactions whose commit record lies below were sealed before: the server sends them again after a reconnect. */
   readonly #skipBelow: bigint;
+  readonly #messages: MessageLogs;
   readonly #tables = new Map<number, TableSchema | null>();
   #events: ChangeEvent[] = [];
   #bytes = 0;
@@ -59,16 +61,21 @@ export class PgoutputDecoder {
   /** Where `#tuple` left off. */
   #at = 0;
 
-  constructor(position: (lsn: bigint, phase: 'stream') => PostgresPosition, skipBelow: bigint) {
+  constructor(
+    position: (lsn: bigint, phase: 'stream') => PostgresPosition,
+    skipBelow: bigint,
+    messages: MessageLogs,
+  ) {
     this.#position = position;
     this.#skipBelow = skipBelow;
+    this.#messages = messages;
   }
 
   get inTransaction(): boolean {
     return this.#inTransaction;
   }
 
-  /** End of the last transaction that was decoded whole; 0: there was none. */
+  /** End of the last transaction, or message outside of one, that was decoded whole; 0: there was none. */
   get passed(): bigint {
     return this.#passed;
   }
@@ -130,9 +137,11 @@ export class PgoutputDecoder {
       case MESSAGE.truncate:
         this.#truncate(buffer, start + 1, end);
         return null;
+      case MESSAGE.message:
+        this.#message(buffer, start + 1, end);
+        return null;
       case MESSAGE.type:
       case MESSAGE.origin:
-      case MESSAGE.message:
         return null;
       default:
         throw malformed('an unknown message');
@@ -228,6 +237,35 @@ export class PgoutputDecoder {
       });
       this.#ordinal++;
     }
+  }
+
+  /** A row of its log. Outside of transactions the server sends it where it was written, and no commit follows. */
+  #message(buffer: Buffer, at: number, end: number): void {
+    const message = decodeMessage(buffer, at, end);
+    const table = this.#messages.of(message.prefix);
+    if (message.transactional !== this.#inTransaction)
+      throw malformed(`a message ${this.#inTransaction ? 'inside' : 'outside'} a transaction`);
+    if (table === null) return;
+    if (message.transactional) {
+      if (!this.#skipping) this.#messageRow(table, message, end - at);
+      return;
+    }
+    // Unlike the server's `lsn >= start` for commits this is about the end of the record: where we went on from is sealed.
+    if (message.lsn <= this.#skipBelow) return;
+    const position = this.#position(message.lsn, 'stream');
+    this.#ordinal = 0;
+    const commitTimeUs = BigInt(Date.now()) * 1000n;
+    this.#events.push({ kind: 'begin', transaction: { id: 'message', position, commitTimeUs } });
+    this.#messageRow(table, message, end - at);
+    this.#endRun();
+    this.#passed = message.lsn;
+    this.#events.push({ kind: 'commit', position });
+  }
+
+  #messageRow(table: TableSchema, message: LogicalMessage, bytes: number): void {
+    // The content is there twice, once in hexadecimal.
+    this.#startRow(table, Op.create, Image.after, bytes * 3);
+    this.#cells.push(...this.#messages.cells(message));
   }
 
   #rowTable(buffer: Buffer, at: number, end: number): TableSchema | null {
@@ -326,6 +364,24 @@ export class PgoutputDecoder {
       if (this.#cells[after + i] === UNCHANGED) this.#cells[after + i] = this.#cells[before + i]!;
     }
   }
+}
+
+/** Message (manual 53.9): flags (1: transactional), Int64 LSN, prefix, Int32 length, content. */
+function decodeMessage(buffer: Buffer, at: number, end: number): LogicalMessage {
+  need(at + 9, end);
+  const stop = buffer.indexOf(0, at + 9);
+  if (stop < 0 || stop >= end) throw malformed('a name without an end');
+  const from = stop + 5;
+  need(from, end);
+  const length = buffer.readInt32BE(stop + 1);
+  if (length < 0) throw malformed('a message of negative length');
+  need(from + length, end);
+  return {
+    lsn: buffer.readBigUInt64BE(at + 1),
+    prefix: buffer.utf8Slice(at + 9, stop),
+    transactional: (buffer[at]! & 1) !== 0,
+    content: buffer.subarray(from, from + length),
+  };
 }
 
 function decodeRelation(buffer: Buffer, at: number, end: number): Relation {

@@ -2,13 +2,17 @@ import type { Client } from 'pg';
 import { type ErrorCode, errorCodes } from '../../../src/error/codes.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
+import { quoteIdentifier } from './connection.ts';
 import { postgresError } from './errors.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { filteredTables, publicationProblems, publishesGenerated } from './publication.ts';
 import { createPublication, whyNoPublication } from './publication-right.ts';
+import { stateOf } from './server-choice.ts';
 import { readSlot } from './slot.ts';
 
 const OLDEST_VERSION = 140_000;
+/** The first one that knows the origin filter. */
+const ORIGIN_VERSION = 160_000;
 
 /** What is missing or risky, in the order in which an operator would mend it. Reads only. */
 export async function inspect(client: Client, options: PostgresSourceOptions): Promise<readonly Finding[]> {
@@ -19,6 +23,11 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
       ? ok('server version', String(version))
       : problem('error', 'RS-PG-022', 'server version', String(version)),
   );
+  if (options.origin === 'none' && version < ORIGIN_VERSION)
+    findings.push(problem('error', 'RS-PG-051', 'origin', String(version)));
+  // Of a standby nothing more can be asked.
+  if ((await stateOf(client)).inRecovery)
+    return [...findings, problem('error', 'RS-PG-046', 'server', 'it is in recovery')];
   const walLevel = await setting(client, 'wal_level');
   findings.push(
     walLevel === 'logical'
@@ -102,11 +111,18 @@ async function tableFindings(
   version: number,
 ): Promise<readonly Finding[]> {
   const name = displayName(table);
-  const [row] = await query<{ identity: string; primary: boolean; readable: boolean; generated: boolean }>(
+  const [row] = await query<{
+    identity: string;
+    primary: boolean;
+    readable: boolean;
+    reachable: boolean;
+    role: string;
+    generated: boolean;
+  }>(
     client,
     `SELECT c.relreplident AS identity,
             EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS primary,
-            has_table_privilege(c.oid, 'SELECT') AS readable,
+            has_table_privilege(c.oid, 'SELECT') AS readable, has_schema_privilege(n.oid, 'USAGE') AS reachable, current_user AS role,
             EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
                     AND (c.relreplident = 'f' OR EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
                          AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END))) AS generated
@@ -116,10 +132,15 @@ async function tableFindings(
   );
   if (row === undefined) return [problem('error', 'RS-PG-006', name, 'is not there')];
   const findings: Finding[] = [];
+  if (!row.reachable)
+    findings.push({
+      ...problem('error', 'RS-PG-015', name, 'its schema may not be used'),
+      fix: `GRANT USAGE ON SCHEMA ${table.namespace} TO ${quoteIdentifier(row.role)};`,
+    });
   if (!row.readable)
     findings.push({
       ...problem('error', 'RS-PG-015', name, 'may not be read'),
-      fix: `GRANT SELECT ON ${name} TO CURRENT_USER;`,
+      fix: `GRANT SELECT ON ${name} TO ${quoteIdentifier(row.role)};`,
     });
   if (row.identity === 'n' || (row.identity === 'd' && !row.primary)) {
     findings.push({

@@ -4,14 +4,18 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch } from '../../../src/model/change.ts';
 import { formatLsn, type PostgresPosition } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
+import { Announced, isRelation } from './announced.ts';
 import type { Relation } from './catalog.ts';
-import { clientConfig, quoteIdentifier, quoteLiteral } from './connection.ts';
-import { CopySocket } from './copy-socket.ts';
+import { clientConfig, FAREWELL_MS, quoteIdentifier } from './connection.ts';
+import { CopySocket, type Next } from './copy-socket.ts';
 import { postgresError } from './errors.ts';
 import { idleMark } from './idle-mark.ts';
+import { type Committed, InProgress } from './in-progress.ts';
+import type { MessageLogs } from './messages.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
 import { standbyStatus } from './standby-status.ts';
+import { pgoutputOptions, type StreamOptions } from './stream-options.ts';
 
 /** A batch goes on when it holds this many bytes of messages, or when the input is used up. */
 const BATCH_BYTES = 512 * 1024;
@@ -27,6 +31,8 @@ const ASK_INTERVAL_MS = 200;
 /** XLogData: type, start LSN, end LSN, clock (manual 53.4). */
 const XLOG_HEADER_BYTES = 25;
 
+const NOTHING = Buffer.alloc(0);
+
 export interface ReplicationHost {
   /** null: it is not captured. `replaced`: it is not the table that had this name before. */
   describe(relation: Relation): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null>;
@@ -40,13 +46,13 @@ export interface ReplicationHost {
  */
 class SocketPlugin {
   readonly name = 'pgoutput';
-  readonly options: { readonly publication: string };
+  readonly options: StreamOptions;
   #socket: CopySocket | null = null;
   readonly #bufferBytes: number;
   readonly #ready = Promise.withResolvers<CopySocket>();
 
-  constructor(publication: string, bufferBytes: number) {
-    this.options = { publication };
+  constructor(options: StreamOptions, bufferBytes: number) {
+    this.options = options;
     this.#bufferBytes = bufferBytes;
   }
 
@@ -58,7 +64,7 @@ class SocketPlugin {
   async start(client: Client, slot: string, lsn: string): Promise<void> {
     this.#socket = new CopySocket(client, 'reading the replication stream', this.#bufferBytes);
     this.#socket.start(
-      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (proto_version '1', messages 'true', publication_names ${quoteLiteral(quoteIdentifier(this.options.publication))})`,
+      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (${pgoutputOptions(this.options)})`,
     );
     this.#ready.resolve(this.#socket);
   }
@@ -74,6 +80,9 @@ export class ReplicationStream {
   readonly #host: ReplicationHost;
   readonly #service: LogicalReplicationService;
   readonly #after: bigint;
+  readonly #messages: MessageLogs;
+  /** null: the server sends no transaction before its end. */
+  readonly #inProgress: InProgress | null;
   #socket: CopySocket | null = null;
   #received: bigint;
   #confirmed: bigint;
@@ -84,12 +93,16 @@ export class ReplicationStream {
   #idleLsn: bigint;
   #awaited: bigint | null = null;
   #askTimer: NodeJS.Timeout | null = null;
+  readonly #announced = new Announced();
+  #foundSilent = false;
   #closed = false;
   #poked = false;
 
   /** @param after resume point: everything below was sealed */
-  constructor(options: PostgresSourceOptions, host: ReplicationHost, after: bigint) {
+  constructor(options: PostgresSourceOptions, host: ReplicationHost, after: bigint, messages: MessageLogs) {
     this.#options = options;
+    this.#messages = messages;
+    this.#inProgress = options.streaming ? new InProgress(options.spillDirectory) : null;
     this.#host = host;
     this.#after = after;
     this.#received = after;
@@ -142,42 +155,37 @@ export class ReplicationStream {
     const socket = await this.#connect();
     const onAbort = (): void => socket.interrupt();
     signal.addEventListener('abort', onAbort);
-    const decoder = new PgoutputDecoder(this.#host.position.bind(this.#host), this.#after);
-    let batches: ChangeBatch[] = [];
-    const flush = (): void => {
-      if (decoder.bytes === 0) return;
-      const { bytes } = decoder;
-      const events = decoder.take();
-      if (events.length > 0) batches.push({ events, bytes });
-    };
-    const handle = (buffer: Buffer, start: number, end: number): Promise<void> | null => {
+    const decoder = new PgoutputDecoder(this.#host.position.bind(this.#host), this.#after, this.#messages);
+    const feed = this.#feeder(decoder);
+    const handle = (buffer: Buffer, start: number, end: number): Promise<Next> | Next => {
       if (buffer[start] === KEEPALIVE) {
         this.#keepalive(buffer, start);
-        return null;
+        return 'go-on';
       }
       if (buffer[start] !== XLOG_DATA || end - start < XLOG_HEADER_BYTES)
         throw new RowsealError('RS-PG-014', { detail: 'an unknown stream message' });
-      const relation = decoder.decode(buffer, start + XLOG_HEADER_BYTES, end);
-      if (relation !== null)
-        return this.#host.describe(relation).then((described) => {
-          decoder.setTable(relation.oid, described?.table ?? null);
-          if (described?.replaced === true) decoder.replaced(described.table);
-        });
-      if (decoder.bytes >= BATCH_BYTES) flush();
-      return null;
+      const at = start + XLOG_HEADER_BYTES;
+      const step = this.#inProgress?.take(buffer, at, end) ?? 'plain';
+      if (step === 'taken') return 'go-on';
+      if (step === 'committed') return 'stop';
+      if (step !== 'plain') return step.then(() => 'go-on');
+      const looked = feed(buffer, at, end);
+      if (looked !== null) return looked.then(() => 'go-on');
+      return decoder.bytes >= BATCH_BYTES ? 'stop' : 'go-on';
     };
     try {
       while (!signal.aborted) {
         const bytes = await socket.read();
         if (bytes === null)
           throw new RowsealError('RS-PG-016', { detail: 'the server ended the replication stream' });
-        if (bytes.length > 0) await socket.split(bytes, handle);
-        flush();
-        for (const batch of batches) {
-          yield batch;
+        for (let next = await socket.split(bytes, handle); ; next = await socket.split(NOTHING, handle)) {
+          if (decoder.bytes > 0) yield* batchOf(decoder);
           if (signal.aborted) return;
+          const committed = this.#inProgress?.takeCommitted() ?? null;
+          if (committed !== null) yield* this.#replay(committed, decoder, signal);
+          if (signal.aborted) return;
+          if (next === 'go-on') break;
         }
-        batches = [];
         if (this.#poked) {
           this.#poked = false;
           yield { events: [], bytes: 0 };
@@ -185,8 +193,60 @@ export class ReplicationStream {
         const idle = decoder.inTransaction ? null : this.#idle(decoder.passed);
         if (idle !== null) yield { events: [{ kind: 'idle', position: idle }], bytes: 0 };
       }
+    } catch (error) {
+      if (error instanceof RowsealError && error.code === 'RS-PG-050') this.#options.onSpillFailure();
+      throw error;
     } finally {
       signal.removeEventListener('abort', onAbort);
+      await this.#inProgress?.close();
+    }
+  }
+
+  /** Decodes a message; a promise where a table must be looked up before the next one. */
+  #feeder(decoder: PgoutputDecoder): (buffer: Buffer, start: number, end: number) => Promise<void> | null {
+    return (buffer, start, end) => {
+      const due = this.#announced.before(buffer, start, end);
+      if (due.length > 0) return this.#lookUpFirst(decoder, due, buffer.subarray(start, end));
+      const relation = decoder.decode(buffer, start, end);
+      return relation === null ? null : this.#lookUp(decoder, relation);
+    };
+  }
+
+  async #lookUp(decoder: PgoutputDecoder, relation: Relation): Promise<void> {
+    const described = await this.#host.describe(relation);
+    decoder.setTable(relation.oid, described?.table ?? null);
+    if (described?.replaced === true) decoder.replaced(described.table);
+  }
+
+  async #lookUpFirst(decoder: PgoutputDecoder, due: readonly Buffer[], message: Buffer): Promise<void> {
+    for (const announced of due) await this.#lookUp(decoder, decoder.decode(announced, 0, announced.length)!);
+    decoder.decode(message, 0, message.length);
+  }
+
+  /** A transaction that came in blocks, at the place of its commit; in memory a block at a time. */
+  async *#replay(
+    committed: Committed,
+    decoder: PgoutputDecoder,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeBatch> {
+    const feed = this.#feeder(decoder);
+    try {
+      decoder.decode(committed.begin, 0, committed.begin.length);
+      for await (const block of committed.blocks()) {
+        for (const [start, end] of committed.messages(block)) {
+          if (isRelation(block, start)) this.#announced.keep(Buffer.from(block.subarray(start, end)));
+          else {
+            const looked = feed(block, start, end);
+            if (looked !== null) await looked;
+          }
+        }
+        if (decoder.bytes >= BATCH_BYTES) yield* batchOf(decoder);
+        if (signal.aborted) return;
+      }
+      decoder.decode(committed.commit, 0, committed.commit.length);
+      yield* batchOf(decoder);
+    } finally {
+      await committed.close();
     }
   }
 
@@ -197,12 +257,15 @@ export class ReplicationStream {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#stopAsking();
     this.#sendStatus();
-    this.#socket?.discard();
+    const socket = this.#socket;
+    socket?.discard();
+    const deadline = setTimeout(() => socket?.drop(), FAREWELL_MS);
     await this.#service.stop().catch(() => {});
+    clearTimeout(deadline);
   }
 
   async #connect(): Promise<CopySocket> {
-    const plugin = new SocketPlugin(this.#options.publication, this.#options.receiveBufferBytes);
+    const plugin = new SocketPlugin(this.#options, this.#options.receiveBufferBytes);
     try {
       const started = this.#service.subscribe(plugin, this.#options.slot, formatLsn(this.#after));
       await Promise.race([plugin.socket(), started]);
@@ -212,13 +275,25 @@ export class ReplicationStream {
     }
     this.#statusTimer = setInterval(
       () => {
-        this.#sendStatus();
+        this.#sendStatus(this.#mustAsk() ? 'reply' : 'no-reply');
         // Wakes the reader, so that idle progress is marked although nothing arrives.
         this.#socket?.interrupt();
       },
-      Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs),
+      Math.min(STATUS_INTERVAL_MS, this.#options.idleIntervalMs, this.#options.receiveTimeoutMs / 8),
     );
     return this.#socket;
+  }
+
+  /**
+   * As a standby does (wal_receiver_timeout, manual 19.6.3): a silent server is asked at half the time and given up at the end of
+   * it. Twice it must be found so: after a pause of this process its answers have come, but nobody has looked at them yet.
+   */
+  #mustAsk(): boolean {
+    const silentMs = this.#socket?.silentMs(Date.now()) ?? 0;
+    const over = silentMs > this.#options.receiveTimeoutMs;
+    if (over && this.#foundSilent) this.#socket?.drop();
+    this.#foundSilent = over;
+    return silentMs > this.#options.receiveTimeoutMs / 2;
   }
 
   /** Primary keepalive: type, end of WAL, clock, reply wanted (manual 53.4). Its end of WAL is what was decoded and sent. */
@@ -255,4 +330,10 @@ export class ReplicationStream {
     this.#statusSentMs = Date.now();
     this.#socket?.send(standbyStatus(this.#received, this.#confirmed, this.#statusSentMs, reply));
   }
+}
+
+function* batchOf(decoder: PgoutputDecoder): Generator<ChangeBatch> {
+  const { bytes } = decoder;
+  const events = decoder.take();
+  if (events.length > 0) yield { events, bytes };
 }

@@ -3,6 +3,7 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { type TableName, tableKey } from '../../../src/model/table.ts';
 import { type ColumnTypes, isRetyped, readColumnTypes } from './column-types.ts';
+import { end } from './connection.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { type Partition, readPartitions } from './partitions.ts';
 import { problem } from './preflight.ts';
@@ -63,7 +64,7 @@ export class SlotWatch {
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    await this.#client.end().catch(() => {});
+    await end(this.#client);
   }
 
   get retainedBytes(): number | null {

@@ -3,6 +3,7 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { formatLsn, isBeginning, type PostgresPosition, parseLsn } from '../../../src/model/position.ts';
 import { quoteIdentifier } from './connection.ts';
 import { CREATING_SLOT, postgresError } from './errors.ts';
+import { stateOf } from './server-choice.ts';
 
 export interface SlotState {
   readonly plugin: string | null;
@@ -122,6 +123,11 @@ export function refuseOtherServer(
   throw new RowsealError('RS-PG-010', {
     detail: `sealed up to ${formatLsn(after.lsn)} of timeline ${after.timeline}, of which the server has ${left === undefined ? 'nothing' : `all up to ${formatLsn(left.until)}`}`,
   });
+}
+
+/** Copies need a primary, and a standby that is promoted is one soon. @throws RowsealError RS-PG-046 */
+export async function refuseStandby(client: Client): Promise<void> {
+  if ((await stateOf(client)).inRecovery) throw new RowsealError('RS-PG-046');
 }
 
 /** A slot that is about to be dropped must be one that this pipeline can have made. @throws RowsealError RS-PG-013 */

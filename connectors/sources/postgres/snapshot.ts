@@ -90,7 +90,7 @@ export async function* copyRows(
       await socket.split(bytes, (buffer, start, end) => {
         chunk.add(buffer.utf8Slice(start, end));
         if (chunk.count >= CHUNK_ROWS || chunk.bytes >= CHUNK_BYTES) full.push(chunk.take());
-        return null;
+        return 'go-on';
       });
       yield* full.splice(0);
     }

@@ -4,6 +4,7 @@ import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { ChangeBatch, RowRun } from '../../../src/model/change.ts';
 import type { Finding } from '../../../src/model/finding.ts';
+import { isMessageLog } from '../../../src/model/message-log.ts';
 import {
   type DueCopy,
   isBeginning,
@@ -12,19 +13,23 @@ import {
   withCopying,
   withOutside,
 } from '../../../src/model/position.ts';
+import type { PostgresConnection } from '../../../src/model/postgres-connection.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
-import { connect, connectForReplication } from './connection.ts';
+import { connect, connectForReplication, destroy, end } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { postgresError } from './errors.ts';
 import { KeylessCopy } from './keyless-copy.ts';
+import { MessageLogs, messageTables } from './messages.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
 import { type ReplicationHost, ReplicationStream } from './replication.ts';
 import { estimateRows, sampleRows } from './sample.ts';
+import { chooseServer } from './server-choice.ts';
+import { serverSetting } from './server-setting.ts';
 import {
   dropSlot,
   identifyServer,
@@ -32,11 +37,13 @@ import {
   refuseForeignSlot,
   refuseHole,
   refuseOtherServer,
+  refuseStandby,
   type ServerIdentity,
   type SlotState,
 } from './slot.ts';
 import { openSlotSnapshot } from './slot-snapshot.ts';
 import { SlotWatch } from './slot-watch.ts';
+import { refuseUnknownOptions } from './stream-options.ts';
 import { TableVersions } from './table-versions.ts';
 import { UnseenTransactions, Visibility } from './visibility.ts';
 import { Weave, type WeaveHost } from './weave.ts';
@@ -48,7 +55,10 @@ export function createPostgresSource(options: PostgresSourceOptions): Source {
 }
 
 class PostgresSource implements Source, ReplicationHost, WeaveHost {
-  readonly #options: PostgresSourceOptions;
+  /** After the first connect: to the server that was chosen. */
+  #options: PostgresSourceOptions;
+  /** All that there are. */
+  readonly #servers: PostgresConnection;
   readonly #captured: ReadonlySet<string>;
   #side: Client | null = null;
   #catalog: Catalog | null = null;
@@ -65,6 +75,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
+    this.#servers = options.connection;
     this.#captured = new Set(options.tables.map(tableKey));
   }
 
@@ -85,7 +96,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       if (table === null) throw new RowsealError('RS-PG-006', { detail: displayName(name) });
       tables.push(table);
     }
-    return tables;
+    return [...tables, ...messageTables(this.#options.messages)];
   }
 
   async discover(): Promise<readonly DiscoveredTable[]> {
@@ -99,18 +110,37 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   async sample(table: TableSchema, rows: number): Promise<RowRun> {
+    if (isMessageLog(table)) return emptyRun(table);
+    await this.#sideClient();
     // A connection of its own: COPY takes the socket, and a sample that is given up closes it.
     const reader = await connect(this.#options);
     try {
       return await sampleRows(reader, table, rows, this.#options.receiveBufferBytes);
     } finally {
-      await reader.end().catch(() => {});
+      await end(reader);
     }
   }
 
   async *open(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    try {
+      yield* this.#read(after, signal);
+    } catch (error) {
+      // A wait for the server was broken off.
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async *#read(after: Position | null, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (after !== null && after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
-    const side = await this.#sideClient();
+    const side = await this.#sideClient(after?.timeline);
+    // A look at the tables waits for whoever alters one of them.
+    const giveUp = (): void => {
+      destroy(side);
+      this.#side = null;
+    };
+    signal.addEventListener('abort', giveUp);
+    refuseUnknownOptions(this.#options, Number(await serverSetting(side, 'server_version_num')));
+    await refuseStandby(side);
     await this.#identify();
     let resume = after;
     if (resume === null || isBeginning(resume)) {
@@ -122,15 +152,20 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     if (signal.aborted) return;
     const due = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
     this.#names = await this.#catalog!.oids(this.#options.tables);
-    const weave = await this.#weave(resume, due);
+    const weave = await this.#weave(resume, due, signal);
+    signal.removeEventListener('abort', giveUp);
     this.#weaving = weave;
-    this.#watch = new SlotWatch(await connect(this.#options), this.#options, {
-      fail: (error) => weave.fail(error),
-      inDanger: () => this.#stream?.dropIfStalled(),
-      retyped: (table) => {
-        if (this.#options.snapshot === 'initial') weave.again(table);
+    this.#watch = new SlotWatch(
+      await connect(this.#options, undefined, this.#options.receiveTimeoutMs),
+      this.#options,
+      {
+        fail: (error) => weave.fail(error),
+        inDanger: () => this.#stream?.dropIfStalled(),
+        retyped: (table) => {
+          if (this.#options.snapshot === 'initial') weave.again(table);
+        },
       },
-    });
+    );
     this.#watch.start();
     try {
       yield* weave.read(signal);
@@ -143,6 +178,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async assess(after: Position): Promise<Assessment> {
     if (after.kind !== 'postgres') throw new RowsealError('RS-RUN-005');
     const side = await this.#sideClient();
+    await refuseStandby(side);
     await this.#identify();
     return assess(this.#options, side, this.#server, after);
   }
@@ -166,7 +202,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   async close(): Promise<void> {
     await this.#watch?.stop();
     await this.#stream?.close();
-    await this.#side?.end().catch(() => {});
+    await end(this.#side);
     this.#side = null;
   }
 
@@ -226,7 +262,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   }
 
   /** The stream from `resume` on, with the copies that are due. */
-  async #weave(resume: PostgresPosition, due: readonly DueCopy[]): Promise<Weave> {
+  async #weave(resume: PostgresPosition, due: readonly DueCopy[], signal: AbortSignal): Promise<Weave> {
     const side = await this.#sideClient();
     const keyless: TableName[] = [];
     for (const { namespace, name } of due) {
@@ -236,10 +272,13 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const plan = new CopyPlan(due, keyless, resume.phase, this.#options.copyTables, resume.outside);
     const options = this.#options;
     const snapshot =
-      keyless.length === 0 ? null : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary');
+      keyless.length === 0
+        ? null
+        : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary', signal);
     const copy =
       snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options);
-    const stream = new ReplicationStream(options, this, resume.lsn);
+    const messages = new MessageLogs(options.messages, await serverSetting(side, 'server_encoding'));
+    const stream = new ReplicationStream(options, this, resume.lsn, messages);
     this.#stream = stream;
     if (copy !== null) stream.await(copy.seam);
     const weave = new Weave({
@@ -287,6 +326,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       this.#options,
       this.#options.slot,
       this.#options.failoverSlot ? 'failover' : 'permanent',
+      signal,
     );
     try {
       const initial = this.#options.snapshot === 'initial';
@@ -322,15 +362,32 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     try {
       this.#server = await identifyServer(client);
     } finally {
-      await client.end().catch(() => {});
+      await end(client);
     }
   }
 
-  async #sideClient(): Promise<Client> {
+  /** @param leastTimeline of several servers one is chosen again, which has not been left behind */
+  async #sideClient(leastTimeline?: number): Promise<Client> {
+    if (leastTimeline !== undefined && this.#servers.hosts.length > 1) {
+      await end(this.#side);
+      this.#side = null;
+    }
     if (this.#side === null) {
-      this.#side = await connect(this.#options);
+      const { client, connection } = await chooseServer(
+        this.#servers,
+        leastTimeline,
+        this.#options.receiveTimeoutMs,
+      );
+      this.#side = client;
+      this.#options = { ...this.#options, connection };
       this.#catalog = new Catalog(this.#side, this.#options.publication);
     }
     return this.#side;
   }
+}
+
+/** Of what has no rows that could be looked at. */
+function emptyRun(table: TableSchema): RowRun {
+  const none = new Uint8Array(0);
+  return { table, count: 0, ops: none, images: none, cells: [], firstOrdinal: 0, bytes: 0 };
 }

@@ -49,7 +49,8 @@ export class Weave {
   readonly #outside: OutsideFilter;
   readonly #pace: Pace;
   #at: PostgresPosition;
-  #xid = 0;
+  /** Of the transaction that is being read; null: it is a message outside of transactions, which no snapshot shows or hides. */
+  #xid: number | null = null;
   /** The transaction that is being read is a mark of this table. */
   #marked: TableCopy | null = null;
   #failure: { readonly error: unknown } | null = null;
@@ -125,7 +126,8 @@ export class Weave {
     for (const [i, event] of events.entries()) {
       switch (event.kind) {
         case 'begin': {
-          this.#xid = Number(event.transaction.id);
+          const { id } = event.transaction;
+          this.#xid = id === 'message' ? null : Number(id);
           const lsn = (event.transaction.position as PostgresPosition).lsn;
           if (keyless !== null && !keyless.done && lsn >= keyless.seam) {
             const before = upTo(i);
@@ -133,7 +135,7 @@ export class Weave {
             yield* this.#handOnKeyless(keyless, signal);
             if (signal.aborted) return;
           }
-          for (const copy of plan.active) if (copy.chunk?.mark === event.transaction.id) this.#marked = copy;
+          for (const copy of plan.active) if (copy.chunk?.mark === id) this.#marked = copy;
           if (this.#marked !== null) {
             const before = upTo(i);
             if (before !== null) yield before;
@@ -147,11 +149,11 @@ export class Weave {
           break;
         }
         case 'truncate':
-          plan.of(event.table)?.chunk?.empty(this.#xid);
+          plan.of(event.table)?.chunk?.empty(this.#xid!);
           break;
         case 'commit': {
           this.#at = event.position as PostgresPosition;
-          unseen.add(this.#xid);
+          if (this.#xid !== null) unseen.add(this.#xid);
           const copy = this.#marked;
           if (copy === null) break;
           this.#marked = null;
@@ -179,7 +181,7 @@ export class Weave {
 
   #touch(copy: TableCopy, event: Extract<ChangeEvent, { kind: 'rows' }>): void {
     const { run } = event;
-    copy.chunk?.touch(run, this.#xid);
+    copy.chunk?.touch(run, this.#xid!);
     if (copy.cursor === null && copy.resumed === null) return;
     eachKey(run, (before, after) => {
       if (before !== null) copy.touched.add(before);

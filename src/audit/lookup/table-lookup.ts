@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { MalformedBytes } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { type Digest, leafInPlace } from '../hashing.ts';
+import { LeafBatch } from '../leaf-batch.ts';
 import { CompactRange } from '../merkle.ts';
 import { type AuditRecord, decodeRecord, RecordKind } from '../record.ts';
 import { indexChange, indexRecord } from '../row-index/index-entries.ts';
@@ -193,8 +194,10 @@ class TailReading {
   readonly #keep: KeepRange;
   /** The first record that is not covered: an index record of level 1, or 0. */
   readonly #start: number;
-  /** Leaves of the block in hand. */
+  /** Leaves of the block in hand, and how many of them are of records that the walk has not come to. */
   #block = new CompactRange();
+  #hashed = 0;
+  readonly #leaves = new LeafBatch();
   #index = new RowIndex();
   /** Where the range of level 1 in hand begins among ranges, blocks and places. */
   #began: Beginning;
@@ -222,26 +225,30 @@ class TailReading {
       if (walked === null) throw new MalformedBytes(`record ${seq} is not there`);
       if (seq % BLOCK_LEAVES === 0 && seq >= this.#start) this.places.push(this.#walk.place());
       const { payload, from, to, isChange } = walked;
-      const leaf = leafInPlace(payload, from, to);
+      if (this.#hashed === 0) this.#hashAhead(payload, from - 2);
+      this.#hashed--;
       if (seq >= this.#start) {
         const bytes = payload.subarray(from, to);
         if (isChange) indexChange(this.#index, this.#walk.scan, payload);
-        else await this.#takeOther(seq, bytes, leaf);
+        else await this.#takeOther(seq, bytes, () => leafInPlace(payload, from, to));
         this.tail.push(bytes);
       }
-      this.#appendToBlock(leaf);
+      if (seq % BLOCK_LEAVES === BLOCK_LEAVES - 1) {
+        this.blocks.push(this.#block.root());
+        this.#block = new CompactRange();
+      }
     }
     return parseTrailer(await this.#walk.trailer());
   }
 
-  #appendToBlock(leaf: Digest): void {
-    this.#block.append(leaf);
-    if (this.#block.size < BLOCK_LEAVES) return;
-    this.blocks.push(this.#block.root());
-    this.#block = new CompactRange();
+  /** Records from the one in hand on, as far as they are in memory and belong into its block. */
+  #hashAhead(payload: Buffer, at: number): void {
+    const { size } = this.#block;
+    this.#hashed = this.#leaves.hash(payload, at, BLOCK_LEAVES - size, size);
+    this.#leaves.appendTo(this.#block);
   }
 
-  async #takeOther(seq: number, bytes: Buffer, leaf: Digest): Promise<void> {
+  async #takeOther(seq: number, bytes: Buffer, leaf: () => Digest): Promise<void> {
     const record = decodeRecord(bytes);
     if (record.kind === RecordKind.schema) this.versions.schemas.push(record.payload);
     if (record.kind === RecordKind.policy) this.versions.policies.push(record.payload);
@@ -251,7 +258,7 @@ class TailReading {
     }
     const { level } = parseIndexPayload(record.payload);
     if (seq > this.#start || this.#start === 0) await this.#close(level, seq, bytes);
-    this.#index.recorded(level, seq, leaf);
+    this.#index.recorded(level, seq, leaf());
     this.tail = [];
   }
 

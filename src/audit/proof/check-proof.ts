@@ -2,6 +2,8 @@ import { type Op, opLetter } from '../../model/change.ts';
 import type { MaskedTable } from '../../model/masked.ts';
 import { describePosition } from '../../model/position.ts';
 import { MalformedBytes } from '../bytes.ts';
+import { cosignersOf } from '../cosigners.ts';
+import type { Ed25519 } from '../ed25519/ed25519.ts';
 import { parseErasure } from '../erased.ts';
 import { parseExpiry } from '../expired.ts';
 import { leafHash } from '../hashing.ts';
@@ -12,26 +14,31 @@ import { type AuditRecord, RecordKind } from '../record.ts';
 import { tableDirectory } from '../table-directory.ts';
 import { disclosureOf, tableFromPayloads } from '../table-payload.ts';
 import type { ProblemCode } from '../verify/report.ts';
+import type { WitnessPolicy } from '../witness-policy.ts';
 import { canonicalRecord } from './canonical-record.ts';
 import { recordsOfRow } from './completeness-check.ts';
+import { BrokenChain, KeyChain, type TrustedSigner } from './key-chain.ts';
 import { CutShort, type Proof, parseProof } from './proof-file.ts';
 import type { ProofProblem, ProofReach, ProofReport, ProvenEvent, ShownCells } from './report.ts';
 import { shownCells } from './shown-image.ts';
 
-/** What a head must be signed by; see `HeadVerifier`. */
-export interface TrustedSigner {
-  /** The log's origin. */
-  readonly name: string;
-  signedByKey(signed: SignedHead): boolean;
+/** Witnesses that must have cosigned the head of the proof. */
+export interface AskedWitnesses {
+  readonly policy: WitnessPolicy;
+  readonly ed25519: Ed25519;
 }
 
 /**
  * Checks a proof against the key alone: no log, no network, no clock. Runs in Node and in a browser.
  *
- * @param signers of one name; a head by one of them will do
+ * @param signers of one name; a head by one of them will do, or by a key that follows from one (docs/audit-format.md §13.4)
  */
-export function checkProof(text: string, signers: readonly TrustedSigner[]): ProofReport {
-  return new ProofCheck(signers).run(text);
+export function checkProof(
+  text: string,
+  signers: readonly TrustedSigner[],
+  witnesses: AskedWitnesses | null = null,
+): ProofReport {
+  return new ProofCheck(signers, witnesses).run(text);
 }
 
 /** Hex digits of a tag that an index holds. */
@@ -47,6 +54,7 @@ interface Version {
 
 class ProofCheck {
   readonly #signers: readonly TrustedSigner[];
+  readonly #witnesses: AskedWitnesses | null;
   readonly #problems: ProofProblem[] = [];
   readonly #notes: string[] = [];
   #versions: ProvenEvent[] = [];
@@ -57,8 +65,9 @@ class ProofCheck {
   readonly #payloads = new Map<number, AuditRecord>();
   readonly #tables = new Map<string, Version>();
 
-  constructor(signers: readonly TrustedSigner[]) {
+  constructor(signers: readonly TrustedSigner[], witnesses: AskedWitnesses | null) {
     this.#signers = signers;
+    this.#witnesses = witnesses;
   }
 
   run(text: string): ProofReport {
@@ -123,15 +132,18 @@ class ProofCheck {
   }
 
   /** The head is signed, the leaf is in its tree, and names the table. */
-  #checkJournal({ journal, table }: Proof): { readonly leaf: JournalLeaf; readonly touched: TouchedTable } {
+  #checkJournal({ journal, keys, table }: Proof): {
+    readonly leaf: JournalLeaf;
+    readonly touched: TouchedTable;
+  } {
     const signed = parseSignedHead(journal.note);
     if (signed === null) this.#refuse('RS-AUD-020', 'the head of the journal cannot be read');
     const origin = this.#signers[0]?.name ?? '';
     if (signed.head.origin !== origin)
       this.#refuse('RS-AUD-023', `the proof is of the log ${signed.head.origin}, the key of ${origin}`);
-    if (!this.#signers.some((signer) => signer.signedByKey(signed)))
-      this.#refuse('RS-AUD-024', 'the head of the journal is not signed by the key');
+    this.#checkKeys(keys, signed);
     this.#cosigners = signed.signatures.map(({ name }) => name).filter((name) => name !== origin);
+    if (this.#witnesses !== null) this.#checkWitnesses(this.#witnesses, signed);
     const { size, root } = signed.head;
     if (!verifyInclusion(leafHash(journal.leaf), journal.index, size, journal.path, root))
       this.#refuse('RS-AUD-020', 'the group is not in the journal that the head signs');
@@ -143,6 +155,38 @@ class ProofCheck {
     const touched = leaf.tables.find((one) => one.directory === directory);
     if (touched === undefined) this.#refuse('RS-AUD-023', 'the group did not touch the table');
     return { leaf, touched };
+  }
+
+  #checkKeys(keys: Proof['keys'], signed: SignedHead): void {
+    const chain = new KeyChain(this.#signers);
+    try {
+      chain.follow(keys, signed);
+    } catch (error) {
+      if (error instanceof BrokenChain) this.#refuse(error.code, error.message);
+      throw error;
+    }
+    if (!chain.signs(signed))
+      this.#refuse(
+        'RS-AUD-024',
+        'the head of the journal is not signed by the key, nor by one that it leads to',
+      );
+    this.#notes.push(...chain.notes);
+  }
+
+  #checkWitnesses({ policy, ed25519 }: AskedWitnesses, signed: SignedHead): void {
+    const times = cosignersOf(policy, signed, ed25519);
+    if (times === null) this.#refuse('RS-AUD-032', 'a cosignature on the head does not verify');
+    const names = Object.keys(times);
+    if (!policy.satisfied(new Set(names)))
+      this.#refuse(
+        'RS-AUD-032',
+        `asked for is ${policy.rule}; the head is cosigned by ${names.length} of them`,
+      );
+    for (const [name, timeS] of Object.entries(times))
+      this.#notes.push(`cosigned by ${name} at ${new Date(timeS * 1000).toISOString()}`);
+    // Those are checked now; the others stay what they claim to be.
+    const checked = new Set(policy.witnesses.map(({ key }) => key.name));
+    this.#cosigners = this.#cosigners.filter((name) => !checked.has(name));
   }
 
   #included(bytes: Buffer, path: Proof['journal']['path'], { size, root }: TouchedTable): AuditRecord {

@@ -4,10 +4,11 @@ import { openColumns } from '../disclosure/column-image.ts';
 import type { Disk } from '../disk.ts';
 import { isErased, parseErasure } from '../erased.ts';
 import type { Digest } from '../hashing.ts';
-import { proveLeaf } from '../lookup/journal-lookup.ts';
+import { proveKeyChanges, proveLeaf } from '../lookup/journal-lookup.ts';
 import { sealedSize } from '../lookup/sealed-size.ts';
 import { pagesAround, rangeOf } from '../lookup/sorted-entries.ts';
 import { type FoundRecord, type IndexedRange, TableLookup } from '../lookup/table-lookup.ts';
+import { parseSignedHead } from '../note.ts';
 import { type AuditRecord, RecordKind } from '../record.ts';
 import { parseIndexPayload } from '../row-index/index-payload.ts';
 import { ENTRY_BYTES } from '../row-index/index-root.ts';
@@ -49,13 +50,9 @@ export async function makeProof(disk: Disk, request: ProofRequest, kept = true):
   const { directory, table } = request;
   const size = await sealedSize(disk, directory, tableDirectory(table));
   const lookup = await TableLookup.open(disk, directory, tableDirectory(table), size, kept);
-  const leaf = await proveLeaf(disk, directory, lookup.end.group);
-  return new ProofMaker(lookup, request).make({
-    note: leaf.note,
-    index: leaf.index,
-    leaf: leaf.bytes,
-    path: leaf.path,
-  });
+  const { note, index, bytes, path } = await proveLeaf(disk, directory, lookup.end.group);
+  const keys = await proveKeyChanges(disk, directory, parseSignedHead(note)?.head.size ?? 0);
+  return new ProofMaker(lookup, request).make({ note, index, leaf: bytes, path }, keys);
 }
 
 class ProofMaker {
@@ -68,7 +65,7 @@ class ProofMaker {
     this.#request = request;
   }
 
-  async make(journal: Proof['journal']): Promise<Proof> {
+  async make(journal: Proof['journal'], keys: Proof['keys']): Promise<Proof> {
     const { subject, table, atUs } = this.#request;
     const row = subject.kind === 'row' ? await this.#row(subject.tags) : null;
     if (subject.kind === 'record') await this.#alone(subject.seq, subject.tags);
@@ -89,6 +86,7 @@ class ProofMaker {
     return {
       table: { namespace: table.namespace, name: table.name },
       journal,
+      keys,
       versions: [...versions].sort(([a], [b]) => a - b).map(([, version]) => version),
       records: await Promise.all(
         found.map(async (one) => {

@@ -11,6 +11,8 @@ export interface Proof {
     readonly leaf: Buffer;
     readonly path: readonly Digest[];
   };
+  /** Leaves of the journal that change the keys of the log, oldest first. */
+  readonly keys: readonly ProvenKeyLeaf[];
   /** Schema and policy records that the records below name. */
   readonly versions: readonly ProvenRecord[];
   /** Ascending. */
@@ -22,6 +24,16 @@ export interface Proof {
   readonly row: RowClaim | null;
   /** The moment asked about, microseconds since 1970-01-01 UTC; null: none. */
   readonly atUs: bigint | null;
+}
+
+export interface ProvenKeyLeaf {
+  readonly bytes: Buffer;
+  /** To the root of the head. */
+  readonly path: readonly Digest[];
+  /** The signed head of the journal that ends with this leaf. */
+  readonly note: string;
+  /** To the root of that note. */
+  readonly own: readonly Digest[];
 }
 
 export interface ProvenRecord {
@@ -68,7 +80,7 @@ export const PROOF_FORMAT = 'rowseal/proof/v1';
 export const MAX_PROOF_BYTES = 256 << 20;
 
 export function encodeProof(proof: Proof): string {
-  const { table, journal, versions, records, row, atUs } = proof;
+  const { table, journal, keys, versions, records, row, atUs } = proof;
   return `${JSON.stringify({
     format: PROOF_FORMAT,
     table: { namespace: table.namespace, name: table.name },
@@ -79,6 +91,12 @@ export function encodeProof(proof: Proof): string {
       leaf: base64(journal.leaf),
       path: digests(journal.path),
     },
+    keys: keys.map(({ bytes, path, note, own }) => ({
+      leaf: base64(bytes),
+      path: digests(path),
+      note,
+      own: digests(own),
+    })),
     versions: versions.map(({ bytes, path }) => ({ record: base64(bytes), path: digests(path) })),
     records: records.map(({ bytes, path, before, after }) => ({
       record: base64(bytes),
@@ -162,7 +180,7 @@ export function parseProof(text: string): Proof {
       ? new CutShort('the proof file ends in the middle')
       : new MalformedBytes('the file is not a proof');
   }
-  const file = members(json, ['format', 'table', 'at_us', 'journal', 'versions', 'records', 'row']);
+  const file = members(json, ['format', 'table', 'at_us', 'journal', 'keys', 'versions', 'records', 'row']);
   if (file['format'] !== PROOF_FORMAT) throw new MalformedBytes('the file is not a proof of this format');
   const table = members(file['table'], ['namespace', 'name']);
   const journal = members(file['journal'], ['note', 'index', 'leaf', 'path']);
@@ -176,6 +194,10 @@ export function parseProof(text: string): Proof {
       leaf: bytesOf(journal['leaf']),
       path: digestsOf(journal['path']),
     },
+    keys: listOf(file['keys']).map((item) => {
+      const { leaf, path, note, own } = members(item, ['leaf', 'path', 'note', 'own']);
+      return { bytes: bytesOf(leaf), path: digestsOf(path), note: textOf(note), own: digestsOf(own) };
+    }),
     versions: listOf(file['versions']).map((item) => {
       const version = members(item, ['record', 'path']);
       return { bytes: bytesOf(version['record']), path: digestsOf(version['path']) };

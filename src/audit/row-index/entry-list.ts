@@ -1,12 +1,14 @@
 import { ENTRY_BYTES } from './index-root.ts';
 
 const WORDS = ENTRY_BYTES / 4;
-/** Entries of one list: their places take 20 bits of a sort key. */
-const MAX_SORTED = 1 << 20;
+/** Digits of the first word that a pass sorts by: three passes do 32 bits. */
+const DIGIT_BITS = 11;
+const DIGITS = 1 << DIGIT_BITS;
 
 /** Room to sort in, kept: large arrays that come and go make the collector work. */
-let sortKeys = new Float64Array(1 << 12);
 let sortOrder = new Uint32Array(1 << 12);
+let sortSpare = new Uint32Array(1 << 12);
+const digitCounts = [new Uint32Array(DIGITS), new Uint32Array(DIGITS), new Uint32Array(DIGITS)] as const;
 
 /**
  * Index entries in the order of the log: three 32-bit words each (tag, tag, record number less `first`). Grows only at its
@@ -57,23 +59,40 @@ export class EntryList {
     return bytes;
   }
 
-  /** Sorts on the first word and the place in one number, natively; the few that agree in it are put right afterwards. */
+  /** A radix sort by the first word, which keeps the order of equal ones; the few that agree in it are put right afterwards. */
   #order(from: number): Uint32Array {
     const count = this.#count - from;
-    const words = this.#words;
     if (count > sortOrder.length) {
       sortOrder = new Uint32Array(2 * count);
-      sortKeys = new Float64Array(2 * count);
+      sortSpare = new Uint32Array(2 * count);
     }
-    const order = sortOrder.subarray(0, count);
-    if (count > MAX_SORTED) {
-      for (let i = 0; i < count; i++) order[i] = from + i;
-      return order.sort((a, b) => this.#compare(a, b));
+    const words = this.#words;
+    for (const counts of digitCounts) counts.fill(0);
+    const [lowest, middle, highest] = digitCounts;
+    for (let i = 0; i < count; i++) {
+      const word = words[(from + i) * WORDS]!;
+      lowest[word & (DIGITS - 1)]!++;
+      middle[(word >>> DIGIT_BITS) & (DIGITS - 1)]!++;
+      highest[word >>> (2 * DIGIT_BITS)]!++;
+      sortOrder[i] = from + i;
     }
-    const keys = sortKeys.subarray(0, count);
-    for (let i = 0; i < count; i++) keys[i] = words[(from + i) * WORDS]! * MAX_SORTED + i;
-    keys.sort();
-    for (let i = 0; i < count; i++) order[i] = from + (keys[i]! % MAX_SORTED);
+    let order = sortOrder;
+    let target = sortSpare;
+    digitCounts.forEach((counts, digit) => {
+      let start = 0;
+      for (let i = 0; i < DIGITS; i++) {
+        const entries = counts[i]!;
+        counts[i] = start;
+        start += entries;
+      }
+      for (let i = 0; i < count; i++) {
+        const entry = order[i]!;
+        const value = (words[entry * WORDS]! >>> (digit * DIGIT_BITS)) & (DIGITS - 1);
+        target[counts[value]!++] = entry;
+      }
+      [order, target] = [target, order];
+    });
+    order = order.subarray(0, count);
     for (let start = 0; start < count; ) {
       const high = words[order[start]! * WORDS]!;
       let end = start + 1;

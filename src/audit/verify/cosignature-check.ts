@@ -1,4 +1,4 @@
-import { CosignatureVerifier } from '../cosignature.ts';
+import { cosignersOf } from '../cosigners.ts';
 import { nodeEd25519 } from '../ed25519/node-ed25519.ts';
 import type { SignedHead } from '../note.ts';
 import type { WitnessPolicy } from '../witness-policy.ts';
@@ -26,7 +26,7 @@ export function checkQuorum(
   let best: CosignedHead | null = null;
   let most = 0;
   for (const head of heads) {
-    const witnesses = cosignersOf(policy, head);
+    const witnesses = cosignersOf(policy, head, nodeEd25519);
     if (witnesses === null) {
       findings.add('RS-AUD-032', `a cosignature on the head of size ${head.head.size} does not verify`);
       continue;
@@ -44,15 +44,4 @@ export function checkQuorum(
   else if (best.size < size)
     findings.notes.push(`witnesses have seen ${best.size} of ${size} groups; the newer ones wait for them`);
   return best;
-}
-
-/** null: a line by a known witness is wrong. */
-function cosignersOf(policy: WitnessPolicy, head: SignedHead): Readonly<Record<string, number>> | null {
-  const times: [string, number][] = [];
-  for (const { name, key } of policy.witnesses) {
-    const time = new CosignatureVerifier(key, nodeEd25519).timeOf(head);
-    if (time === 'invalid') return null;
-    if (time !== null) times.push([name, time]);
-  }
-  return Object.fromEntries(times);
 }

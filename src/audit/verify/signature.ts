@@ -15,12 +15,19 @@ export type HeadVerdict = 'ok' | 'malformed' | 'unsigned' | 'other';
 export class HeadVerifier {
   readonly name: string;
   readonly key: VerifierKey;
+  readonly #ed25519: Ed25519;
   readonly #verify: VerifySignature | null;
 
   constructor(key: VerifierKey, ed25519: Ed25519) {
     this.key = key;
     this.name = key.name;
+    this.#ed25519 = ed25519;
     this.#verify = ed25519.open(key.publicKey);
+  }
+
+  /** The same for another key. */
+  withKey(key: VerifierKey): HeadVerifier {
+    return new HeadVerifier(key, this.#ed25519);
   }
 
   /** The head when the note is well formed, names the expected tree, and the key signed exactly these bytes. */

@@ -8,7 +8,7 @@ import { isErased, parseErasure } from '../erased.ts';
 import { parseExpiry } from '../expired.ts';
 import { type Frame, FrameType } from '../frame.ts';
 import {
-  chainNext,
+  chainNextOf,
   chainStart,
   DIGEST_BYTES,
   type Digest,
@@ -17,6 +17,7 @@ import {
   SALT_BYTES,
 } from '../hashing.ts';
 import type { TouchedTable } from '../journal-leaf.ts';
+import { LeafBatch } from '../leaf-batch.ts';
 import { CompactRange } from '../merkle.ts';
 import { type AuditRecord, decodeRecord, encodeRecord, RecordKind } from '../record.ts';
 import { RecordScan } from '../record-scan.ts';
@@ -75,8 +76,9 @@ export class TableCheck {
   readonly #tree = new CompactRange();
   readonly #rootAt = new Map<number, string>();
   #chain: Digest;
-  /** Of the record in hand. */
-  #leaf: Digest = '';
+  readonly #leaves = new LeafBatch();
+  /** What the chain should be after each record of the batch. */
+  readonly #chains: Digest[] = [];
   #seq = 0;
   #schema: { seq: number; payload: string; width: number; disclosure: Disclosure } | null = null;
   #policy: { seq: number; payload: string } | null = null;
@@ -213,36 +215,56 @@ export class TableCheck {
 
   async #checkRecords(frame: Frame): Promise<void> {
     const { payload, type } = frame;
-    const scan = this.#scan;
     for (let at = 0; at < payload.length; ) {
-      const from = at + 2;
-      const to = from > payload.length ? from : from + payload.readUInt16BE(at);
-      if (to + DIGEST_BYTES > payload.length) throw new MalformedBytes('the bytes end too early');
-      const isChange = type === FrameType.records && scan.change(payload, from, to);
-      const record = isChange ? null : this.#decode(payload.subarray(from, to));
-      const seq = record?.seq ?? scan.seq;
-      if (seq !== this.#seq)
-        this.#stop('RS-AUD-021', `record ${seq} stands where record ${this.#seq} is due`);
-      this.#leaf = leafInPlace(payload, from, to);
-      this.#chain = chainNext(this.#chain, seq, this.#leaf);
-      if (this.#chain !== payload.latin1Slice(to, to + DIGEST_BYTES))
-        this.#stop('RS-AUD-020', 'the chain value of a record is wrong');
-      this.#tree.append(this.#leaf);
-      if (record === null) {
-        this.#checkVersion(scan.schema, scan.policy);
-        const whole = (): AuditRecord => decodeRecord(payload.subarray(from, to));
-        for (const hashAt of [scan.beforeAt, scan.afterAt]) {
-          if (hashAt < 0) continue;
-          if (!this.#rows.ready) await this.#rows.load(this.#seq);
-          this.#checkImage(payload.latin1Slice(hashAt, hashAt + DIGEST_BYTES), whole);
-        }
-        indexChange(this.#index, scan, payload);
-      } else await this.#checkContent(record, type === FrameType.meta);
-      this.#seq++;
-      this.#findings.records++;
+      const count = this.#hashBatch(payload, at);
+      if (count === 0) throw new MalformedBytes('the bytes end too early');
+      for (let i = 0; i < count; i++) await this.#checkRecord(payload, type, i);
+      at = this.#leaves.end(count - 1) + DIGEST_BYTES;
       if (this.#wantedSizes.has(this.#seq)) this.#rootAt.set(this.#seq, this.#tree.root());
-      at = to + DIGEST_BYTES;
     }
+  }
+
+  /** Hashes some records into the tree and notes what their chain values should be. @returns how many */
+  #hashBatch(payload: Buffer, at: number): number {
+    const leaves = this.#leaves;
+    const count = leaves.hash(payload, at, this.#untilWanted(), this.#seq);
+    for (let i = 0; i < count; i++)
+      this.#chains[i] = chainNextOf(i === 0 ? this.#chain : this.#chains[i - 1]!, this.#seq + i, leaves, i);
+    leaves.appendTo(this.#tree);
+    return count;
+  }
+
+  /** Records up to the next size at which the root is asked for. */
+  #untilWanted(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const size of this.#wantedSizes) if (size > this.#seq) next = Math.min(next, size);
+    return next - this.#seq;
+  }
+
+  /** A record of the batch in hand. */
+  async #checkRecord(payload: Buffer, type: number, index: number): Promise<void> {
+    const scan = this.#scan;
+    const from = this.#leaves.start(index);
+    const to = this.#leaves.end(index);
+    const isChange = type === FrameType.records && scan.change(payload, from, to);
+    const record = isChange ? null : this.#decode(payload.subarray(from, to));
+    const seq = record?.seq ?? scan.seq;
+    if (seq !== this.#seq) this.#stop('RS-AUD-021', `record ${seq} stands where record ${this.#seq} is due`);
+    this.#chain = this.#chains[index]!;
+    if (this.#chain !== payload.latin1Slice(to, to + DIGEST_BYTES))
+      this.#stop('RS-AUD-020', 'the chain value of a record is wrong');
+    if (record === null) {
+      this.#checkVersion(scan.schema, scan.policy);
+      const whole = (): AuditRecord => decodeRecord(payload.subarray(from, to));
+      for (const hashAt of [scan.beforeAt, scan.afterAt]) {
+        if (hashAt < 0) continue;
+        if (!this.#rows.ready) await this.#rows.load(this.#seq);
+        this.#checkImage(payload.latin1Slice(hashAt, hashAt + DIGEST_BYTES), whole);
+      }
+      indexChange(this.#index, scan, payload);
+    } else await this.#checkContent(record, type === FrameType.meta, () => leafInPlace(payload, from, to));
+    this.#seq++;
+    this.#findings.records++;
   }
 
   #decode(bytes: Buffer): AuditRecord {
@@ -253,7 +275,7 @@ export class TableCheck {
     return record;
   }
 
-  async #checkContent(record: AuditRecord, meta: boolean): Promise<void> {
+  async #checkContent(record: AuditRecord, meta: boolean, leaf: () => Digest): Promise<void> {
     const isMeta =
       record.kind === RecordKind.genesis ||
       record.kind === RecordKind.schema ||
@@ -265,7 +287,7 @@ export class TableCheck {
     if (isMeta !== meta || (record.kind === RecordKind.genesis) !== (record.seq === 0))
       this.#stop('RS-AUD-021', 'a record stands in the wrong place');
     if (record.kind === RecordKind.index) {
-      this.#checkIndex(record);
+      this.#checkIndex(record, leaf());
       return;
     }
     indexRecord(this.#index, record);
@@ -338,11 +360,11 @@ export class TableCheck {
   }
 
   /** The rows met since the last index record must be those that it says. */
-  #checkIndex(record: AuditRecord): void {
+  #checkIndex(record: AuditRecord, leaf: Digest): void {
     const { level } = parseIndexPayload(record.payload);
     if (indexPayload(this.#index.statement(level)) !== record.payload)
       this.#stop('RS-AUD-020', 'an index record says other things of the rows than the records before it');
-    this.#index.recorded(level, record.seq, this.#leaf);
+    this.#index.recorded(level, record.seq, leaf);
   }
 
   #checkFinding(payload: string): void {

@@ -24,6 +24,7 @@ import { terminal } from '../context.ts';
 import { oneLine, pad } from '../layout.ts';
 import { parseRawRow, type RawRow } from '../raw-row.ts';
 import { provenRow } from '../row-subject.ts';
+import { readSmallFile } from '../small-file.ts';
 import { tableNamed } from '../table-choice.ts';
 import { makeSource } from '../wire.ts';
 
@@ -32,13 +33,18 @@ interface MatchArguments {
   readonly table: string;
   readonly seq: number | undefined;
   readonly format: 'json' | 'csv';
+  readonly file: string | undefined;
   readonly source: boolean;
   readonly json: boolean;
 }
 
+/** More than the text of a raw row has; a bound for a file named by mistake. */
+const MAX_ROW_BYTES = 64 << 20;
+
 export const matchCommand: CommandModule<object, MatchArguments> = {
   command: 'match',
-  describe: 'Mask a raw row from standard input again and say whether it is the one behind a record',
+  describe:
+    'Mask a raw row from standard input or a file again and say whether it is the one behind a record',
   builder: (yargs) =>
     yargs
       .option('config', { type: 'string', default: 'rowseal.yaml', describe: 'Configuration file' })
@@ -50,7 +56,11 @@ export const matchCommand: CommandModule<object, MatchArguments> = {
       .option('format', {
         choices: ['json', 'csv'] as const,
         default: 'json' as const,
-        describe: 'Of standard input',
+        describe: 'Of the raw row',
+      })
+      .option('file', {
+        type: 'string',
+        describe: 'File with the raw row; default: standard input',
       })
       .option('source', {
         type: 'boolean',
@@ -63,14 +73,17 @@ export const matchCommand: CommandModule<object, MatchArguments> = {
         '',
       )
       .epilogue(
-        'Values are never printed, raw or masked. Exit code 1 when a column differs. Texts must be as the source prints them.',
+        'Values are never printed, raw or masked, and none is taken from the command line: process lists and shell histories would keep it. Exit code 1 when a column differs. Texts must be as the source prints them.',
       ),
   handler: async (argv) => {
     refuseDangerousEnvironment(process.env);
     const t = terminal(argv.json);
     const config = loadConfig(argv.config, process.env);
     const table = tableNamed(argv.table);
-    const raw = parseRawRow(readFileSync(0, 'utf8'), argv.format);
+    const raw = parseRawRow(
+      argv.file === undefined ? readFileSync(0, 'utf8') : readSmallFile(argv.file, MAX_ROW_BYTES, '--file'),
+      argv.format,
+    );
     const { directory } = config.audit;
     const versions = await tableVersions(new NodeDisk(), directory, table);
     const tables = versions.policies.map((policy) => tableFromPayloads(versions.schemas.at(-1)!, policy));

@@ -16,7 +16,7 @@ import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { readSmallFile } from '../small-file.ts';
 import { visible } from '../visible.ts';
-import { chosenPolicy, type PolicyChoice } from '../witness-choice.ts';
+import { chosenPolicy, type PolicyChoice, witnessOptions } from '../witness-choice.ts';
 import { consistencyCommand } from './audit-consistency.ts';
 import { eraseCommand } from './audit-erase.ts';
 import { expireCommand } from './audit-expire.ts';
@@ -75,7 +75,7 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
   command: 'verify',
   describe: 'Re-hash everything and check every signature; trusts nothing but the key',
   builder: (yargs) =>
-    yargs
+    witnessOptions(yargs)
       .option('dir', { type: 'string', demandOption: true, describe: 'Audit directory' })
       .option('table', {
         type: 'string',
@@ -94,20 +94,6 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         nargs: 1,
         describe:
           'File with a signed head kept elsewhere: shows a cut-off end or another history; may be repeated',
-      })
-      .option('witness', {
-        type: 'string',
-        array: true,
-        nargs: 1,
-        describe: 'Key of a witness (vkey of type 0x04); may be repeated',
-      })
-      .option('quorum', {
-        type: 'number',
-        describe: 'How many of the witnesses must have cosigned; default: all of them',
-      })
-      .option('policy', {
-        type: 'string',
-        describe: 'File with witnesses and quorum (C2SP tlog-policy) instead',
       })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
       .example(

@@ -1,55 +1,25 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { generateSigningKeyFile } from '../../audit/keys.ts';
-import { loadConfig, loadMaskKeys, refuseDangerousEnvironment } from '../../config/load.ts';
-import { parsePolicy } from '../../config/parse-policy.ts';
+import { refuseDangerousEnvironment } from '../../config/load.ts';
 import { writeConfig } from '../../config/write-config.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
-import { generateMaskKeyFile, MaskKeys } from '../../mask/keys.ts';
-import { noCustomFunctions } from '../../mask/method/custom.ts';
-import { CompiledPolicy } from '../../mask/policy.ts';
-import type { PresetName } from '../../mask/preset/preset.ts';
-import { PRESET_NAMES, presetOf } from '../../mask/preset/presets.ts';
-import { type PolicyProposal, proposePolicy } from '../../mask/propose/policy-proposal.ts';
-import type { Finding } from '../../model/finding.ts';
-import { displayName, type TableSchema } from '../../model/table.ts';
-import { packageVersion, type Terminal, terminal } from '../context.ts';
-import { printFinding } from '../findings.ts';
-import { askExcluded, askPreset, askUrl, askWarehouse } from '../init-interview.ts';
-import { canAsk } from '../interview.ts';
-import { discoverTables, scanTables } from '../scan-tables.ts';
-import { loadSigner } from '../signer.ts';
-import { type Login, type LoginArguments, login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
-import { chooseTables } from '../table-patterns.ts';
-import { visible } from '../visible.ts';
-import { makeSource } from '../wire.ts';
+import { PRESET_NAMES } from '../../mask/preset/presets.ts';
+import type { PolicyProposal } from '../../mask/propose/policy-proposal.ts';
+import { packageVersion, terminal } from '../context.ts';
+import {
+  complete,
+  type InitArguments,
+  type InitOptions,
+  requirePipelineName,
+  sinkOf,
+} from '../init-arguments.ts';
+import { writeFiles } from '../init-files.ts';
+import { propose, verify } from '../init-proposal.ts';
+import { counts, report } from '../init-report.ts';
+import { databaseOf, login, loginOptions, PASSWORD_VARIABLE } from '../source-login.ts';
 import { MASK_KEY_FILE, SIGNING_KEY_FILE } from './keys.ts';
-import { printUnread, requireNumbers, sampleOptions } from './scan.ts';
-
-/** As given; what is missing is asked for, or has a default. */
-interface InitOptions extends LoginArguments {
-  readonly config: string;
-  readonly tables: readonly string[];
-  readonly exclude: readonly string[];
-  readonly 'sample-rows': number;
-  readonly sample: boolean;
-  readonly preset: PresetName | undefined;
-  readonly pipeline: string | undefined;
-  readonly sink: string | undefined;
-  readonly 'keys-dir': string;
-  readonly force: boolean;
-  readonly 'dry-run': boolean;
-  readonly json: boolean;
-}
-
-interface InitArguments extends InitOptions {
-  readonly url: string;
-  readonly preset: PresetName;
-  readonly sink: string;
-  /** Whether a person answers: then the tables are shown before they are read. */
-  readonly asking: boolean;
-}
+import { requireNumbers, sampleOptions } from './scan.ts';
 
 export const initCommand: CommandModule<object, InitOptions> = {
   command: 'init',
@@ -137,137 +107,9 @@ export const initCommand: CommandModule<object, InitOptions> = {
   },
 };
 
-/** @throws RowsealError RS-CLI-001 when there is no address and nobody to ask */
-async function complete(given: InitOptions): Promise<InitArguments> {
-  const asking = given.url === undefined && !given.json && canAsk();
-  if (given.url === undefined && !asking)
-    throw new RowsealError('RS-CLI-001', { detail: '--url is needed; on a terminal it is asked for' });
-  return {
-    ...given,
-    asking,
-    url: given.url ?? (await askUrl()),
-    preset: given.preset ?? (asking ? await askPreset() : 'gdpr'),
-    sink: given.sink ?? (asking ? await askWarehouse() : 'duckdb:warehouse.duckdb'),
-  };
-}
-
-interface Proposed {
-  readonly proposal: PolicyProposal;
-  readonly schemas: readonly TableSchema[];
-  readonly unreadable: readonly Finding[];
-}
-
-async function propose(argv: InitArguments, account: Login, t: Terminal): Promise<Proposed> {
-  const source = (await makeSource({ source: account.source }))();
-  try {
-    const discovered = await discoverTables(source, account.source.password !== null);
-    const unsayable = discovered.filter(({ table }) => whyUnsayable(table) !== null);
-    const sayable = discovered.filter((found) => !unsayable.includes(found));
-    const ask = argv.asking && argv.tables.length === 0 && argv.exclude.length === 0;
-    const tables = chooseTables(sayable, argv.tables, ask ? await askExcluded(sayable) : argv.exclude);
-    const scanned = await scanTables(source, tables, argv.sample ? argv['sample-rows'] : 0, t);
-    if (!argv.json && !argv['dry-run']) printUnread(t, scanned.unread);
-    const proposal = proposePolicy(scanned.tables, presetOf(argv.preset, new Date().getUTCFullYear()));
-    return {
-      proposal,
-      schemas: tables.map(({ table }) => table),
-      unreadable: unsayable.map(({ table }) => ({
-        level: 'warning',
-        code: null,
-        subject: visible(displayName(table)),
-        detail: `left out: ${whyUnsayable(table)}`,
-        fix: null,
-      })),
-    };
-  } finally {
-    await source.close();
-  }
-}
-
-/** Names that the configuration cannot write; null: it can. */
-function whyUnsayable(table: TableSchema): string | null {
-  if (table.name.includes('.') || table.namespace.includes('.'))
-    return 'the configuration writes tables as schema.table, so neither may have a dot in its name';
-  if (table.columns.length === 0) return 'it has no columns';
-  if (/\$\{(?:env|file):/.test(displayName(table)))
-    return 'its name would be read as a reference to a secret';
-  if (table.columns.some(({ name }) => name === '__proto__'))
-    return 'it has a column named __proto__, which the configuration cannot name';
-  return null;
-}
-
-/**
- * What was written is read back and compiled against the schema it was made for.
- *
- * @throws RowsealError RS-SCAN-003
- */
-function verify(text: string, schemas: readonly TableSchema[]): readonly Finding[] {
-  try {
-    const policy = new CompiledPolicy(
-      parsePolicy(text),
-      MaskKeys.parse(generateMaskKeyFile(), 1),
-      noCustomFunctions,
-    );
-    policy.check(schemas);
-    return policy.brokenJoins(schemas);
-  } catch (thrown) {
-    const detail =
-      thrown instanceof RowsealError ? `${thrown.code}: ${thrown.message}` : 'it cannot be read back';
-    throw new RowsealError('RS-SCAN-003', { detail, state: 'nothing was written' });
-  }
-}
-
-function writeFiles(file: string, text: string, argv: InitArguments, account: Login): void {
-  const keys = isAbsolute(argv['keys-dir']) ? argv['keys-dir'] : resolve(dirname(file), argv['keys-dir']);
-  try {
-    mkdirSync(keys, { recursive: true, mode: 0o700 });
-    writeUnlessThere(join(keys, MASK_KEY_FILE), generateMaskKeyFile());
-    writeUnlessThere(join(keys, SIGNING_KEY_FILE), generateSigningKeyFile());
-    writeFileSync(file, text, { flag: argv.force ? 'w' : 'wx' });
-  } catch (error) {
-    const errno = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new RowsealError('RS-SCAN-005', {
-      detail: `${argv.config} or ${argv['keys-dir']} (${errno})`,
-      origin: errno,
-    });
-  }
-  // As the next command will read it: with keys that were there before, too.
-  const password = account.source.password;
-  const config = loadConfig(file, {
-    ...process.env,
-    ...(password === null || account.passwordVariable === null
-      ? {}
-      : { [account.passwordVariable]: password }),
-  });
-  loadMaskKeys(config, process.env);
-  loadSigner(config);
-}
-
-function writeUnlessThere(file: string, content: string): void {
-  if (!existsSync(file)) writeFileSync(file, content, { mode: 0o600, flag: 'wx' });
-}
-
-/** @throws RowsealError RS-CLI-001 */
-function sinkOf(text: string): { readonly type: 'duckdb'; readonly path: string } {
-  const path = /^duckdb:(.+)$/s.exec(text)?.[1];
-  if (path === undefined)
-    throw new RowsealError('RS-CLI-001', {
-      detail: '--sink must be duckdb:FILE; other sinks are added by hand',
-    });
-  return { type: 'duckdb', path };
-}
-
-/** @throws RowsealError RS-CLI-001 */
-function requirePipelineName(name: string | undefined): void {
-  if (name !== undefined && !/^[a-z][a-z0-9_]{0,40}$/.test(name))
-    throw new RowsealError('RS-CLI-001', {
-      detail: '--pipeline must be lower-case letters, digits and _, beginning with a letter',
-    });
-}
-
 function pipelineName(url: string): string {
-  const database = decodeURIComponent(new URL(url).pathname.slice(1)).toLowerCase();
-  const name = database
+  const name = databaseOf(url)
+    .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/^[^a-z]+|_+$/g, '')
     .slice(0, 30);
@@ -290,69 +132,4 @@ function preamble(argv: InitArguments, { preset }: PolicyProposal): readonly str
     'A proposal for review: a sample shows that personal data is there, never that there is none. Numbers in brackets are how sure the reason is, from 0 to 1.',
     preset.scope,
   ];
-}
-
-type Outcome = 'kept' | 'token' | 'coarser' | 'left out';
-
-/** How many columns become what. */
-function counts(proposal: PolicyProposal): Readonly<Record<string, number>> {
-  const outcomes = proposal.tables.flatMap((table) => table.columns.map(({ rule }) => outcomeOf(rule)));
-  const of = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
-  return {
-    tables: proposal.tables.length,
-    columns: outcomes.length,
-    tokens: of('token'),
-    coarser: of('coarser'),
-    left_out: of('left out'),
-    kept: of('kept'),
-  };
-}
-
-function outcomeOf(rule: PolicyProposal['tables'][number]['columns'][number]['rule']): Outcome {
-  if (rule.kind === 'domain') return 'token';
-  switch (rule.method.method) {
-    case 'keep':
-      return 'kept';
-    case 'token':
-    case 'uuid':
-      return 'token';
-    case 'redact':
-    case 'drop':
-      return 'left out';
-    default:
-      return 'coarser';
-  }
-}
-
-function report(
-  t: Terminal,
-  argv: InitArguments,
-  account: Login,
-  proposal: PolicyProposal,
-  findings: readonly Finding[],
-): void {
-  // A dry run's stdout is the configuration and nothing else.
-  if (argv['dry-run'] || argv.json) {
-    for (const warning of proposal.warnings) t.say(`warning: ${visible(warning)}`);
-    return;
-  }
-  const { tables, columns, tokens, coarser, left_out, kept } = counts(proposal);
-  t.out(
-    `${t.paint('green', '✔')} ${t.paint('bold', argv.config)}: ${tables} tables, ${columns} columns, all decided; it compiles against the database`,
-  );
-  t.out(
-    `  ${tokens} become tokens, ${coarser} coarser or in part, ${left_out} are left out, ${kept} stay as they are`,
-  );
-  t.out(
-    `${t.paint('green', '✔')} keys in ${argv['keys-dir']}/: keep copies off this machine, and out of version control`,
-  );
-  for (const finding of findings) printFinding(t, finding);
-  for (const warning of proposal.warnings) t.out(`${t.paint('yellow', '⚠')} ${visible(warning)}`);
-  const option = argv.config === 'rowseal.yaml' ? '' : ` --config ${argv.config}`;
-  t.out('next:');
-  if (account.passwordVariable !== null && (process.env[account.passwordVariable] ?? '') === '')
-    t.out(`  export ${account.passwordVariable}=…   # the configuration reads it`);
-  t.out(`  review ${argv.config}, above all what it keeps`);
-  t.out(`  rowseal check${option}      # source, policy, keys, sinks`);
-  t.out(`  rowseal run${option}`);
 }

@@ -26,7 +26,9 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
   handler: async (argv) => {
     const config = loadConfig(argv.config, process.env);
     const t = terminal(argv.json);
-    const answer = config.http.enabled ? await askRunning(config, '/status.json', process.env) : null;
+    const answer = config.http.enabled
+      ? await askRunning(config, `/pipelines/${config.pipeline}/status.json`, process.env)
+      : null;
     if (answer?.status === 401)
       throw new RowsealError('RS-HTTP-004', { detail: `${config.http.host}:${config.http.port}` });
     const live = answer?.status === 200 ? (JSON.parse(answer.body) as PipelineStatus) : null;
@@ -83,6 +85,12 @@ function print(t: Terminal, status: PipelineStatus): void {
       const next = sink.retry_at === null ? '' : `; next try at ${sink.retry_at}`;
       t.out(`  ${t.paint('yellow', sink.error.code)} ${sink.error.title}${next}\n  fix: ${sink.error.fix}`);
     }
+  }
+  if (status.reload !== null) {
+    const { at, outcome, error, restart_needed: restart } = status.reload;
+    t.out(`reload   ${outcome} at ${at}`);
+    if (error !== null) t.out(`  ${t.paint('yellow', error.code)} ${error.title}\n  fix: ${error.fix}`);
+    if (restart.length > 0) t.out(`  wait for a restart: ${restart.join(', ')}`);
   }
   printOutside(t, status);
   t.result(status);

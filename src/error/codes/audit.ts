@@ -12,8 +12,15 @@ export const auditCodes = defineCodes({
     kind: 'disk',
     title: 'the audit volume is full',
     explain:
-      'The group being written does not fit. It was not sealed and not confirmed: the source keeps it, and the next start reads it again.',
-    fix: 'free space on the volume of audit.dir, then start again; delete nothing inside it',
+      'The group being written does not fit. It was not sealed and not confirmed: the source keeps it, and it is read again. While less than `audit.min_free_bytes` is free, `run` stays up and goes on by itself when there is room; otherwise (a quota, a limit of the process) it ends, and the next start goes on.',
+    fix: 'free space on the volume of audit.dir; delete nothing inside it',
+  },
+  'RS-AUD-018': {
+    kind: 'transient',
+    title: 'the volume of the audit log is nearly full',
+    explain:
+      'Less is free than `audit.min_free_bytes`. Nothing more is read or sealed, so that the volume is not filled to its last byte; what is sealed is kept and goes on to the sinks. The source keeps its own log meanwhile. When there is room again, the pipeline goes on by itself.',
+    fix: 'grow the volume of audit.dir, or move other things away from it; delete nothing inside it',
   },
   'RS-AUD-003': {
     kind: 'integrity',

@@ -44,8 +44,29 @@ export const configCodes = defineCodes({
     kind: 'config',
     title: 'the environment weakens the process',
     explain:
-      'This variable switches off certificate checks, or prints or exposes memory. Rowseal holds unmasked rows in memory, so it does not start with it.',
+      'This variable switches off certificate checks or encryption, or prints or exposes memory. Rowseal holds unmasked rows in memory, so it does not start with it.',
     fix: 'unset the variable',
+  },
+  'RS-CFG-011': {
+    kind: 'config',
+    title: 'options changed that only a start reads',
+    explain:
+      'On SIGHUP the section `mask`, the token and the certificates of `http` are read again. What else changed in the file is not in force.',
+    fix: 'restart the process for the options named',
+  },
+  'RS-CFG-012': {
+    kind: 'config',
+    title: 'two pipelines would share what each needs for itself',
+    explain:
+      'Name, audit directory, replication slot (or server_id) and the target of each sink belong to one pipeline. With two on one of them either would undo the work of the other.',
+    fix: 'give each file of the directory its own',
+  },
+  'RS-CFG-013': {
+    kind: 'config',
+    title: 'the pipelines of a directory disagree on their one status page',
+    explain:
+      'The pipelines of one process have one HTTP server. One file of the directory may have a section `http`, or several the same one.',
+    fix: 'leave the section `http` in one of the files',
   },
   'RS-CLI-001': {
     kind: 'usage',

@@ -117,6 +117,13 @@ export const maskCodes = defineCodes({
       'New changes are masked by the new rules. What was delivered before stays as the old rules made it, until the table is copied again.',
     fix: 'rowseal resnapshot --changed',
   },
+  'RS-MASK-019': {
+    kind: 'policy',
+    title: 'the configuration that was read again would show more',
+    explain:
+      'On SIGHUP a running process takes over a policy that shows as much as the one in force, or less. One that shows more of a column, makes columns joinable, or cannot be compared is refused, as `mask diff --no-weaker` would; the policy in force goes on.',
+    fix: 'look at it with `rowseal mask diff OLD NEW --no-weaker`; if it is meant, start with `rowseal run --allow-weaker`',
+  },
   'RS-MASK-017': {
     kind: 'auth',
     title: 'the token cannot be turned back',

@@ -63,6 +63,13 @@ export const pipelineCodes = defineCodes({
       'With its cursor every sink stores the signed head of the journal. The one that is stored is not of this log: the audit directory was restored from an older copy and went on from there, or it was exchanged, or somebody changed the bookkeeping of the sink.',
     fix: 'restore the audit directory that this sink was filled from, or deliver into a new target; nothing was written to either',
   },
+  'RS-RUN-014': {
+    kind: 'shutdown',
+    title: 'not everything was delivered in the time for stopping',
+    explain:
+      'A sink did not finish the batch in hand. The process ended with exit code 4; what is sealed is safe, and the next start delivers it.',
+    fix: 'nothing to mend; look at the sink if it happens again',
+  },
   'RS-RUN-010': {
     kind: 'config',
     title: 'the embedded Postgres did not start',

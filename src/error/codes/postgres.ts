@@ -114,8 +114,8 @@ export const postgresCodes = defineCodes({
     kind: 'config',
     title: 'the server certificate could not be verified',
     explain:
-      'TLS is on with verification. The certificate is not signed by a trusted authority, or names another host.',
-    fix: 'set source.tls.ca_file to the authority of the server, or correct the host name',
+      'TLS is on with verification, and the certificate is not signed by an authority that is trusted, or was revoked; or the handshake failed.',
+    fix: 'set source.tls.ca_file to the authority of the server',
   },
   'RS-PG-018': {
     kind: 'config',
@@ -153,7 +153,8 @@ export const postgresCodes = defineCodes({
   'RS-PG-023': {
     kind: 'config',
     title: 'the address of the source is not usable',
-    explain: 'source.url must look like postgres://user@host:5432/database.',
+    explain:
+      'source.url looks like postgres://user@host:5432/database. Several hosts and parameters of libpq may be in it; what it does not say is taken from the service it names and from the PG… variables.',
     fix: 'correct source.url',
   },
   'RS-PG-024': {
@@ -245,5 +246,74 @@ export const postgresCodes = defineCodes({
     explain:
       'A publication is created by a role that has CREATE on the database and owns every table in it. A role that only reads needs neither: let the owner of the tables, or a superuser, create it once, and Rowseal uses what is there.',
     fix: 'as their owner: CREATE PUBLICATION <name> FOR TABLE <tables>;',
+  },
+  'RS-PG-041': {
+    kind: 'config',
+    title: 'the server certificate is for another host',
+    explain:
+      'sslmode verify-full: the certificate is signed by a trusted authority, but does not name the host in source.url. An address counts only where the certificate has it as an address.',
+    fix: 'use the name that the certificate has in source.url: openssl s_client -starttls postgres -connect HOST:PORT shows it',
+  },
+  'RS-PG-042': {
+    kind: 'config',
+    title: 'the server certificate is not valid at this time',
+    explain: 'It has expired or is not valid yet, or the clock of this machine is wrong.',
+    fix: 'renew the certificate of the server and SELECT pg_reload_conf(); or set the clock',
+  },
+  'RS-PG-043': {
+    kind: 'auth',
+    title: 'the server wants another client certificate',
+    explain:
+      'pg_hba.conf asks for a certificate (cert, or clientcert=…) and none was given, or the one given is not signed by the authority of ssl_ca_file, has expired, or was revoked.',
+    fix: 'set source.tls.cert_file and source.tls.key_file to a certificate that the server trusts',
+  },
+  'RS-PG-044': {
+    kind: 'config',
+    title: 'the client certificate or its key cannot be used',
+    explain:
+      'They are not PEM, do not belong together, or the key is encrypted and source.tls.key_password is missing or wrong.',
+    fix: 'check them: openssl x509 -in CERT -noout -subject -dates; openssl pkey -in KEY -noout',
+  },
+  'RS-PG-045': {
+    kind: 'transient',
+    title: 'no server is what target_session_attrs asks for',
+    explain:
+      'Servers in source.url could be reached, and none is of the kind that is asked for (primary, where several are named and nothing else is said). In the middle of a failover that is so for a while; Rowseal tries again.',
+    fix: 'nothing while a standby is being promoted; otherwise correct the hosts or target_session_attrs in source.url',
+  },
+  'RS-PG-046': {
+    kind: 'transient',
+    title: 'the server is a standby',
+    explain:
+      'Rowseal reads from a primary: marks of copies are written to the WAL. A standby that is being promoted is one soon; Rowseal tries again.',
+    fix: 'name the primary in source.url, or all servers with target_session_attrs=primary',
+  },
+  'RS-PG-047': {
+    kind: 'auth',
+    title: 'the server does not bind the password to the connection',
+    explain:
+      'channel_binding=require, and the server logs in without SCRAM-SHA-256-PLUS: the password is stored as MD5, pg_hba.conf has another method, TLS is off, or something between ends the TLS connection. No password was sent.',
+    fix: "SET password_encryption = 'scram-sha-256' and set the password again, with method scram-sha-256 in pg_hba.conf; or leave channel_binding at prefer",
+  },
+  'RS-PG-048': {
+    kind: 'config',
+    title: 'the connection service cannot be used',
+    explain:
+      'A service is looked for in PGSERVICEFILE or ~/.pg_service.conf, then in PGSYSCONFDIR/pg_service.conf. Each is a section [name] with lines name=value, without spaces around the sign.',
+    fix: 'correct service= in source.url or PGSERVICE, or the file at the place shown',
+  },
+  'RS-PG-050': {
+    kind: 'transient',
+    title: 'a transaction that came before its end could not be kept',
+    explain:
+      'With source.streaming the server sends large transactions before their end. Until then they are kept, encrypted, in nameless files beside the audit log, as large as the transactions. Writing or reading one failed. Nothing is lost: the stream is read again from the last sealed place, and until the next start the server keeps such transactions.',
+    fix: 'see that the disk of the audit directory has room for the largest transactions; or set source.streaming: false',
+  },
+  'RS-PG-051': {
+    kind: 'config',
+    title: 'this server cannot leave out replicated changes',
+    explain:
+      'source.origin: none needs PostgreSQL 16. An older server would send changes that came to it by replication too.',
+    fix: 'remove source.origin, or upgrade the server',
   },
 });

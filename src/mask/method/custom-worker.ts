@@ -62,6 +62,10 @@ class WorkerFunction implements CustomFunction {
     return answers;
   }
 
+  end(): void {
+    this.#thread.end();
+  }
+
   #start(): Thread {
     return new Thread(this.#module, this.#source, this.#exported);
   }
@@ -106,7 +110,7 @@ class Thread {
       ? (receiveMessageOnPort(port1)?.message as string | undefined)
       : 'it did not start';
     if (loaded !== 'loaded') {
-      this.#end();
+      this.end();
       throw new RowsealError('RS-MASK-011', { detail: `${module}: ${loaded ?? 'it did not start'}` });
     }
   }
@@ -121,12 +125,12 @@ class Thread {
         const message = receiveMessageOnPort(this.#port)?.message as readonly CustomAnswer[] | undefined;
         if (message !== undefined && message.length > 0 && message.length <= values.length)
           return { kind: 'answers', answers: message };
-        this.#end();
+        this.end();
         return { kind: 'hung', at: 0 };
       }
       const progress = Atomics.load(this.#shared, Word.progress);
       if (progress === seen) {
-        this.#end();
+        this.end();
         return { kind: 'hung', at: progress };
       }
       seen = progress;
@@ -137,7 +141,7 @@ class Thread {
     return Atomics.wait(this.#shared, Word.state, State.busy, timeoutMs) !== 'timed-out';
   }
 
-  #end(): void {
+  end(): void {
     void this.#worker.terminate();
     this.#port.close();
   }

@@ -13,6 +13,8 @@ export type CustomAnswer =
 /** A user's function, already loaded. Called with many values at once. */
 export interface CustomFunction {
   call(values: readonly string[]): readonly CustomAnswer[];
+  /** It is not called any more. */
+  end(): void;
 }
 
 /** Where user modules run. The mask decides what an answer is worth; how code is kept in bounds is the host's affair. */

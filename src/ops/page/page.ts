@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { OpsRoom, Verdict } from '../ops-room.ts';
+import { HOUSE_SCRIPT } from './house.ts';
 import { SCRIPT } from './script.ts';
 import { STYLE } from './style.ts';
 import { escapeHtml, partsOf, recentView, verdictView } from './view.ts';
 
-/** Only the style and the script of this page run, named by their hashes; nothing is loaded from elsewhere. */
+/** Only the style and the scripts of our pages run, named by their hashes; nothing is loaded from elsewhere. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
-  `script-src '${hashOf(SCRIPT)}'`,
+  `script-src '${hashOf(SCRIPT)}' '${hashOf(HOUSE_SCRIPT)}'`,
   `style-src '${hashOf(STYLE)}'`,
   "connect-src 'self'",
   // The empty icon.
@@ -46,11 +47,11 @@ ${recent === null ? '' : `<section aria-labelledby="h-recent"><h2 id="h-recent">
 ${picture.witnesses === null && picture.anchors.length === 0 ? '' : `<section aria-labelledby="h-outside"><h2 id="h-outside">Witnesses and anchors</h2><div id="outside">${parts['outside']}</div></section>`}
 <section aria-labelledby="h-audit"><h2 id="h-audit">Audit log</h2>
 <dl><dt>log</dt><dd>${escapeHtml(log.origin)}</dd><dt>public key</dt><dd><code>${escapeHtml(log.key)}</code></dd></dl>
-<form id="verify" method="post" action="/verify"><p><button type="submit">Verify the log</button></p></form>
+<form id="verify" method="post" action="verify"><p><button type="submit">Verify the log</button></p></form>
 <div id="verdict" role="status">${verdictView(verdict)}</div>
 <p>Elsewhere, trusting nothing of this machine: <code>rowseal audit verify --dir ${escapeHtml(log.directory)} --key "$VKEY" --head yesterday.head</code></p></section>
 </main>
-<footer>Rowseal ${escapeHtml(picture.version)} · <a href="/status.json">status.json</a> · <a href="/metrics">metrics</a> · <a href="/readyz">readyz</a></footer>
+<footer>Rowseal ${escapeHtml(picture.version)} · <a href="status.json">status.json</a> · <a href="/metrics">metrics</a> · <a href="/readyz">readyz</a></footer>
 <script>${SCRIPT}</script></body></html>
 `;
 }

@@ -1,7 +1,7 @@
 import { VIEW_FUNCTIONS } from './view.ts';
 
 /**
- * What the page does by itself: reads `/status.json` every two seconds, and makes with the server's own view functions what
+ * What the page does by itself: reads `status.json` beside it every two seconds, and makes with the server's own view functions what
  * has changed. A part is touched only when its text differs, so a screen reader speaks of changes alone.
  */
 const BEHAVIOUR = `
@@ -12,11 +12,11 @@ let last = new Date().toISOString();
 async function refresh() {
   if (document.hidden) return;
   try {
-    const picture = await read('/status.json');
+    const picture = await read('status.json');
     last = new Date().toISOString();
     for (const [id, html] of Object.entries(partsOf(picture))) put(id, html);
     document.title = picture.state + ' – Rowseal ' + picture.pipeline;
-    if (place('recent')) put('recent', recentView(await read('/recent.json')));
+    if (place('recent')) put('recent', recentView(await read('recent.json')));
   } catch {
     put('state', '<span class="state unreachable"><span aria-hidden="true">▲</span> no answer</span> since ' + time(last) + ' UTC');
     document.title = 'no answer – Rowseal';
@@ -31,7 +31,7 @@ place('verify').addEventListener('submit', async (event) => {
   button.disabled = true;
   put('verdict', '<p>verifying…</p>');
   try {
-    const answer = await fetch('/verify', { method: 'POST', headers: { accept: 'application/json' } });
+    const answer = await fetch('verify', { method: 'POST', headers: { accept: 'application/json' } });
     put('verdict', answer.ok ? verdictView(await answer.json()) : '<p>refused (' + answer.status + ')</p>');
   } catch {
     put('verdict', '<p>no answer</p>');

@@ -4,7 +4,7 @@ export const STYLE = `
 *{box-sizing:border-box}
 body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem 1.25rem 3rem;color:var(--ink);background:var(--paper)}
 h1{font-size:1.35rem;margin:.5rem 0}h2{font-size:1.05rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--edge)}
-.state{font-weight:700;text-transform:uppercase}.waiting,.halted,.unreachable{color:var(--bad)}
+.state{font-weight:700;text-transform:uppercase}.waiting,.waiting_for_space,.halted,.unreachable{color:var(--bad)}
 .reason{border-left:4px solid var(--bad);padding:.25rem .75rem;margin:.5rem 0}
 code{font-size:.9em;background:var(--box);padding:.1rem .3rem;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:minmax(10rem,max-content) 1fr;gap:.15rem 1rem;margin:0}dt{color:var(--soft)}dd{margin:0}

@@ -1,4 +1,10 @@
-import type { AnchorStatus, ShownError, SinkStatus, WitnessStatus } from '../../pipeline/status.ts';
+import type {
+  AnchorStatus,
+  PipelineStatus,
+  ShownError,
+  SinkStatus,
+  WitnessStatus,
+} from '../../pipeline/status.ts';
 import type { Notice, TableStatus } from '../activity.ts';
 import type { Picture, Verdict } from '../ops-room.ts';
 import type { RecentChange } from '../recent-changes.ts';
@@ -40,6 +46,11 @@ export function explained(error: ShownError): string {
   return `<strong>${escapeHtml(error.code)}</strong> ${escapeHtml(error.title)}${detail}<br>fix: <code>${escapeHtml(error.fix)}</code>`;
 }
 
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds} s`;
+  return seconds < 5_400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
+}
+
 /** State is a word and a shape, so that it needs no colour. */
 export function stateView(state: string, since: string): string {
   const shapes: Record<string, string> = {
@@ -47,10 +58,11 @@ export function stateView(state: string, since: string): string {
     snapshot: '◔',
     streaming: '●',
     waiting: '▲',
+    waiting_for_space: '▲',
     halted: '■',
     stopped: '□',
   };
-  return `<span class="state ${escapeHtml(state)}"><span aria-hidden="true">${shapes[state] ?? '?'}</span> ${escapeHtml(state)}</span> since ${time(since)} UTC`;
+  return `<span class="state ${escapeHtml(state)}"><span aria-hidden="true">${shapes[state] ?? '?'}</span> ${escapeHtml(state.replaceAll('_', ' '))}</span> since ${time(since)} UTC`;
 }
 
 export function nowView(p: Picture): string {
@@ -115,7 +127,22 @@ export function findingsView(p: Picture): string {
       text: `${count(sink.dead_letters)} values were set aside by ${sink.name}, because its target cannot hold them`,
       fix: 'look into its dead-letter table',
     }));
-  const all = [...undecided, ...p.findings, ...letters];
+  const reload: Notice[] = [];
+  if (p.reload !== null && p.reload.error !== null) {
+    const { code, title, detail, fix } = p.reload.error;
+    reload.push({
+      code,
+      text: `the configuration that was read again is not in force: ${title}${detail === null ? '' : `: ${detail}`}`,
+      fix,
+    });
+  }
+  if (p.reload !== null && p.reload.restart_needed.length > 0)
+    reload.push({
+      code: 'RS-CFG-011',
+      text: `changed, and read by a start only: ${p.reload.restart_needed.join(', ')}`,
+      fix: 'restart the process',
+    });
+  const all = [...reload, ...undecided, ...p.findings, ...letters];
   if (all.length === 0) return '<p>None.</p>';
   return `<ul>${all
     .map(
@@ -218,6 +245,22 @@ export function outsideView(witnesses: WitnessStatus | null, anchors: readonly A
   return `<dl>${quorum}${members.join('')}${lines.join('')}</dl>`;
 }
 
+/** A row for each pipeline, with the way to its page. */
+export function pipelineRows(statuses: readonly PipelineStatus[]): string {
+  return statuses
+    .map((status) => {
+      const reason = status.reason === null ? '' : `<div class="reason">${explained(status.reason)}</div>`;
+      const late = status.sinks.map((sink) => sink.behind_ms ?? 0);
+      const troubled = status.sinks.filter((sink) => sink.error !== null).map((sink) => sink.name);
+      const sinks =
+        troubled.length === 0
+          ? count(status.sinks.length)
+          : `<span aria-hidden="true">▲</span> ${escapeHtml(troubled.join(', '))}`;
+      return `<tr><th scope="row"><a href="/pipelines/${escapeHtml(status.pipeline)}/">${escapeHtml(status.pipeline)}</a></th><td>${stateView(status.state, status.since)}${reason}</td><td>${count(status.sealed.group)}</td><td>${span(late.length === 0 ? null : Math.max(...late))}</td><td>${sinks}</td></tr>`;
+    })
+    .join('');
+}
+
 /** The changing parts by the id of their place. */
 export function partsOf(p: Picture): Record<string, string> {
   return {
@@ -238,6 +281,7 @@ export const VIEW_FUNCTIONS: readonly { readonly name: string; toString(): strin
   byteSize,
   span,
   time,
+  duration,
   explained,
   stateView,
   nowView,
@@ -249,10 +293,6 @@ export const VIEW_FUNCTIONS: readonly { readonly name: string; toString(): strin
   chartView,
   chartsView,
   outsideView,
+  pipelineRows,
   partsOf,
 ];
-
-function duration(seconds: number): string {
-  if (seconds < 90) return `${seconds} s`;
-  return seconds < 5_400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
-}

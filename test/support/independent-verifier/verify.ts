@@ -3,11 +3,11 @@
  * roots by recursion, no import from src/. Small and slow on purpose. It must come to the same verdict as ours on
  * every log, good or broken.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, zstdDecompressSync } from 'node:zlib';
-import { verifyEd25519 } from './ed25519.ts';
+import { canonicalKeyChange, firstKey, type KeyChange, Keyring, keysAfter } from './keyring.ts';
+import { cosignaturesOf, type Head, parseNote, parseVkey, sha256, utf8, type Vkey } from './notes.ts';
 import { columnarHash, SlowIndex } from './row-index.ts';
 
 export interface Verdict {
@@ -19,7 +19,7 @@ export interface Verdict {
 type Kind = 10 | 11 | 12 | 1;
 
 /** Ends the check of one file run; the kind says how grave it is. */
-class Bad extends Error {
+export class Bad extends Error {
   readonly kind: Kind;
   constructor(kind: Kind, reason: string) {
     super(reason);
@@ -27,57 +27,86 @@ class Bad extends Error {
   }
 }
 
+/** So many of these witnesses. */
+export interface Quorum {
+  readonly witnesses: readonly string[];
+  readonly count: number;
+}
+
 export function verify(
   directory: string,
-  options: { readonly key?: string; readonly head?: string } = {},
+  options: {
+    readonly key?: string | readonly string[];
+    readonly head?: string | readonly string[];
+    readonly quorum?: Quorum;
+  } = {},
 ): Verdict {
   const found: { kind: Kind; reason: string }[] = [];
   const note = (kind: Kind, reason: string): void => void found.push({ kind, reason });
-  /** Runs a part; what stops it is written down. */
-  const part = (run: () => void): void => {
-    try {
-      run();
-    } catch (error) {
-      if (!(error instanceof Bad)) throw error;
-      note(error.kind, error.message);
-    }
-  };
 
-  const vkey = parseVkey(options.key ?? textOf(join(directory, 'log.vkey')) ?? '');
-  if (vkey === null || list(join(directory, 'journal')).length === 0)
+  const texts =
+    options.key === undefined ? [textOf(join(directory, 'log.vkey')) ?? ''] : [options.key].flat();
+  const pinned = texts.map((text) => parseVkey(text)).filter((key) => key !== null);
+  const origin = pinned[0]?.name ?? '';
+  if (
+    pinned.length < texts.length ||
+    texts.length === 0 ||
+    pinned.some(({ name }) => name !== origin) ||
+    list(join(directory, 'journal')).length === 0
+  )
     return { exit: 2, reasons: ['no log, or no key'] };
-  const origin = vkey.name;
 
-  // §8.4: heads from the directory and from outside.
+  // §8.2
+  const leaves: Buffer[] = [];
+  const groups: Leaf[] = [];
+  const keys = keyringOf(directory, pinned);
+  part(note, () => readJournal(directory, origin, keys, leaves, groups, note));
+  for (const complaint of keys.complaints()) note(12, complaint);
+
+  // §8.4: heads from the directory and from outside. Of a table's head its group says who might sign.
+  const groupOf = (head: Head): number | null =>
+    head.origin === origin
+      ? Math.max(0, head.size - 1)
+      : (groups.find(({ tables }) =>
+          tables.some((one) => `${origin}/tables/${one.directory}` === head.origin && one.size === head.size),
+        )?.group ?? null);
   const headFile = (path: string): Head | null => {
     const text = textOf(join(directory, path));
     if (text === null) return null;
     const head = parseNote(text);
     if (head === null) note(10, `${path} is no signed head`);
-    else if (!signedBy(head, vkey)) note(12, `${path} is not signed by the key`);
+    else if (!keys.signs(head, groupOf(head))) note(12, `${path} is not signed by the key`);
     else return head;
     return null;
   };
-  let outside: Head | null = null;
-  if (options.head !== undefined) {
-    outside = parseNote(options.head);
-    if (outside === null || !signedBy(outside, vkey)) {
-      note(12, 'the head from outside is not signed by the key');
-      outside = null;
-    }
+  const outside: Head[] = [];
+  for (const text of [options.head ?? []].flat()) {
+    const head = parseNote(text);
+    if (head !== null && keys.signs(head, groupOf(head))) outside.push(head);
+    else note(12, 'the head from outside is not signed by the key');
   }
-  const reach = (head: Head | null, of: string, leaves: readonly Buffer[]): void => {
-    if (head === null || head.origin !== of) return;
-    if (head.size > leaves.length) note(11, `${of} has a head of ${head.size}, there are ${leaves.length}`);
-    else if (!treeHash(leaves.slice(0, head.size)).equals(head.root))
-      note(10, `${of} has another root at ${head.size}`);
-  };
+  /** @returns those that fit */
+  const reach = (heads: readonly (Head | null)[], of: string, leaves: readonly Buffer[]): Head[] =>
+    heads.filter((head): head is Head => {
+      if (head === null || head.origin !== of) return false;
+      if (head.size > leaves.length) note(11, `${of} has a head of ${head.size}, there are ${leaves.length}`);
+      else if (treeHash(leaves.slice(0, head.size)).equals(head.root)) return true;
+      else note(10, `${of} has another root at ${head.size}`);
+      return false;
+    });
+  const cosigned = headFile('journal/cosigned');
+  const fitting = reach([headFile('journal/head'), cosigned, ...outside], origin, leaves);
 
-  // §8.2
-  const leaves: Buffer[] = [];
-  const groups: Leaf[] = [];
-  part(() => readJournal(directory, vkey, leaves, groups, note));
-  for (const head of [headFile('journal/head'), outside]) reach(head, origin, leaves);
+  // §15
+  if (options.quorum !== undefined) {
+    const { witnesses, count } = options.quorum;
+    const reached = fitting.filter((head) => {
+      const lines = witnesses.map((text) => cosignaturesOf(head, parseVkey(text, 4)!));
+      if (lines.includes('spoilt')) note(12, `a cosignature on the head of ${head.size} does not verify`);
+      return !lines.includes('spoilt') && lines.filter((line) => line === 'good').length >= count;
+    });
+    if (reached.length === 0) note(12, 'no head has the cosignatures that are asked for');
+  }
 
   // §8.3
   const tables = new Map<string, { group: number; touched: Touched }[]>();
@@ -92,12 +121,19 @@ export function verify(
     const head = headFile(`tables/${name}/head`);
     if (head !== null && head.origin !== own) note(10, `the head of ${name} belongs to ${head.origin}`);
     const records: Buffer[] = [];
-    part(() => readTable(directory, name, own, vkey, expected, records, note));
-    for (const one of [head, outside]) reach(one, own, records);
+    part(note, () => readTable(directory, name, own, keys, expected, records, note));
+    reach([head, ...outside], own, records);
   }
+  const known = [origin, `${origin}/access`, ...[...tables.keys()].map((name) => `${origin}/tables/${name}`)];
+  for (const head of outside)
+    if (!known.includes(head.origin))
+      note(
+        head.origin.startsWith(`${origin}/tables/`) ? 11 : 10,
+        `a head from outside of ${head.origin}, which no group names`,
+      );
 
   // §9
-  part(() => readAccessLog(directory, `${origin}/access`, vkey, headFile, outside, note));
+  part(note, () => readAccessLog(directory, `${origin}/access`, keys, groups, outside, note));
 
   const kinds = new Set(found.map(({ kind }) => kind));
   const exit = ([10, 11, 12, 1] as const).find((kind) => kinds.has(kind)) ?? 0;
@@ -131,32 +167,76 @@ interface Position {
   readonly file_began_s: number | null;
   readonly prepared: readonly (readonly [string, number])[];
   readonly copied: string | null;
-  readonly copying?: readonly (readonly [string, string])[];
+  readonly copying?: readonly (Name | readonly [namespace: string, name: string, copied: string])[];
+  readonly outside?: readonly Name[];
 }
 
 interface LeafJson extends Leaf {
-  readonly sealed_at_us: string;
   readonly commit_time_us: string | null;
   readonly transactions: number;
   readonly rows: number;
   readonly bytes: number;
 }
 
+type Name = readonly [namespace: string, name: string];
+
+interface Gap {
+  readonly cause: string;
+  readonly from: string;
+  readonly to: string;
+  readonly tables: readonly Name[];
+  readonly copied: boolean;
+  readonly actor: string;
+  readonly reason: string;
+}
+
 interface Leaf {
   readonly group: number;
   readonly position: Position;
-  readonly gaps: readonly { reason: string; from: string; to: string }[];
+  readonly sealed_at_us: string;
+  readonly gaps: readonly Gap[];
   readonly tables: readonly Touched[];
+  readonly keys?: readonly KeyChange[];
+}
+
+/** §14: the first leaf, and all that change keys, say from which key the log sets out. */
+function keyringOf(directory: string, pinned: readonly Vkey[]): Keyring {
+  let first: Head | null = null;
+  const changes: KeyChange[] = [];
+  try {
+    for (const number of segmentNumbers(join(directory, 'journal'), 'journal'))
+      for (const { payload } of readSegment(join(directory, 'journal'), 'journal', number, false).frames) {
+        const { leaf, note } = leafFrame(payload);
+        if (leaf.group === 0) first = parseNote(note);
+        changes.push(...(leaf.keys ?? []));
+      }
+  } catch (error) {
+    // The check of the journal comes to the same place.
+    if (!(error instanceof Bad)) throw error;
+  }
+  return new Keyring(pinned, firstKey(pinned, first, changes));
+}
+
+function leafFrame(payload: Buffer): { leaf: Leaf; bytes: Buffer; value: Buffer; note: string } {
+  if (payload.length < 36) throw new Bad(10, 'a frame that is no leaf');
+  const length = payload.readUInt32BE(0);
+  const bytes = payload.subarray(4, 4 + length);
+  const value = payload.subarray(4 + length, 36 + length);
+  const note = utf8(payload.subarray(36 + length));
+  if (bytes.length !== length || value.length !== 32 || note === null) throw new Bad(10, 'a leaf is cut');
+  return { leaf: canonicalLeaf(bytes), bytes, value, note };
 }
 
 function readJournal(
   directory: string,
-  vkey: Vkey,
+  origin: string,
+  keyring: Keyring,
   leaves: Buffer[],
   groups: Leaf[],
   note: (kind: Kind, reason: string) => void,
 ): void {
-  let chain = genesis(vkey.name);
+  let chain = genesis(origin);
+  let keys: readonly string[] | null = null;
   const numbers = segmentNumbers(join(directory, 'journal'), 'journal');
   for (const [i, number] of numbers.entries()) {
     if (number !== i) throw new Bad(10, `journal segment ${i} is missing`);
@@ -165,29 +245,30 @@ function readJournal(
     if (header === null) return;
     checkHeader(header, {
       kind: 'journal',
-      origin: vkey.name,
+      origin,
       segment: i,
       next: leaves.length,
       chain,
       peaks: peaks(leaves),
+      ...(keys === null ? {} : { keys }),
     });
     for (const frame of frames) {
-      if (frame.type !== 5 || frame.payload.length < 36) throw new Bad(10, 'a frame that is no leaf');
-      const length = frame.payload.readUInt32BE(0);
-      const bytes = frame.payload.subarray(4, 4 + length);
-      const value = frame.payload.subarray(4 + length, 36 + length);
-      const text = utf8(frame.payload.subarray(36 + length));
-      if (bytes.length !== length || value.length !== 32 || text === null) throw new Bad(10, 'a leaf is cut');
-      const leaf = canonicalLeaf(bytes);
+      if (frame.type !== 5) throw new Bad(10, 'a frame that is no leaf');
+      const { leaf, bytes, value, note: text } = leafFrame(frame.payload);
       const hash = sha256(Buffer.from([0]), bytes);
       const next = chainValue(chain, leaves.length, hash);
       if (leaf.group !== leaves.length || !next.equals(value))
         throw new Bad(10, `leaf ${leaves.length} does not follow`);
       chain = next;
       leaves.push(hash);
-      part(note, () => checkNote(text, vkey, vkey.name, leaves));
+      const changed = keysAfter(keys, leaf.keys ?? [], origin, leaf.group);
+      if (changed === false)
+        throw new Bad(10, `leaf ${leaf.group} changes keys in a way that makes no sense`);
+      keys = changed;
+      const signed = keyring.leaf(parseNote(text), leaf.keys ?? []);
+      part(note, () => checkNote(text, () => signed, origin, leaves));
       const before = groups.at(-1);
-      if (before !== undefined && leaf.gaps.length === 0 && goesBack(before.position, leaf.position))
+      if (leaf.gaps.length > 0 ? !gapFits(before, leaf) : goesBack(before, leaf))
         note(10, `the position of group ${leaf.group} does not follow`);
       groups.push(leaf);
     }
@@ -195,7 +276,7 @@ function readJournal(
   }
 }
 
-function canonicalLeaf(bytes: Buffer): Leaf {
+export function canonicalLeaf(bytes: Buffer): Leaf {
   const json = parseJson<LeafJson>(bytes);
   try {
     const again = {
@@ -207,7 +288,15 @@ function canonicalLeaf(bytes: Buffer): Leaf {
       transactions: json.transactions,
       rows: json.rows,
       bytes: json.bytes,
-      gaps: json.gaps.map((gap) => ({ reason: gap.reason, from: gap.from, to: gap.to })),
+      gaps: json.gaps.map((gap) => ({
+        cause: String(gap.cause),
+        from: String(gap.from),
+        to: String(gap.to),
+        tables: names(gap.tables),
+        copied: gap.copied === true,
+        actor: String(gap.actor),
+        reason: String(gap.reason),
+      })),
       tables: json.tables.map((table) => ({
         directory: table.directory,
         size: table.size,
@@ -216,6 +305,9 @@ function canonicalLeaf(bytes: Buffer): Leaf {
         records: table.records.map(([segment, start, end]) => [segment, start, end]),
         rows: table.rows.map(([segment, start, end]) => [segment, start, end]),
       })),
+      ...(json.keys === undefined || json.keys.length === 0
+        ? {}
+        : { keys: json.keys.map(canonicalKeyChange) }),
     };
     if (JSON.stringify(again) === bytes.toString('utf8')) return again as unknown as Leaf;
   } catch {
@@ -224,14 +316,20 @@ function canonicalLeaf(bytes: Buffer): Leaf {
   throw new Bad(10, 'a leaf is not canonical');
 }
 
+function names(list_: readonly Name[]): Name[] {
+  return list_.map(([namespace, name]) => [String(namespace), String(name)]);
+}
+
 function canonicalPosition(position: Position): Record<string, unknown> {
   const phase = position.phase === 'snapshot' ? 'snapshot' : 'stream';
-  const copying =
-    position.copying === undefined || position.copying.length === 0
+  const named = (member: 'copying' | 'outside'): Record<string, unknown> =>
+    (position[member] ?? []).length === 0
       ? {}
-      : {
-          copying: position.copying.map(([namespace, name]) => [String(namespace), String(name)]),
-        };
+      : { [member]: position[member]!.map((one) => entry(one, member)) };
+  /** Of a Postgres table on its way it also says how far its copy has come. */
+  const entry = (one: readonly string[], member: string): string[] =>
+    one.slice(0, member === 'copying' && position.kind === 'postgres' && one.length > 2 ? 3 : 2).map(String);
+  const tables = { ...named('copying'), ...named('outside') };
   if (position.kind === 'postgres') {
     const [high, low] = String(position.lsn).split('/') as [string, string];
     const part_ = (text: string): string => BigInt(`0x${text}`).toString(16).toUpperCase();
@@ -242,7 +340,7 @@ function canonicalPosition(position: Position): Record<string, unknown> {
       slot: String(position.slot),
       lsn: `${part_(high)}/${part_(low)}`,
       phase,
-      ...copying,
+      ...tables,
     };
   }
   return {
@@ -256,21 +354,39 @@ function canonicalPosition(position: Position): Record<string, unknown> {
     prepared: position.prepared.map(([file, offset]) => [file, offset]),
     copied: position.copied === null ? null : String(position.copied),
     phase,
-    ...copying,
+    ...tables,
   };
 }
 
+/** §7: a gap stands alone, is not the first leaf, and spans from the position before to its own. */
+function gapFits(before: Leaf | undefined, { gaps, tables, position }: Leaf): boolean {
+  const place = (of: Position): string =>
+    of.kind === 'postgres'
+      ? of.lsn
+      : `${of.file}:${of.offset}${of.gtid_set === null || of.gtid_set === '' ? '' : ` ${of.gtid_set}`}`;
+  const [gap, ...more] = gaps;
+  return (
+    before !== undefined &&
+    more.length === 0 &&
+    tables.length === 0 &&
+    gap!.from === place(before.position) &&
+    gap!.to === place(position)
+  );
+}
+
 /** §8.2: positions of one source never go back, and another source needs a gap. */
-function goesBack(a: Position, b: Position): boolean {
+function goesBack(before: Leaf | undefined, { position: b }: Leaf): boolean {
+  if (before === undefined) return false;
+  const a = before.position;
   if (a.kind !== b.kind) return true;
   if (a.phase === 'stream' && b.phase === 'snapshot') return true;
   if (a.kind === 'postgres') {
-    if (a.system !== b.system || a.slot !== b.slot || a.timeline !== b.timeline) return true;
+    if (a.system !== b.system || a.slot !== b.slot || b.timeline < a.timeline) return true;
     const lsn = (text: string): bigint => {
       const [high, low] = text.split('/') as [string, string];
       return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
     };
-    return a.phase === 'stream' && b.phase === 'stream' && lsn(b.lsn) < lsn(a.lsn);
+    return lsn(b.lsn) < lsn(a.lsn);
   }
   if (a.flavor !== b.flavor) return true;
   if (a.gtid_set !== null && b.gtid_set !== null) {
@@ -318,7 +434,7 @@ function readTable(
   directory: string,
   name: string,
   origin: string,
-  vkey: Vkey,
+  keys: Keyring,
   expected: readonly { group: number; touched: Touched }[],
   leaves: Buffer[],
   note: (kind: Kind, reason: string) => void,
@@ -355,7 +471,7 @@ function readTable(
       if (next === expected.length) break;
       const want = expected[next]!;
       if (frame.type === 4) {
-        rowsEnd = checkTrailer(frame, want, { segment, chain, leaves, origin, vkey, rowsEnd }, note);
+        rowsEnd = checkTrailer(frame, want, { segment, chain, leaves, origin, keys, rowsEnd }, note);
         next++;
         continue;
       }
@@ -487,7 +603,7 @@ function checkTrailer(
     chain: Buffer;
     leaves: readonly Buffer[];
     origin: string;
-    vkey: Vkey;
+    keys: Keyring;
     rowsEnd: number[];
   },
   note: (kind: Kind, reason: string) => void,
@@ -516,7 +632,7 @@ function checkTrailer(
   if (!fits) throw new Bad(10, `journal and table disagree on group ${group}`);
   const head = parseNote(String(text));
   if (head === null) throw new Bad(10, `the head of group ${group} is no signed head`);
-  if (!signedBy(head, state.vkey)) note(12, `the head of group ${group} is not signed by the key`);
+  if (!state.keys.signs(head, group)) note(12, `the head of group ${group} is not signed by the key`);
   else if (head.origin !== state.origin || head.size !== size || head.root.toString('hex') !== root)
     throw new Bad(10, `the head of group ${group} does not fit`);
   return rows;
@@ -584,7 +700,7 @@ function rowImages(
 }
 
 /** §5: for each column a state, and for a value its length and UTF-8. */
-function cellsOf(body: Buffer, width: number): Buffer[] {
+export function cellsOf(body: Buffer, width: number): Buffer[] {
   const cells: Buffer[] = [];
   let at = 0;
   for (let column = 0; column < width; column++) {
@@ -630,7 +746,7 @@ interface SchemaJson {
 }
 
 /** @returns columns */
-function checkSchema(payload: string): number {
+export function checkSchema(payload: string): number {
   const schema = parseJson<SchemaJson>(payload);
   const type = (of: TypeJson): object => {
     const { kind } = of;
@@ -676,18 +792,22 @@ function checkSchema(payload: string): number {
 function readAccessLog(
   directory: string,
   origin: string,
-  vkey: Vkey,
-  headFile: (path: string) => Head | null,
-  outside: Head | null,
+  keys: Keyring,
+  groups: readonly Leaf[],
+  outside: readonly Head[],
   note: (kind: Kind, reason: string) => void,
 ): void {
   const path = join(directory, 'access/requests.jsonl');
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-  let head = headFile('access/head');
-  if (head !== null && head.origin !== origin) {
-    note(10, 'access/head belongs to another log');
-    head = null;
-  }
+  const text = textOf(join(directory, 'access/head'));
+  const head = text === null ? null : parseNote(text);
+  if (text !== null && head?.origin !== origin) note(10, 'access/head is no head of this log');
+  const own = head?.origin === origin ? head : null;
+  let group = 0;
+  /** By a key that might sign when the newest request before it was made. */
+  const judgeHead = (): void => {
+    if (own !== null && !keys.signs(own, group)) note(12, 'access/head is not signed by the key');
+  };
   const leaves: Buffer[] = [];
   for (let at = 0; ; ) {
     const end = bytes.indexOf(10, at);
@@ -696,13 +816,22 @@ function readAccessLog(
     const line = accessLine(utf8(bytes.subarray(at, end)));
     at = end + 1;
     if (line === null) {
-      if (last && leaves.length >= (head?.size ?? 0)) break;
+      if (last && leaves.length >= (own?.size ?? 0)) break;
+      judgeHead();
       throw new Bad(10, `access line ${leaves.length + 1} cannot be read`);
     }
     leaves.push(sha256(Buffer.from([0]), Buffer.from(JSON.stringify(line.entry))));
-    checkNote(line.note, vkey, origin, leaves);
+    const time = BigInt(line.entry.time_us);
+    group = groups.findLast(({ sealed_at_us }) => BigInt(sealed_at_us) <= time)?.group ?? 0;
+    try {
+      checkNote(line.note, (signed) => keys.signs(signed, group), origin, leaves);
+    } catch (error) {
+      judgeHead();
+      throw error;
+    }
   }
-  for (const one of [head, outside]) {
+  judgeHead();
+  for (const one of [own, ...outside]) {
     if (one === null || one.origin !== origin) continue;
     if (one.size > leaves.length) note(11, `a head for ${one.size} requests, there are ${leaves.length}`);
     else if (one.size > 0 && !treeHash(leaves.slice(0, one.size)).equals(one.root))
@@ -710,7 +839,7 @@ function readAccessLog(
   }
 }
 
-function accessLine(text: string | null): { entry: object; note: string } | null {
+function accessLine(text: string | null): { entry: { time_us: string }; note: string } | null {
   try {
     const line = JSON.parse(text ?? '');
     const { time_us, actor, reason, space, method, key_epoch, outcome, tokens } = line.entry;
@@ -780,6 +909,7 @@ interface Header {
   readonly peaks: readonly string[];
   readonly schema: { readonly seq: number; readonly payload: string } | null;
   readonly policy: { readonly seq: number; readonly payload: string } | null;
+  readonly keys?: readonly string[];
 }
 
 function canonicalHeader(payload: Buffer): Header {
@@ -795,6 +925,7 @@ function canonicalHeader(payload: Buffer): Header {
       peaks: json.peaks.map(hex),
       schema: json.schema === null ? null : { seq: json.schema.seq, payload: json.schema.payload },
       policy: json.policy === null ? null : { seq: json.policy.seq, payload: json.policy.payload },
+      ...(json.keys === undefined ? {} : { keys: json.keys.map(String) }),
     };
     mustBe(utf8(payload) ?? '', again);
     return again;
@@ -814,15 +945,18 @@ function checkHeader(
     peaks: readonly Buffer[];
     schema?: object | null;
     policy?: object | null;
+    keys?: readonly string[];
   },
 ): void {
+  const { keys, ...rest } = want;
   const state = {
     format: 'rowseal/v1',
-    ...want,
+    ...rest,
     chain: want.chain.toString('hex'),
     peaks: want.peaks.map((peak) => peak.toString('hex')),
     schema: want.schema ?? null,
     policy: want.policy ?? null,
+    ...(keys === undefined ? {} : { keys }),
   };
   if (JSON.stringify(header) !== JSON.stringify(state))
     throw new Bad(10, `a ${want.kind} segment does not continue the one before`);
@@ -866,10 +1000,6 @@ function segmentNumbers(folder: string, kind: string): number[] {
 
 // ---- §3 hashes and trees
 
-function sha256(...pieces: readonly Uint8Array[]): Buffer {
-  return createHash('sha256').update(Buffer.concat(pieces)).digest();
-}
-
 /** RFC 6962 §2.1, as it is written there. */
 function treeHash(leaves: readonly Buffer[]): Buffer {
   if (leaves.length === 0) return sha256();
@@ -908,7 +1038,7 @@ function chainValue(previous: Buffer, n: number, leaf: Buffer): Buffer {
 
 // ---- §4 records
 
-interface Record_ {
+export interface Record_ {
   readonly kind: number;
   readonly seq: number;
   readonly schema: number;
@@ -920,7 +1050,7 @@ interface Record_ {
 }
 
 /** Canonical: fields ascending, none twice, no defaults, shortest varints; so it is enough to be strict in decoding. */
-function parseRecord(bytes: Buffer): Record_ {
+export function parseRecord(bytes: Buffer): Record_ {
   const numbers = new Map<number, number>();
   const blobs = new Map<number, Buffer>();
   const wire: Record<number, number> = {
@@ -998,61 +1128,18 @@ function varint(bytes: Buffer, from: number): [number, number] {
   throw new Bad(10, 'a varint is not in its shortest form');
 }
 
-// ---- §7 signed heads (C2SP signed-note, tlog-checkpoint)
-
-interface Vkey {
-  readonly name: string;
-  readonly id: Buffer;
-  readonly key: Buffer;
-}
-
-interface Head {
-  readonly origin: string;
-  readonly size: number;
-  readonly root: Buffer;
-  readonly body: string;
-  readonly signatures: readonly { name: string; id: Buffer; signature: Buffer }[];
-}
-
-function parseVkey(text: string): Vkey | null {
-  const parts = text.trim().split('+');
-  const [name = '', id = ''] = parts;
-  const key = base64(parts.slice(2).join('+'));
-  if (name === '' || /\s/.test(text.trim()) || key?.length !== 33 || key[0] !== 1) return null;
-  const own = sha256(Buffer.from(`${name}\n`), key).subarray(0, 4);
-  return own.toString('hex') === id ? { name, id: own, key: key.subarray(1) } : null;
-}
-
-function parseNote(text: string): Head | null {
-  const blank = text.indexOf('\n\n');
-  if (blank < 0 || !text.endsWith('\n')) return null;
-  const body = text.slice(0, blank + 1);
-  const [origin, size, root64, ...more] = body.slice(0, -1).split('\n');
-  const root = base64(root64 ?? '');
-  if (!origin || !/^(0|[1-9]\d{0,15})$/.test(size ?? '') || root?.length !== 32 || more.length > 0)
-    return null;
-  const signatures = [];
-  for (const line of text.slice(blank + 2, -1).split('\n')) {
-    const [dash, name, value, ...rest] = line.split(' ');
-    const bytes = base64(value ?? '');
-    if (dash !== '—' || !name || /[\s+]/.test(name) || bytes === null || bytes.length < 5 || rest.length > 0)
-      return null;
-    signatures.push({ name, id: bytes.subarray(0, 4), signature: bytes.subarray(4) });
-  }
-  return { origin, size: Number(size), root, body, signatures };
-}
-
-/** Exactly one signature by the key, and a good one. */
-function signedBy({ body, signatures }: Head, { name, id, key }: Vkey): boolean {
-  const ours = signatures.filter((one) => one.name === name && one.id.equals(id));
-  return ours.length === 1 && verifyEd25519(key, Buffer.from(body, 'utf8'), ours[0]!.signature);
-}
+// ---- §7 signed heads
 
 /** @throws Bad unless the text is the signed head of these leaves */
-function checkNote(text: string, vkey: Vkey, origin: string, leaves: readonly Buffer[]): void {
+function checkNote(
+  text: string,
+  signed: (head: Head) => boolean,
+  origin: string,
+  leaves: readonly Buffer[],
+): void {
   const head = parseNote(text);
   if (head === null) throw new Bad(10, `a head of ${origin} is no signed head`);
-  if (!signedBy(head, vkey)) throw new Bad(12, `a head of ${origin} is not signed by the key`);
+  if (!signed(head)) throw new Bad(12, `a head of ${origin} is not signed by the key`);
   if (head.origin !== origin || head.size !== leaves.length || !head.root.equals(treeHash(leaves)))
     throw new Bad(10, `a head of ${origin} does not fit`);
 }
@@ -1069,7 +1156,7 @@ function part(note: (kind: Kind, reason: string) => void, run: () => void): void
 }
 
 /** §1 */
-function directoryOf(namespace: string, name: string): string {
+export function directoryOf(namespace: string, name: string): string {
   const readable = `${namespace}.${name}`
     .replace(/[^A-Za-z0-9._-]/g, '_')
     .replace(/^\.+/, '_')
@@ -1086,7 +1173,7 @@ function directoryOf(namespace: string, name: string): string {
 }
 
 /** An object, whose members are for the caller to doubt. */
-function parseJson<Shape extends object>(text: string | Buffer): Shape {
+export function parseJson<Shape extends object>(text: string | Buffer): Shape {
   try {
     const value: unknown = JSON.parse(typeof text === 'string' ? text : (utf8(text) ?? ''));
     if (typeof value === 'object' && value !== null) return value as Shape;
@@ -1096,25 +1183,12 @@ function parseJson<Shape extends object>(text: string | Buffer): Shape {
   throw new Bad(10, 'JSON that cannot be read');
 }
 
-function mustBe(text: string, value: object): void {
+export function mustBe(text: string, value: object): void {
   if (JSON.stringify(value) !== text) throw new Bad(10, 'JSON that is not canonical');
 }
 
 function hex(text: string): string {
   return Buffer.from(text, 'hex').toString('hex');
-}
-
-function base64(text: string): Buffer | null {
-  const bytes = Buffer.from(text, 'base64');
-  return bytes.toString('base64') === text ? bytes : null;
-}
-
-function utf8(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 }
 
 function textOf(path: string): string | null {

@@ -108,8 +108,8 @@ describe('heads sent to an endpoint', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('with a token; refusals, silence and another history are told', async () => {
-    const keeping = anchoring([new HttpAnchor('hook', url, 'tok')], log, 300);
+  it('with a token; refusals, silence and another history are told', { timeout: 30_000 }, async () => {
+    const keeping = anchoring([new HttpAnchor('hook', url, 'tok')], log, 3_000);
     for (const [code, error] of [
       [204, null],
       [500, 'RS-WIT-007'],

@@ -13,6 +13,7 @@ import type { Signer } from '../../../src/audit/signers/signer.ts';
 import { exitOf, type VerifyReport } from '../../../src/audit/verify/report.ts';
 import { verifyAudit } from '../../../src/audit/verify/verify.ts';
 import { writeGroups } from '../../support/audit-log.ts';
+import { verify as verifyIndependently } from '../../support/independent-verifier/verify.ts';
 
 const origin = 'rowseal/rotation';
 const disk = new NodeDisk();
@@ -58,11 +59,17 @@ async function request(directory: string, signer: Signer): Promise<void> {
   await access.close();
 }
 
-const verify = (
+/** Ours; the one that was written from the specification must come to the same verdict. */
+async function verify(
   directory: string,
   key: readonly string[] | string,
   head: readonly string[] = [],
-): Promise<VerifyReport> => verifyAudit({ directory, key, head });
+): Promise<VerifyReport> {
+  const report = await verifyAudit({ directory, key, head });
+  const independent = verifyIndependently(directory, { key, head });
+  expect(independent.exit, independent.reasons.join('; ')).toBe(exitOf(report));
+  return report;
+}
 
 async function copyOf(name: string): Promise<string> {
   const copy = join(root, name);

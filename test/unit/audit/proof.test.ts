@@ -11,6 +11,7 @@ import { tableDirectory } from '../../../src/audit/table-directory.ts';
 import { readTableRecords, tagsOf } from '../../../src/audit/table-records.ts';
 import { exitOf } from '../../../src/audit/verify/report.ts';
 import { verifyAudit } from '../../../src/audit/verify/verify.ts';
+import { checkProof as checkIndependently } from '../../support/independent-verifier/proof.ts';
 import {
   orders,
   PROOF_KEY,
@@ -28,7 +29,11 @@ async function prove(
   request: Omit<ProofRequest, 'directory'>,
   kept = true,
 ): Promise<ProofReport> {
-  return checkProof(encodeProof(await makeProof(disk, { directory, ...request }, kept)), [proofVerifier()]);
+  const text = encodeProof(await makeProof(disk, { directory, ...request }, kept));
+  const report = checkProof(text, [proofVerifier()]);
+  const independent = checkIndependently(text, [PROOF_KEY]);
+  expect(independent.exit, independent.reason).toBe(exitOf(report));
+  return report;
 }
 
 /** By reading the whole log: the records of the rows with these tags, and of those that key changes tie to them. */

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { accessOf, isLoopback } from '../../../src/config/http.ts';
 import { isOpenToOthers } from '../../../src/config/key-file-mode.ts';
@@ -22,7 +23,7 @@ afterEach(async () => {
 });
 
 async function start(door: Door, room = opsRoom()): Promise<string> {
-  server = await startOpsServer({ host: '127.0.0.1', port: 0 }, door, room);
+  server = await startOpsServer({ host: '127.0.0.1', port: 0 }, door, [room]);
   return server.address;
 }
 
@@ -105,6 +106,51 @@ describe('the door', () => {
     expect((await fetch(`${base}//`)).status).toBe(404);
     const head = await fetch(base, { method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+});
+
+describe('several pipelines behind one door', () => {
+  it('are told together, and each by name', async () => {
+    const rooms = [
+      opsRoom({ metrics: async () => '# HELP a A.\n# TYPE a gauge\na{pipeline="shop"} 1\n' }),
+      opsRoom(
+        { metrics: async () => '# HELP a A.\n# TYPE a gauge\na{pipeline="clinic"} 2\n' },
+        {
+          pipeline: 'clinic',
+          state: 'halted',
+          reason: { code: 'RS-X', title: '<marquee>', detail: null, fix: 'f' },
+        },
+      ),
+    ] as const;
+    server = await startOpsServer({ host: '127.0.0.1', port: 0 }, { token: TOKEN, tls: null }, rooms);
+    const base = server.address;
+    const asked = (path: string, init?: RequestInit): Promise<Response> =>
+      fetch(base + path, init ?? bearer(TOKEN));
+    const probe = await fetch(`${base}/readyz`);
+    expect([probe.status, await probe.json()]).toEqual([503, { ready: false }]);
+    expect(await (await asked('/readyz')).json()).toMatchObject({
+      ready: false,
+      pipelines: { shop: { ready: true }, clinic: { ready: false, state: 'halted' } },
+    });
+    for (const path of ['/', '/status.json', '/metrics', '/pipelines/shop/', '/pipelines/shop/status.json'])
+      expect([path, (await fetch(base + path)).status]).toEqual([path, 401]);
+    expect(await (await asked('/metrics')).text()).toBe(
+      '# HELP a A.\n# TYPE a gauge\na{pipeline="shop"} 1\na{pipeline="clinic"} 2\n',
+    );
+    const page = await (await asked('/')).text();
+    expect(page).toContain('href="/pipelines/clinic/"');
+    expect(page).not.toContain('<marquee>');
+    expect(await (await asked('/pipelines/clinic/status.json')).json()).toMatchObject({ pipeline: 'clinic' });
+    expect(await (await asked('/pipelines/clinic/')).text()).toContain('halted');
+    for (const path of ['/recent.json', '/pipelines/none/', '/pipelines/shop', '/pipelines/shop/x'])
+      expect([path, (await asked(path)).status]).toEqual([path, 404]);
+    const post = (path: string): Promise<Response> =>
+      asked(path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${TOKEN}`, accept: 'application/json' },
+      });
+    expect((await post('/verify')).status).toBe(405);
+    expect(await (await post('/pipelines/shop/verify')).json()).toMatchObject({ kind: 'elsewhere' });
   });
 });
 
@@ -196,6 +242,31 @@ describe('with TLS', () => {
     expect(await get(base, '/metrics', 'mallory')).toBe(401);
     expect(await get(base, '/healthz', null)).toBe(200);
     expect(await get(base, '/readyz', 'mallory')).toBe(200);
+  });
+
+  it.skipIf(!made)('token and certificate can be changed while it listens', async () => {
+    const tls = { cert: read('server.pem'), key: read('server.key'), clientCa: read('ca.pem') };
+    const base = await start({ token: TOKEN, tls });
+    const shown = (): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ port: Number(new URL(base).port), rejectUnauthorized: false }, () => {
+          resolve(String(socket.getPeerCertificate().subject.CN));
+          socket.destroy();
+        });
+        socket.on('error', reject);
+      });
+    expect(await shown()).toBe('server');
+    const other = {
+      cert: read('prometheus.pem'),
+      key: read('prometheus.key'),
+      clientCa: read('stranger.pem'),
+    };
+    server!.changeDoor({ token: `other-${TOKEN}`, tls: other });
+    expect(await shown()).toBe('prometheus');
+    expect(await get(base, '/', null, TOKEN)).toBe(401);
+    expect(await get(base, '/', null, `other-${TOKEN}`)).toBe(200);
+    expect(await get(base, '/metrics', 'prometheus')).toBe(401);
+    expect(await get(base, '/metrics', 'mallory')).toBe(200);
   });
 
   it.skipIf(!made)('a token does as well, where both are configured', async () => {

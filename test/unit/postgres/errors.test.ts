@@ -6,11 +6,16 @@ describe('what the driver or the server threw', () => {
     [new Error('The server does not support SSL connections'), 'RS-PG-034'],
     [new Error('There was an error establishing an SSL connection'), 'RS-PG-034'],
     [Object.assign(new Error('x'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), 'RS-PG-017'],
-    [Object.assign(new Error('x'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'RS-PG-017'],
+    [Object.assign(new Error('x'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'RS-PG-041'],
     [Object.assign(new Error('x'), { code: '28P01' }), 'RS-PG-002'],
     [Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'RS-PG-001'],
     [Object.assign(new Error('x'), { code: '40P01' }), 'RS-PG-035'],
     [new Error('Connection terminated unexpectedly'), 'RS-PG-016'],
+    [new Error('Client has encountered a connection error and is not queryable'), 'RS-PG-016'],
+    [new Error('Client was closed and is not queryable'), 'RS-PG-016'],
+    [Object.assign(new Error('x'), { code: 'CERT_HAS_EXPIRED' }), 'RS-PG-042'],
+    [Object.assign(new Error('x'), { code: 'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED' }), 'RS-PG-043'],
+    [Object.assign(new Error('x'), { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' }), 'RS-PG-043'],
     [Object.assign(new Error('Key (email)=(a@example.com)'), { code: '23505' }), 'RS-PG-018'],
   ])('%s is %s', (thrown, code) => {
     const error = postgresError(thrown, 'connecting');

@@ -1,22 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCopyRow } from '../../../connectors/sources/postgres/copy-text.ts';
+import { MessageLogs } from '../../../connectors/sources/postgres/messages.ts';
 import { PgoutputDecoder } from '../../../connectors/sources/postgres/pgoutput.ts';
 import { standbyStatus } from '../../../connectors/sources/postgres/standby-status.ts';
 import { columnType } from '../../../connectors/sources/postgres/types.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { type RawCell, UNCHANGED } from '../../../src/model/cell.ts';
-import type { PostgresPosition } from '../../../src/model/position.ts';
 import type { TableSchema } from '../../../src/model/table.ts';
-
-const position = (lsn: bigint): PostgresPosition => ({
-  kind: 'postgres',
-  systemId: '1',
-  timeline: 1,
-  slot: 's',
-  lsn,
-  phase: 'stream',
-});
+import { streamPosition } from '../../support/postgres-position.ts';
 
 function tableOf(width: number): TableSchema {
   const columns = Array.from({ length: width }, (_, i) => ({
@@ -59,7 +51,7 @@ const insert = (cells: readonly RawCell[]): Buffer =>
   Buffer.concat([Buffer.from('I'), relation, Buffer.from('N'), tuple(cells)]);
 
 function decoder(width: number, skipBelow = 0n): PgoutputDecoder {
-  const made = new PgoutputDecoder(position, skipBelow);
+  const made = new PgoutputDecoder(streamPosition, skipBelow, new MessageLogs([], 'UTF8'));
   made.setTable(9, tableOf(width));
   return made;
 }

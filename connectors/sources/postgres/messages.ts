@@ -1,0 +1,74 @@
+import { isUtf8 } from 'node:buffer';
+import { isMessageLog, type MessageLog } from '../../../src/model/message-log.ts';
+import { formatLsn } from '../../../src/model/position.ts';
+import { type Column, type TableSchema, tableKey } from '../../../src/model/table.ts';
+
+/** Messages with this prefix are the source's own; see `TableReader`. */
+const OWN_PREFIX = 'rowseal.';
+
+/** What pg_logical_emit_message wrote (PostgreSQL manual 53.9, Message). */
+export interface LogicalMessage {
+  /** End of its record in the WAL: no two of a database have the same one. */
+  readonly lsn: bigint;
+  readonly prefix: string;
+  /** It belongs to a transaction; otherwise it happened when it was written, whatever became of the transaction. */
+  readonly transactional: boolean;
+  readonly content: Buffer;
+}
+
+/** Which logical messages are records, and of which log. The longest prefix that fits decides. */
+export class MessageLogs {
+  readonly #logs: readonly { readonly prefix: string; readonly table: TableSchema }[];
+  readonly #utf8: boolean;
+
+  /** @param encoding server_encoding: content is bytes of it, which nobody converts */
+  constructor(logs: readonly MessageLog[], encoding: string) {
+    const tables = new Map(messageTables(logs).map((table) => [tableKey(table), table]));
+    this.#logs = logs
+      .map(({ prefix, table }) => ({ prefix, table: tables.get(tableKey(table))! }))
+      .sort((a, b) => b.prefix.length - a.prefix.length);
+    this.#utf8 = encoding === 'UTF8';
+  }
+
+  /** null: it is no record. */
+  of(prefix: string): TableSchema | null {
+    if (this.#logs.length === 0 || prefix.startsWith(OWN_PREFIX)) return null;
+    return this.#logs.find((log) => prefix.startsWith(log.prefix))?.table ?? null;
+  }
+
+  /** The row that a message is; columns as in {@link messageTables}. */
+  cells({ lsn, prefix, transactional, content }: LogicalMessage): readonly (string | null)[] {
+    return [
+      formatLsn(lsn),
+      prefix,
+      transactional ? 't' : 'f',
+      `\\x${content.toString('hex')}`,
+      this.#isText(content) ? content.toString('utf8') : null,
+    ];
+  }
+
+  /** Every encoding of a server has ASCII in it; what is beyond only UTF-8 tells for sure. */
+  #isText(content: Buffer): boolean {
+    if (content.includes(0)) return false;
+    return this.#utf8 ? isUtf8(content) : content.every((byte) => byte < 0x80);
+  }
+}
+
+const COLUMNS: readonly Column[] = Object.freeze(
+  [
+    { name: 'lsn', type: { kind: 'other' }, sourceType: 'pg_lsn', id: '1' },
+    { name: 'prefix', type: { kind: 'text', maxLength: null, padded: false }, sourceType: 'text', id: '2' },
+    { name: 'transactional', type: { kind: 'boolean' }, sourceType: 'boolean', id: '3' },
+    { name: 'content', type: { kind: 'bytes' }, sourceType: 'bytea', id: '4' },
+    { name: 'text', type: { kind: 'text', maxLength: null, padded: false }, sourceType: 'text', id: '5' },
+  ].map((column) => Object.freeze(column as Column)),
+);
+
+/** One table for each log, however many prefixes lead to it. */
+export function messageTables(logs: readonly MessageLog[]): readonly TableSchema[] {
+  const tables = new Map<string, TableSchema>();
+  for (const { table } of logs)
+    if (isMessageLog(table) && !tables.has(tableKey(table)))
+      tables.set(tableKey(table), Object.freeze({ ...table, columns: COLUMNS, key: Object.freeze([0]) }));
+  return [...tables.values()];
+}

@@ -1,0 +1,197 @@
+import type { HttpAccess } from '../config/http.ts';
+import type { RowsealConfig } from '../config/load.ts';
+import type { RowsealError } from '../error/rowseal-error.ts';
+import type { MaskedTable } from '../model/masked.ts';
+import type { Logger } from '../ops/log.ts';
+import { Metrics } from '../ops/metrics.ts';
+import { OpsMemory } from '../ops/ops-memory.ts';
+import type { PipelineOutcome } from '../pipeline/pipeline.ts';
+import type { PipelineState, PipelineStatus } from '../pipeline/status.ts';
+import { packageVersion } from './context.ts';
+import { type Outside, startOutside } from './outside.ts';
+import { Reload } from './reload.ts';
+import { observe, restingStatus, statusOf } from './running.ts';
+import { familiesOf } from './serve-ops.ts';
+import { serveQueries } from './serve-queries.ts';
+import { startTelemetry, type Telemetry } from './telemetry.ts';
+import { type WiredPipeline, wirePipeline } from './wire.ts';
+
+export interface UnitOptions {
+  /** Other pipelines share the process. */
+  readonly shared: boolean;
+  readonly allowWeaker: boolean;
+  /** Takes what lets a client in, read again; does nothing for one that does not own the door. */
+  readonly door: (access: HttpAccess) => void;
+}
+
+interface Life {
+  readonly wired: WiredPipeline;
+  readonly outside: Outside;
+  readonly reload: Reload;
+  readonly stopAnswering: () => Promise<void>;
+}
+
+/**
+ * One configured pipeline of this process. It may end and be begun again; its metrics, its log lines and what the page
+ * remembers of it go on.
+ */
+export class PipelineUnit {
+  readonly config: RowsealConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly memory: OpsMemory;
+  readonly #options: UnitOptions;
+  readonly #telemetry: Telemetry | null;
+  #life: Life | null = null;
+  #tables: readonly MaskedTable[] = [];
+  #rest: { readonly state: PipelineState; readonly reason: RowsealError | null; readonly sinceMs: number };
+  #stopping = false;
+
+  private constructor(
+    config: RowsealConfig,
+    logger: Logger,
+    options: UnitOptions,
+    telemetry: Telemetry | null,
+  ) {
+    this.config = config;
+    this.logger = logger;
+    this.#options = options;
+    this.#telemetry = telemetry;
+    this.#rest = { state: 'starting', reason: null, sinceMs: Date.now() };
+    this.metrics = new Metrics(
+      config.pipeline,
+      packageVersion(),
+      config.sinks.map((sink) => sink.name),
+      !options.shared,
+    );
+    this.memory = new OpsMemory(config.http.recentChanges);
+  }
+
+  static async make(config: RowsealConfig, logger: Logger, options: UnitOptions): Promise<PipelineUnit> {
+    const telemetry = await startTelemetry(config, logger);
+    const unit = new PipelineUnit(config, logger, options, telemetry);
+    telemetry?.measure(() => familiesOf(unit));
+    return unit;
+  }
+
+  /**
+   * Checks and opens everything; `work` then runs it.
+   *
+   * @throws RowsealError as `wirePipeline`
+   */
+  async begin(): Promise<void> {
+    this.#enter('starting', null);
+    const { config, logger, metrics, memory } = this;
+    const wired = await wirePipeline(
+      config,
+      observe(logger, metrics, memory, this.#telemetry?.traces ?? null),
+      undefined,
+      metrics.latency,
+    );
+    try {
+      const outside = await startOutside(config, logger, metrics);
+      for (const { level, subject, code, detail, fix } of wired.notices) {
+        logger.log(level === 'ok' ? 'info' : 'warn', {
+          message: level === 'ok' ? `${subject} ${detail}` : detail,
+          ...(code === null ? {} : { code }),
+          ...(fix === null ? {} : { fix }),
+        });
+      }
+      const { pipeline, makeSource, log } = wired;
+      const reload = new Reload({
+        running: { config, makeSource, log },
+        policies: pipeline.policies,
+        allowWeaker: this.#options.allowWeaker,
+        door: this.#options.door,
+        logger,
+        metrics,
+      });
+      const stopAnswering = await serveQueries(
+        config,
+        pipeline.deliveries.map(({ sink }) => sink),
+        logger,
+      );
+      this.#life = { wired, outside, reload, stopAnswering };
+    } catch (error) {
+      await wired.close();
+      throw error;
+    }
+    if (this.#stopping) this.#life.wired.pipeline.stop();
+  }
+
+  /** After `begin`: until it is stopped, halts or fails. */
+  work(): Promise<PipelineOutcome> {
+    return this.#life!.wired.pipeline.run();
+  }
+
+  /** Lets go of the log and all connections. Idempotent. */
+  async end(): Promise<void> {
+    const life = this.#life;
+    if (life === null) return;
+    const { pipeline } = life.wired;
+    this.#tables = this.tables();
+    this.#rest = { state: pipeline.state, reason: pipeline.reason, sinceMs: pipeline.sinceMs };
+    await life.stopAnswering();
+    await life.outside.stop();
+    this.#life = null;
+    await life.wired.close();
+  }
+
+  /** Nothing runs until it is begun again; this is why. */
+  rest(state: PipelineState, reason: RowsealError): void {
+    this.#enter(state, reason);
+    this.logger.log(state === 'halted' ? 'error' : 'warn', {
+      message: `${state}: ${reason.message}`,
+      state,
+      code: reason.code,
+      fix: reason.fix,
+    });
+  }
+
+  /** Seals what is whole, delivers what is sealed; `work` then ends. */
+  stop(): void {
+    this.#stopping = true;
+    this.#life?.wired.pipeline.stop();
+  }
+
+  /** Reads the configuration again, for what can change while it runs. */
+  async reload(): Promise<void> {
+    const life = this.#life;
+    if (life !== null && life.wired.pipeline.state !== 'halted') return life.reload.again();
+    this.logger.log('warn', {
+      message: 'the configuration is not read again: this pipeline does not run',
+      fix: 'mend what halted it; a restart reads everything',
+    });
+  }
+
+  tables(): readonly MaskedTable[] {
+    return this.#life?.wired.tables() ?? this.#tables;
+  }
+
+  status(): PipelineStatus {
+    const life = this.#life;
+    if (life === null)
+      return restingStatus(
+        this.config,
+        packageVersion(),
+        this.#rest.state,
+        this.#rest.sinceMs,
+        this.#rest.reason,
+      );
+    return {
+      ...statusOf(this.config, packageVersion(), life.wired.pipeline, life.outside),
+      reload: life.reload.status,
+    };
+  }
+
+  /** After `end`, when it is not begun any more. */
+  async close(): Promise<void> {
+    await this.end();
+    await this.#telemetry?.close();
+  }
+
+  #enter(state: PipelineState, reason: RowsealError | null): void {
+    this.#rest = { state, reason, sinceMs: Date.now() };
+    this.metrics.entered(state);
+  }
+}

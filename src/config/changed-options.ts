@@ -1,0 +1,32 @@
+import type { ConfigDocument } from './schema.ts';
+
+/** Options that a running process takes over: when it is told to read its configuration again, or logs in the next time. */
+const LIVE = [/^mask\./, /^source\.password$/, /^http\.token(\.|$)/, /^http\.tls\.(cert_file|key_file)$/];
+
+/** Names of options whose values differ, as people write them, in order. Never the values: some are secrets. */
+export function changedOptions(before: ConfigDocument, after: ConfigDocument): readonly string[] {
+  return differences(before, after, '').sort();
+}
+
+/** Those of them that a running process cannot change. */
+export function needRestart(options: readonly string[]): readonly string[] {
+  return options.filter((option) => !LIVE.some((live) => live.test(option)));
+}
+
+function differences(before: unknown, after: unknown, path: string): string[] {
+  if (isObject(before) && isObject(after)) {
+    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+    return [...names].flatMap((name) =>
+      differences(
+        Object.hasOwn(before, name) ? before[name] : undefined,
+        Object.hasOwn(after, name) ? after[name] : undefined,
+        path === '' ? name : `${path}.${name}`,
+      ),
+    );
+  }
+  return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
