@@ -1,8 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -194,7 +191,7 @@ export class S3Store implements FileStore {
 
   async #download(at: ObjectPlace, file: string): Promise<void> {
     const { Body } = await this.#client.send(new GetObjectCommand(at));
-    await pipeline(Body as Readable, createWriteStream(file, { mode: 0o600 }));
+    await writeFile(file, Body as AsyncIterable<Uint8Array>, { mode: 0o600 });
   }
 
   #at(name: string): ObjectPlace {
