@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../../src/error/codes.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { toRowsealError } from '../../../src/error/unexpected.ts';
 
 /** SQLSTATE (PostgreSQL manual, Appendix A) → what it means here. */
 const bySqlstate: Readonly<Record<string, ErrorCode>> = {
@@ -67,6 +68,8 @@ export function postgresError(thrown: unknown, doing: string): RowsealError {
   if (thrown instanceof RowsealError) return thrown;
   const origin = codeOf(thrown);
   if (origin === null) {
+    // Ours, not the server's.
+    if (thrown instanceof TypeError || thrown instanceof RangeError) return toRowsealError(thrown);
     // The driver's own words carry no code.
     if (thrown instanceof Error && NO_TLS.test(thrown.message))
       return new RowsealError('RS-PG-034', { detail: doing });

@@ -44,7 +44,8 @@ export interface WeaveParts {
  */
 export class Weave {
   readonly #parts: WeaveParts;
-  readonly #readers = new Map<string, TableReader>();
+  /** Each copy has a reader of its own: one that is begun again does not share the connection of what it makes void. */
+  readonly #readers = new Map<TableCopy, TableReader>();
   readonly #stop = new AbortController();
   readonly #outside: OutsideFilter;
   readonly #pace: Pace;
@@ -90,7 +91,10 @@ export class Weave {
 
   /** Copies a table (again), from here on. */
   again(name: TableName): void {
-    this.#parts.plan.again(name);
+    const { plan } = this.#parts;
+    const before = plan.of(name);
+    plan.again(name);
+    if (before !== null) this.#release(before);
     this.#setOut();
   }
 
@@ -198,11 +202,10 @@ export class Weave {
   /** Begins to read what comes next of a table; the stream will bring its mark. */
   #readNext(copy: TableCopy): void {
     const { options, versions, unseen } = this.#parts;
-    const key = tableKey(copy.name);
-    let reader = this.#readers.get(key);
+    let reader = this.#readers.get(copy);
     if (reader === undefined) {
       reader = new TableReader(options, versions, this.#stop.signal);
-      this.#readers.set(key, reader);
+      this.#readers.set(copy, reader);
     }
     const requested = copy.owed.size > 0 ? new Map(copy.owed) : null;
     const chunk = new Chunk(unseen.copy(), requested);
@@ -216,16 +219,17 @@ export class Weave {
       this.#pace.spend(chunk.count, chunk.bytes);
     };
     copy.reading = read().catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.fail(error);
+      // What is read of a copy that is void concerns nobody.
+      if (!this.#stop.signal.aborted && this.#parts.plan.of(copy.name) === copy) this.fail(error);
     });
   }
 
   /** The stream may bring a mark before its transaction has answered. */
   #release(copy: TableCopy): void {
-    const key = tableKey(copy.name);
-    const reader = this.#readers.get(key);
-    this.#readers.delete(key);
-    void copy.reading.then(() => reader?.close());
+    void copy.reading.then(() => {
+      this.#readers.get(copy)?.close();
+      this.#readers.delete(copy);
+    });
   }
 
   /** What was read of the table is true here. */

@@ -10,6 +10,7 @@ describe('what the driver or the server threw', () => {
     [Object.assign(new Error('x'), { code: '28P01' }), 'RS-PG-002'],
     [Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'RS-PG-001'],
     [Object.assign(new Error('x'), { code: '40P01' }), 'RS-PG-035'],
+    [new TypeError('a@example.com of undefined'), 'RS-RUN-000'],
     [new Error('Connection terminated unexpectedly'), 'RS-PG-016'],
     [new Error('Client has encountered a connection error and is not queryable'), 'RS-PG-016'],
     [new Error('Client was closed and is not queryable'), 'RS-PG-016'],
