@@ -44,7 +44,7 @@ export class CopySocket {
   #finished = false;
   #lastReceivedMs: number | null = null;
   /** When the server could last be heard. */
-  #heardMs = Date.now();
+  #heardMs = performance.now();
   readonly #onData = (chunk: Buffer): void => this.#received(chunk);
   readonly #onEnd = (): void => this.#fail(new RowsealError('RS-PG-016', { detail: this.#doing }));
   readonly #onError = (error: unknown): void => this.#fail(postgresError(error, this.#doing));
@@ -125,7 +125,7 @@ export class CopySocket {
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     this.#chunks = [];
     // A server that had to wait is heard from now on.
-    if (this.stalled) this.#heardMs = Date.now();
+    if (this.stalled) this.#heardMs = performance.now();
     this.#buffered = 0;
     if (this.#gathering === null && !this.#finished) this.#socket.resume();
     return bytes;
@@ -221,7 +221,7 @@ export class CopySocket {
 
   #received(chunk: Buffer): void {
     this.#lastReceivedMs = Date.now();
-    this.#heardMs = this.#lastReceivedMs;
+    this.#heardMs = performance.now();
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
     if (this.#buffered >= this.#maxBufferedBytes) {

@@ -86,10 +86,11 @@ export class ReplicationStream {
   #socket: CopySocket | null = null;
   #received: bigint;
   #confirmed: bigint;
-  #statusSentMs = 0;
+  /** Of the clock that nobody sets; so are all others of this class. */
+  #statusSentMs = Number.NEGATIVE_INFINITY;
   #confirmPending = false;
   #statusTimer: NodeJS.Timeout | null = null;
-  #idleEmittedMs = 0;
+  #idleEmittedMs = Number.NEGATIVE_INFINITY;
   #idleLsn: bigint;
   #awaited: bigint | null = null;
   #askTimer: NodeJS.Timeout | null = null;
@@ -124,7 +125,7 @@ export class ReplicationStream {
     this.#confirmed = lsn;
     if (this.#confirmPending) return;
     this.#confirmPending = true;
-    const waitMs = Math.max(0, CONFIRM_INTERVAL_MS - (Date.now() - this.#statusSentMs));
+    const waitMs = Math.max(0, CONFIRM_INTERVAL_MS - (performance.now() - this.#statusSentMs));
     setTimeout(() => {
       this.#confirmPending = false;
       this.#sendStatus();
@@ -289,7 +290,7 @@ export class ReplicationStream {
    * it. Twice it must be found so: after a pause of this process its answers have come, but nobody has looked at them yet.
    */
   #mustAsk(): boolean {
-    const silentMs = this.#socket?.silentMs(Date.now()) ?? 0;
+    const silentMs = this.#socket?.silentMs(performance.now()) ?? 0;
     const over = silentMs > this.#options.receiveTimeoutMs;
     if (over && this.#foundSilent) this.#socket?.drop();
     this.#foundSilent = over;
@@ -304,7 +305,7 @@ export class ReplicationStream {
   }
 
   #idle(passed: bigint): PostgresPosition | null {
-    const now = Date.now();
+    const now = performance.now();
     const mark = idleMark({
       received: this.#received,
       passed,
@@ -327,8 +328,8 @@ export class ReplicationStream {
   }
 
   #sendStatus(reply: 'reply' | 'no-reply' = 'no-reply'): void {
-    this.#statusSentMs = Date.now();
-    this.#socket?.send(standbyStatus(this.#received, this.#confirmed, this.#statusSentMs, reply));
+    this.#statusSentMs = performance.now();
+    this.#socket?.send(standbyStatus(this.#received, this.#confirmed, Date.now(), reply));
   }
 }
 
