@@ -6,7 +6,7 @@ import type { GroupIndex, SealedEvent, SealedGroup } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { groupInfo, type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
-import { type LeafFrame, readLeaves } from './journal-reader.ts';
+import { type LeafFrame, LeafPlaces, readLeaves } from './journal-reader.ts';
 import { RecordKind } from './record.ts';
 import { readTableEvents, type TablePiece } from './row-reader.ts';
 import { TableVersions } from './table-versions.ts';
@@ -17,6 +17,7 @@ export class GroupReader {
   readonly #directory: string;
   readonly #gone: 'skip' | 'tell';
   readonly #versions = new Map<string, TableVersions>();
+  readonly #places = new LeafPlaces();
 
   /** @param gone changes whose images are erased or expired are told too */
   constructor(disk: Disk, directory: string, gone: 'skip' | 'tell' = 'skip') {
@@ -28,7 +29,7 @@ export class GroupReader {
   /** @throws RowsealError RS-AUD-004 when sealed bytes are damaged */
   async *read(from: GroupIndex, to: GroupIndex): AsyncGenerator<SealedGroup> {
     try {
-      for await (const frame of readLeaves(this.#disk, this.#directory, from, to))
+      for await (const frame of readLeaves(this.#disk, this.#directory, from, to, this.#places))
         yield await this.#group(frame);
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'journal'));

@@ -59,29 +59,71 @@ export async function* readFrames(
   }
 }
 
-/** Sealed groups' leaves with their notes, from group `from` to `to` inclusive. @throws MalformedBytes */
+interface LeafPlace {
+  readonly segment: number;
+  /** Where the leaf begins; at the end of a segment it is the first of the next. */
+  readonly offset: number;
+}
+
+/** Readers that go on where they left off: so many are remembered. */
+const MAX_PLACES = 16;
+
+/** Where leaves begin that are read next, so that nobody walks a long journal for every few groups. */
+export class LeafPlaces {
+  readonly #places = new Map<number, LeafPlace>();
+
+  of(group: number): LeafPlace | null {
+    return this.#places.get(group) ?? null;
+  }
+
+  /** The leaf of `group` was read; the next one begins here. */
+  passed(group: number, next: LeafPlace): void {
+    this.#places.delete(group);
+    this.#places.set(group + 1, next);
+    const [oldest] = this.#places.keys();
+    if (this.#places.size > MAX_PLACES) this.#places.delete(oldest!);
+  }
+}
+
+/**
+ * Sealed groups' leaves with their notes, from group `from` to `to` inclusive.
+ *
+ * @param places of earlier readings of the same journal
+ * @throws MalformedBytes
+ */
 export async function* readLeaves(
   disk: Disk,
   auditDirectory: string,
   from: number,
   to: number,
+  places: LeafPlaces = new LeafPlaces(),
 ): AsyncGenerator<LeafFrame> {
   const directory = join(auditDirectory, 'journal');
   const segments = await listSegments(disk, directory, 'journal');
-  let first = 0;
-  for (let i = segments.length - 1; i >= 0; i--) {
-    const { header } = await readSegmentHeader(disk, join(directory, segmentName('journal', segments[i]!)));
-    if (header.next <= from) {
-      first = i;
-      break;
-    }
-  }
-  for (const segment of segments.slice(first)) {
-    for await (const frame of readFrames(disk, join(directory, segmentName('journal', segment)), 0, null)) {
+  const start = places.of(from) ?? { segment: await segmentOf(disk, directory, segments, from), offset: 0 };
+  for (const segment of segments.filter((number) => number >= start.segment)) {
+    let at = segment === start.segment ? start.offset : 0;
+    for await (const frame of readFrames(disk, join(directory, segmentName('journal', segment)), at, null)) {
+      at += frame.length;
       if (frame.type !== FrameType.leaf) continue;
       const found = decodeLeafFrame(frame.payload);
-      if (found.leaf.group >= from) yield found;
+      if (found.leaf.group < from) continue;
+      places.passed(found.leaf.group, { segment, offset: at });
+      yield found;
       if (found.leaf.group >= to) return;
     }
   }
+}
+
+async function segmentOf(
+  disk: Disk,
+  directory: string,
+  segments: readonly number[],
+  group: number,
+): Promise<number> {
+  for (const segment of [...segments].reverse()) {
+    const { header } = await readSegmentHeader(disk, join(directory, segmentName('journal', segment)));
+    if (header.next <= group) return segment;
+  }
+  return segments[0] ?? 0;
 }
