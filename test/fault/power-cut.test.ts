@@ -9,8 +9,9 @@ import { seededRandom } from '../../src/cli/demo/shop.ts';
 import type { MaskedEvent } from '../../src/model/masked.ts';
 import { at, begin, column, INT, rows, table } from '../support/masked.ts';
 import { type Lies, PowerCut, SimulatedDisk } from '../support/simulated-disk.ts';
+import { slow } from '../support/slow.ts';
 
-const SEEDS = 10_000;
+const SEEDS = slow ? 10_000 : 5_000;
 const DIRECTORY = '/audit';
 const ORIGIN = 'rowseal/power';
 const signer = parseSigningKey(generateSigningKeyFile());
