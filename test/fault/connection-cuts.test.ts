@@ -52,7 +52,7 @@ it.skipIf(noPostgres(18))(
     );
     const options = postgresOptions(server, ['quiet'], {
       connection: connectionTo(throughProxy),
-      receiveTimeoutMs: 3_000,
+      receiveTimeoutMs: 5_000,
       slot: 'quiet',
       publication: 'quiet',
       copyRowsPerSecond: 5_000,
@@ -69,7 +69,7 @@ it.skipIf(noPostgres(18))(
     const quietFrom = Date.now();
     await streaming.until(
       'the silence',
-      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 4_000,
+      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 6_000,
     );
     proxy.freeze();
     await client.query('INSERT INTO quiet VALUES (0)');

@@ -171,7 +171,12 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       await client.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
       await client.query('SET synchronous_commit = local; SELECT pg_reload_conf()');
       await slow.query('SET synchronous_commit = on');
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await until('the standby that is waited for', async () => {
+        const { rows } = await slow.query<{ synchronous_standby_names: string }>(
+          'SHOW synchronous_standby_names',
+        );
+        return rows[0]!.synchronous_standby_names === 'nobody';
+      });
       const hanging = slow.query('UPDATE t SET v = 1 WHERE id = 7');
       await first.until('the change in the stream', () =>
         first.rows('public.t').some((row) => row.join() === '7,1'),
@@ -206,7 +211,7 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       database: 'rewrites',
       slot: 's3',
       publication: 's3',
-      copyRowsPerSecond: 12_000,
+      copyRowsPerSecond: 6_000,
     });
     const reader = postgresReader(options);
     let step = 0;
