@@ -214,7 +214,7 @@ export function statusOf(
   };
 }
 
-/** Of a pipeline that does not run for now. */
+/** Of a pipeline that does not run at the moment. */
 export function restingStatus(
   config: RowsealConfig,
   version: string,
