@@ -171,11 +171,23 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       await client.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
       await client.query('SET synchronous_commit = local; SELECT pg_reload_conf()');
       await slow.query('SET synchronous_commit = on');
-      await until('the standby that is waited for', async () => {
-        const { rows } = await slow.query<{ synchronous_standby_names: string }>(
-          'SHOW synchronous_standby_names',
-        );
-        return rows[0]!.synchronous_standby_names === 'nobody';
+      // Sessions ask a flag that the checkpointer sets after it has read the settings: commits do not wait until then.
+      await until('a commit that waits for the standby', async () => {
+        let committed = false;
+        const probe = slow.query('UPDATE t SET v = 0 WHERE id = 7').then(() => {
+          committed = true;
+        });
+        let waiting = false;
+        while (!committed && !waiting) {
+          const { rows } = await client.query<{ wait_event: string | null }>(
+            'SELECT wait_event FROM pg_stat_activity WHERE pid = $1',
+            [pid],
+          );
+          waiting = rows[0]?.wait_event === 'SyncRep';
+        }
+        if (waiting) await client.query('SELECT pg_cancel_backend($1)', [pid]);
+        await probe;
+        return waiting;
       });
       const hanging = slow.query('UPDATE t SET v = 1 WHERE id = 7');
       await first.until('the change in the stream', () =>
