@@ -10,7 +10,8 @@ import { displayName, type TableName, type TableSchema, tableKey } from '../mode
 import type { PipelineObserver } from '../pipeline/observer.ts';
 import type { Terminal } from './context.ts';
 import { ProgressBar } from './demo/progress-bar.ts';
-import { openLog, wirePipeline } from './wire.ts';
+import { openLog } from './open-log.ts';
+import { wirePipeline } from './wire.ts';
 
 const LOOK_MS = 100;
 

@@ -11,7 +11,8 @@ import {
   type DueTable,
   type SealedState,
 } from './copy-again.ts';
-import { makePolicy, makeSource } from './wire.ts';
+import { makeSource } from './make-source.ts';
+import { makePolicy } from './wire.ts';
 
 /** What would be copied again, and how much that is. */
 export interface CopyPlan {

@@ -6,7 +6,8 @@ import { RowsealError } from '../error/rowseal-error.ts';
 import type { Gap } from '../model/masked.ts';
 import { describePlace, describePosition, withOutside } from '../model/position.ts';
 import { displayName, tableKey } from '../model/table.ts';
-import { checkedTables, makePolicy, makeSource } from './wire.ts';
+import { makeSource } from './make-source.ts';
+import { checkedTables, makePolicy } from './wire.ts';
 
 /** What is lost when capture begins anew; names and places only. */
 export interface GapPlan {

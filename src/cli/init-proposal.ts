@@ -11,11 +11,11 @@ import { printUnread } from './commands/scan.ts';
 import type { Terminal } from './context.ts';
 import type { InitArguments } from './init-arguments.ts';
 import { askExcluded } from './init-interview.ts';
+import { makeSource } from './make-source.ts';
 import { discoverTables, scanTables } from './scan-tables.ts';
 import type { Login } from './source-login.ts';
 import { chooseTables } from './table-patterns.ts';
 import { visible } from './visible.ts';
-import { makeSource } from './wire.ts';
 
 export interface Proposed {
   readonly proposal: PolicyProposal;

@@ -6,7 +6,7 @@ import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { type Consent, findGap, type GapPlan, sealGap } from '../gap.ts';
-import { openLog } from '../wire.ts';
+import { openLog } from '../open-log.ts';
 
 interface AcceptGapArguments {
   readonly config: string;

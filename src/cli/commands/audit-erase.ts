@@ -14,8 +14,8 @@ import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { rowKeyTag } from '../../mask/key-tagger.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { openLog } from '../open-log.ts';
 import { tableNamed } from '../table-choice.ts';
-import { openLog } from '../wire.ts';
 
 interface EraseArguments {
   readonly config: string;

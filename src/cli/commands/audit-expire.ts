@@ -9,8 +9,8 @@ import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { terminal } from '../context.ts';
 import { count } from '../layout.ts';
+import { imageAgeOf, openLog } from '../open-log.ts';
 import { tableNamed } from '../table-choice.ts';
-import { imageAgeOf, openLog } from '../wire.ts';
 
 interface ExpireArguments {
   readonly config: string;

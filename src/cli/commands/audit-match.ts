@@ -22,11 +22,11 @@ import { displayName, type TableSchema } from '../../model/table.ts';
 import { columnTypeNamed } from '../../model/type-name.ts';
 import { terminal } from '../context.ts';
 import { oneLine, pad } from '../layout.ts';
+import { makeSource } from '../make-source.ts';
 import { parseRawRow, type RawRow } from '../raw-row.ts';
 import { provenRow } from '../row-subject.ts';
 import { readSmallFile } from '../small-file.ts';
 import { tableNamed } from '../table-choice.ts';
-import { makeSource } from '../wire.ts';
 
 interface MatchArguments {
   readonly config: string;

@@ -13,10 +13,10 @@ import { differing, reconcile } from '../../reconcile/reconcile.ts';
 import type { Difference, ReconcileReport } from '../../reconcile/report.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count, oneLine } from '../layout.ts';
+import { makeMirrorReader } from '../make-sink.ts';
 import { Progress } from '../progress.ts';
 import { chooseSink } from '../sink-choice.ts';
 import { sinkMask } from '../sink-masks.ts';
-import { makeMirrorReader } from '../wire.ts';
 
 interface ReconcileArguments {
   readonly config: string;

@@ -10,9 +10,10 @@ import { type Replayed, replay } from '../../deliver/replay.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count } from '../layout.ts';
+import { makeMirrorReader, makeSink } from '../make-sink.ts';
+import { openLog } from '../open-log.ts';
 import { Progress } from '../progress.ts';
 import { chooseSink } from '../sink-choice.ts';
-import { makeMirrorReader, makeSink, openLog } from '../wire.ts';
 
 interface ReplayArguments {
   readonly config: string;

@@ -9,8 +9,8 @@ import { loadConfig, type RowsealConfig, refuseDangerousEnvironment } from '../.
 import { describeSigningKey } from '../../config/signing-key.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { openLog } from '../open-log.ts';
 import { loadSigner, signerFrom } from '../signer.ts';
-import { openLog } from '../wire.ts';
 
 interface RotateArguments {
   readonly config: string;

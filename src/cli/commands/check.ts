@@ -12,10 +12,12 @@ import type { Finding } from '../../model/finding.ts';
 import type { TableSchema } from '../../model/table.ts';
 import { terminal } from '../context.ts';
 import { printFinding, summarize } from '../findings.ts';
+import { makeSink } from '../make-sink.ts';
+import { makeSource } from '../make-source.ts';
 import { witnessKeys } from '../outside.ts';
 import { loadSigner } from '../signer.ts';
 import { checkedViews, sinkMask, viewFindings } from '../sink-masks.ts';
-import { makePolicy, makeSink, makeSource } from '../wire.ts';
+import { makePolicy } from '../wire.ts';
 
 interface CheckArguments {
   readonly config: string;

@@ -21,9 +21,9 @@ import {
   explanationMarkdown,
   printExplanation,
 } from '../explanation.ts';
+import { makeSource } from '../make-source.ts';
 import { costOf } from '../mask-cost.ts';
 import { chooseTables } from '../table-choice.ts';
-import { makeSource } from '../wire.ts';
 
 interface MaskExplainArguments {
   readonly config: string;

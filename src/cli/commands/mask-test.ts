@@ -20,7 +20,7 @@ import { publishedTestKeys } from '../../mask/review/test-key.ts';
 import type { TableSchema } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count, cut, oneLine, pad } from '../layout.ts';
-import { makeSource } from '../wire.ts';
+import { makeSource } from '../make-source.ts';
 
 interface MaskTestArguments {
   readonly files: readonly string[] | undefined;

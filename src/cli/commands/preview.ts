@@ -18,6 +18,7 @@ import { DROPPED, UNCHANGED } from '../../model/cell.ts';
 import { displayName } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { count, cut, lengthOf, oneLine, outputWidth, pad, wrapped } from '../layout.ts';
+import { makeSource } from '../make-source.ts';
 import { sinkMask } from '../sink-masks.ts';
 import { chooseTables } from '../table-choice.ts';
 import {
@@ -29,7 +30,6 @@ import {
   type TablePreview,
   tablePreviewJson,
 } from '../table-preview.ts';
-import { makeSource } from '../wire.ts';
 
 interface PreviewArguments {
   readonly tables: readonly string[] | undefined;

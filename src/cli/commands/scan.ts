@@ -10,12 +10,12 @@ import { standingsOf } from '../../mask/propose/policy-standing.ts';
 import { type PolicyView, reportScan, type ScanReport } from '../../mask/propose/scan-report.ts';
 import { tableKey } from '../../model/table.ts';
 import { type Terminal, terminal } from '../context.ts';
+import { makeSource } from '../make-source.ts';
 import { discoverTables, scanTables, type UnreadTable } from '../scan-tables.ts';
 import { printScan } from '../scan-view.ts';
 import { type LoginArguments, login, loginOptions } from '../source-login.ts';
 import { chooseTables } from '../table-patterns.ts';
 import { visible } from '../visible.ts';
-import { makeSource } from '../wire.ts';
 
 interface ScanArguments extends LoginArguments {
   readonly config: string;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeSink } from '../../../src/cli/wire.ts';
+import { makeSink } from '../../../src/cli/make-sink.ts';
 import { loadConfig, refuseDangerousEnvironment } from '../../../src/config/load.ts';
 
 const EXAMPLE = fileURLToPath(

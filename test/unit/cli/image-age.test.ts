@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tableDirectory } from '../../../src/audit/table-directory.ts';
-import { imageAgeOf } from '../../../src/cli/wire.ts';
+import { imageAgeOf } from '../../../src/cli/open-log.ts';
 import type { RowsealConfig } from '../../../src/config/load.ts';
 
 const DAY_US = 86_400_000_000n;

@@ -1,0 +1,83 @@
+import { tmpdir } from 'node:os';
+import type { Source } from '../capture/source.ts';
+import type { MysqlSourceConfig, PostgresSourceConfig, RowsealConfig, SourceConfig } from '../config/load.ts';
+import { postgresConnection } from '../config/postgres-connection.ts';
+import { LazyPositionSeal } from './lazy-position-seal.ts';
+import { loginOf } from './login-of.ts';
+
+/** What a source is made of. Without a policy it can be looked at, but not run. */
+export type SourceSettings = Pick<RowsealConfig, 'source'> &
+  Partial<Pick<RowsealConfig, 'mask' | 'audit' | 'file'>>;
+
+/** The only place that knows which sources there are. Drivers are loaded when a command needs them. */
+export async function makeSource(config: SourceSettings): Promise<() => Source> {
+  const { source } = config;
+  switch (source.type) {
+    case 'postgres':
+      return makePostgresSource(source, config);
+    case 'mysql':
+      return makeMysqlSource(source, config);
+  }
+}
+
+async function makePostgresSource(
+  source: PostgresSourceConfig,
+  config: SourceSettings,
+): Promise<() => Source> {
+  const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
+  const positionSeal = new LazyPositionSeal(config);
+  // After a disk that was full the server keeps large transactions, for as long as this process lives.
+  let { streaming } = source;
+  return () =>
+    createPostgresSource({
+      ...shared(source),
+      // Read at each connect: certificates and passwords change while Rowseal runs.
+      connection: postgresConnection({ ...source, ...loginOf(config) }, process.env),
+      slot: source.slot,
+      publication: source.publication,
+      failoverSlot: source.failoverSlot,
+      receiveTimeoutMs: source.receiveTimeoutMs,
+      messages: source.messages,
+      origin: source.origin,
+      streaming,
+      spillDirectory: config.audit?.directory ?? tmpdir(),
+      onSpillFailure: () => {
+        streaming = false;
+      },
+      copyTables: source.copyTables,
+      copyRowsPerSecond: source.copyRowsPerSecond,
+      copyBytesPerSecond: source.copyBytesPerSecond,
+      positionSeal,
+    });
+}
+
+async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings): Promise<() => Source> {
+  const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
+  const { RolledBack } = await import('../../connectors/sources/mysql/rolled-back.ts');
+  const positionSeal = new LazyPositionSeal(config);
+  const rolledBack = new RolledBack();
+  return () =>
+    createMysqlSource({
+      ...shared(source),
+      ...loginOf(config),
+      tlsMode: source.tlsMode,
+      tlsCa: source.tlsCa,
+      serverId: source.serverId,
+      acceptServers: source.acceptServers,
+      heartbeatMs: source.heartbeatMs,
+      zeroDates: source.zeroDates,
+      invalidText: source.invalidText,
+      maxUnpackedBytes: source.maxUnpackedBytes,
+      positionSeal,
+      rolledBack,
+    });
+}
+
+function shared(source: SourceConfig) {
+  return {
+    tables: source.tables,
+    snapshot: source.snapshot,
+    idleIntervalMs: source.idleIntervalMs,
+    receiveBufferBytes: 1 << 20,
+  };
+}
