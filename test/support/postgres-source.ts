@@ -59,6 +59,15 @@ export function resumed(options: PostgresSourceOptions, before: MirrorReader): M
   return new MirrorReader(createPostgresSource(options), before.last, before);
 }
 
+/** One that goes on after a failure that passes, from the start or where a closed reader left off. */
+export function steadyReader(
+  options: PostgresSourceOptions,
+  before: MirrorReader | null = null,
+): MirrorReader {
+  const make = () => createPostgresSource(options);
+  return new MirrorReader(make(), before?.last ?? null, before, make);
+}
+
 /** Waits until the reader has everything that is committed, and its copies are finished. */
 export async function caughtUp(client: Client, reader: MirrorReader): Promise<void> {
   // Messages outside of transactions wait for the next flush.
