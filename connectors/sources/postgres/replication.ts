@@ -103,7 +103,7 @@ export class ReplicationStream {
   constructor(options: PostgresSourceOptions, host: ReplicationHost, after: bigint, messages: MessageLogs) {
     this.#options = options;
     this.#messages = messages;
-    this.#inProgress = options.streaming ? new InProgress(options.spillDirectory) : null;
+    this.#inProgress = options.streaming ? new InProgress(options.spill) : null;
     this.#host = host;
     this.#after = after;
     this.#received = after;
