@@ -1,5 +1,5 @@
-import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { isRelation } from './announced.ts';
+import { malformed, need } from './malformed.ts';
 import { Spill } from './spill.ts';
 import type { SpillSpace } from './spill-space.ts';
 
@@ -242,12 +242,4 @@ export class Committed {
   close(): Promise<void> {
     return this.#transaction.close();
   }
-}
-
-function need(to: number, end: number): void {
-  if (to > end) throw malformed('a message that is cut short');
-}
-
-function malformed(what: string): RowsealError {
-  return new RowsealError('RS-PG-014', { detail: what });
 }
