@@ -1,4 +1,3 @@
-import type { Client } from 'pg';
 import { LogicalReplicationService } from 'pg-logical-replication';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch } from '../../../src/model/change.ts';
@@ -6,16 +5,16 @@ import { formatLsn, type PostgresPosition } from '../../../src/model/position.ts
 import type { TableSchema } from '../../../src/model/table.ts';
 import { Announced, isRelation } from './announced.ts';
 import type { Relation } from './catalog.ts';
-import { clientConfig, FAREWELL_MS, quoteIdentifier } from './connection.ts';
-import { CopySocket, type Next } from './copy-socket.ts';
+import { clientConfig, FAREWELL_MS } from './connection.ts';
+import type { CopySocket, Next } from './copy-socket.ts';
 import { postgresError } from './errors.ts';
 import { idleMark } from './idle-mark.ts';
 import { type Committed, InProgress } from './in-progress.ts';
 import type { MessageLogs } from './messages.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
+import { SocketPlugin } from './socket-plugin.ts';
 import { standbyStatus } from './standby-status.ts';
-import { pgoutputOptions, type StreamOptions } from './stream-options.ts';
 
 /** A batch goes on when it holds this many bytes of messages, or when the input is used up. */
 const BATCH_BYTES = 512 * 1024;
@@ -37,41 +36,6 @@ export interface ReplicationHost {
   /** null: it is not captured. `replaced`: it is not the table that had this name before. */
   describe(relation: Relation): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null>;
   position(lsn: bigint, phase: 'stream'): PostgresPosition;
-}
-
-/**
- * The pgoutput plugin for `pg-logical-replication`. That package brings the connection in replication mode and its end;
- * reading and acknowledging are ours, because its timer acknowledges what was merely received and its parser makes an
- * event of every row.
- */
-class SocketPlugin {
-  readonly name = 'pgoutput';
-  readonly options: StreamOptions;
-  #socket: CopySocket | null = null;
-  readonly #bufferBytes: number;
-  readonly #ready = Promise.withResolvers<CopySocket>();
-
-  constructor(options: StreamOptions, bufferBytes: number) {
-    this.options = options;
-    this.#bufferBytes = bufferBytes;
-  }
-
-  /** Resolves when the statement was sent. */
-  socket(): Promise<CopySocket> {
-    return this.#ready.promise;
-  }
-
-  async start(client: Client, slot: string, lsn: string): Promise<void> {
-    this.#socket = new CopySocket(client, 'reading the replication stream', this.#bufferBytes);
-    this.#socket.start(
-      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (${pgoutputOptions(this.options)})`,
-    );
-    this.#ready.resolve(this.#socket);
-  }
-
-  parse(): never {
-    throw new RowsealError('RS-RUN-000', { detail: 'the package read the stream itself' });
-  }
 }
 
 /** One replication connection: from START_REPLICATION until it ends. */
