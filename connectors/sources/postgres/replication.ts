@@ -144,7 +144,8 @@ export class ReplicationStream {
         if (bytes === null)
           throw new RowsealError('RS-PG-016', { detail: 'the server ended the replication stream' });
         for (let next = await socket.split(bytes, handle); ; next = await socket.split(NOTHING, handle)) {
-          if (decoder.bytes > 0) yield* batchOf(decoder);
+          const batch = batchOf(decoder);
+          if (batch !== null) yield batch;
           if (signal.aborted) return;
           const committed = this.#inProgress?.takeCommitted() ?? null;
           if (committed !== null) yield* this.#replay(committed, decoder, signal);
@@ -205,11 +206,13 @@ export class ReplicationStream {
             if (looked !== null) await looked;
           }
         }
-        if (decoder.bytes >= BATCH_BYTES) yield* batchOf(decoder);
+        const batch = decoder.bytes >= BATCH_BYTES ? batchOf(decoder) : null;
+        if (batch !== null) yield batch;
         if (signal.aborted) return;
       }
       decoder.decode(committed.commit, 0, committed.commit.length);
-      yield* batchOf(decoder);
+      const last = batchOf(decoder);
+      if (last !== null) yield last;
     } finally {
       await committed.close();
     }
@@ -297,8 +300,10 @@ export class ReplicationStream {
   }
 }
 
-function* batchOf(decoder: PgoutputDecoder): Generator<ChangeBatch> {
+/** What was decoded since the last one; null: nothing that is worth handing on. */
+function batchOf(decoder: PgoutputDecoder): ChangeBatch | null {
   const { bytes } = decoder;
+  if (bytes === 0) return null;
   const events = decoder.take();
-  if (events.length > 0) yield { events, bytes };
+  return events.length === 0 ? null : { events, bytes };
 }
