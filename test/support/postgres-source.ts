@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import type { Client } from 'pg';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
+import { SpillSpace } from '../../connectors/sources/postgres/spill-space.ts';
 import {
   noTlsConfig,
   type PostgresTlsConfig,
@@ -35,7 +36,7 @@ export function postgresOptions(
     messages: [],
     origin: 'any',
     streaming: false,
-    spillDirectory: tmpdir(),
+    spill: new SpillSpace(tmpdir(), async () => null),
     onSpillFailure: () => {},
     receiveTimeoutMs: 120_000,
     tables: tables.map((name) => ({ namespace: 'public', name })),
