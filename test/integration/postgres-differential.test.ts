@@ -102,6 +102,22 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
     let reader = steadyReader(options);
     const seen = new Seen();
     reader.watch = seen;
+    const leave = async (): Promise<void> => {
+      await reader.close();
+      // A slot in the making waits for the transactions that are open.
+      await other?.end();
+      await until('slots that nobody uses', async () => {
+        const { rows } = await client.query<{ active: boolean }>(
+          'SELECT active FROM pg_replication_slots WHERE database = current_database() AND active',
+        );
+        return rows.length === 0;
+      });
+      await client.query(
+        'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()',
+      );
+      await client.end();
+      await dropDatabase(server, name);
+    };
     try {
       for (let i = 0; i < 30; i++) {
         if (i === 15) {
@@ -123,21 +139,11 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
       for (const table of CHAOS_TABLES) await compare(client, reader, masked, table, seed);
       expect(seen.history.transactions.size, `seed ${seed}, history`).toBeGreaterThan(0);
       expect(seen.history, `seed ${seed}, history`).toEqual(await readHistory(client, seen.from));
-    } finally {
-      await reader.close();
-      await until('slots that nobody uses', async () => {
-        const { rows } = await client.query<{ active: boolean }>(
-          'SELECT active FROM pg_replication_slots WHERE database = current_database() AND active',
-        );
-        return rows.length === 0;
-      });
-      await client.query(
-        'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()',
-      );
-      await client.end();
-      await other?.end();
-      await dropDatabase(server, name);
+    } catch (error) {
+      await leave().catch(() => {});
+      throw error;
     }
+    await leave();
     expect(reader.error, `seed ${seed}`).toBeNull();
   };
 
