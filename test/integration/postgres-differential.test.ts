@@ -19,6 +19,7 @@ import {
   TransactionHistory,
 } from '../support/postgres-history.ts';
 import { caughtUp, postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
+import { until } from '../support/project.ts';
 import { slow } from '../support/slow.ts';
 
 const FIRST_SEED = Number(process.env['ROWSEAL_SEED'] ?? 1);
@@ -149,6 +150,14 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
 /** Hundreds of them would fill the disk. */
 async function dropDatabase(server: TestPostgres, name: string): Promise<void> {
   const client = await server.client();
+  // The server notices a moment later that a reader is gone, and drops no database with a slot in use.
+  await until('no slot is in use', async () => {
+    const { rowCount } = await client.query(
+      'SELECT 1 FROM pg_replication_slots WHERE database = $1 AND active',
+      [name],
+    );
+    return rowCount === 0;
+  });
   await client.query(`DROP DATABASE "${name}" WITH (FORCE)`);
   await client.end();
 }

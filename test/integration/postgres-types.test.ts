@@ -155,7 +155,7 @@ describe.each(MAJORS.map((major) => [major, noPostgres(major)] as const))(
 
     it.skipIf(missing)(
       'have one text in copy and stream, whatever the server likes, which casts back to an equal value',
-      { timeout: 90_000 },
+      { timeout: 300_000 },
       async () => {
         await client.query(
           `CREATE TYPE public.mood AS ENUM ('sad', 'very "happy"'); CREATE DOMAIN public.cents AS numeric(10,2);

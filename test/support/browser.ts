@@ -26,6 +26,7 @@ async function launch(executablePath: string, env: Readonly<Record<string, strin
   const browser = await puppeteer.launch({
     executablePath,
     headless: 'shell',
+    timeout: 120_000,
     args: [
       '--no-sandbox',
       '--disable-gpu',
