@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/available-servers.ts', 'test/support/sink/contract-report.ts'],
+    globalSetup: [
+      'test/support/available-servers.ts',
+      'test/support/unpacked-browser.ts',
+      'test/support/sink/contract-report.ts',
+    ],
     testTimeout: 300_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
