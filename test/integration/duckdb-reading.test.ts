@@ -78,7 +78,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
   }
 
   async function ask(sql: string): Promise<{ group: number | null; rows: unknown[][] }> {
-    const parts = await askServer(socket(), sql, { rows: 1_000, timeMs: 20_000 });
+    const parts = await askServer(socket(), sql, { rows: 1_000, timeMs: 60_000 });
     if (parts === null) throw new Error('nobody answers');
     let group: number | null = null;
     const rows: unknown[][] = [];
@@ -166,7 +166,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
     const began = performance.now();
     await ask('select 1');
     // The other one would go on for hours.
-    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(performance.now() - began).toBeLessThan(30_000);
   }, 300_000);
 
   it('snapshots are the mirrors at their group, while delivery goes on', async () => {

@@ -49,7 +49,7 @@ describe.each(['mariadb-10', 'mariadb-11'] as const)('%s', (release) => {
       await until(
         'each was read again',
         () => (run.output.match(/RS-MY-024/g) ?? []).length >= 2,
-        90_000,
+        240_000,
       ).catch((error: unknown) => {
         throw new Error(`${String(error)}\n${run.output.slice(-3_000)}`);
       });

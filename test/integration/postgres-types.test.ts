@@ -197,12 +197,10 @@ describe.each(MAJORS.map((major) => [major, noPostgres(major)] as const))(
         };
         await insert(0);
         const reader = postgresReader(postgresOptions(server, tables, { copyTables: 4 }));
-        await reader.until('the copy', () => reader.last?.phase === 'stream', 60_000);
+        await reader.until('the copy', () => reader.last?.phase === 'stream');
         await insert(1_000);
-        await reader.until(
-          'the stream',
-          () => reader.rows(`public.${tables.at(-1)}`).some(([id]) => id === '1999'),
-          60_000,
+        await reader.until('the stream', () =>
+          reader.rows(`public.${tables.at(-1)}`).some(([id]) => id === '1999'),
         );
         // Of another shape than the server's own text would be.
         const wrong: string[] = [];
