@@ -4,9 +4,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/available-servers.ts', 'test/support/sink/contract-report.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    globalSetup: [
+      'test/support/available-servers.ts',
+      'test/support/unpacked-browser.ts',
+      'test/support/sink/contract-report.ts',
+    ],
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     pool: 'forks',
     reporters: ['default'],

@@ -108,7 +108,9 @@ async function start(name: string, rows: number): Promise<void> {
 async function delivered(): Promise<number> {
   const answer = await get('/status.json', TOKEN).catch(() => null);
   if (answer === null || !answer.ok) return -1;
-  const { sinks } = (await answer.json()) as { sinks: { rows: number }[] };
+  const { state, sinks } = (await answer.json()) as { state: string; sinks: { rows: number }[] };
+  // While it copies there is more to come.
+  if (state !== 'streaming') return -1;
   return Math.min(...sinks.map((sink) => sink.rows));
 }
 
@@ -142,7 +144,7 @@ describe.skipIf(engine === null || noPostgres(18))('the container image', () => 
     for (const name of ['keys', 'data']) engine!.succeeds(['volume', 'rm', '-f', `${SUITE}-${name}`]);
     engine!.succeeds(['rmi', '-f', SUITE]);
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
-  }, 120_000);
+  }, 300_000);
 
   it('has what it needs to run and no more', () => {
     const look = engine!.run([

@@ -55,7 +55,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
       ).catch(() => null);
       return answer !== null && String(answer.rows[0]) === `${ACCOUNTS},${ACCOUNTS}`;
     });
-  }, 240_000);
+  }, 300_000);
 
   afterAll(async () => {
     paying = false;
@@ -78,7 +78,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
   }
 
   async function ask(sql: string): Promise<{ group: number | null; rows: unknown[][] }> {
-    const parts = await askServer(socket(), sql, { rows: 1_000, timeMs: 20_000 });
+    const parts = await askServer(socket(), sql, { rows: 1_000, timeMs: 60_000 });
     if (parts === null) throw new Error('nobody answers');
     let group: number | null = null;
     const rows: unknown[][] = [];
@@ -127,7 +127,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
     expect(document.rows[0]['sum(amount)']).toBe(String(2 * ACCOUNTS * 100));
     expect(document.group).toBeGreaterThanOrEqual(groups.at(-1)!);
     expect(document.more).toBe(false);
-  }, 120_000);
+  }, 300_000);
 
   it('only the owner may connect', async () => {
     const { mode, uid } = await stat(socket());
@@ -151,7 +151,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
     const missing = await query('select nothing from public.one');
     expect(missing.stderr).toContain('RS-QRY-002');
     expect(missing.stderr).toContain('nothing');
-  }, 60_000);
+  }, 300_000);
 
   it('a query whose client leaves is stopped', async () => {
     const endless = new RowsealProcess([
@@ -165,10 +165,12 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
     await endless.kill();
     const began = performance.now();
     await ask('select 1');
-    expect(performance.now() - began).toBeLessThan(5_000);
-  }, 60_000);
+    // The other one would go on for hours.
+    expect(performance.now() - began).toBeLessThan(30_000);
+  }, 300_000);
 
   it('snapshots are the mirrors at their group, while delivery goes on', async () => {
+    await until('a snapshot', async () => (await current()) !== null);
     pay();
     const first = (await current())?.group ?? -1;
     await until('snapshots follow each other', async () => ((await current())?.group ?? -1) > first + 2);
@@ -181,8 +183,8 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
       return Number(rows[0]![0]);
     };
     await until('the last state is published', async () => {
-      const status = (await readStatus(project)) as { sinks: { behind_groups: number }[] };
-      return status.sinks[0]!.behind_groups === 0 && ((await current())?.group ?? -1) >= (await newest());
+      const status = (await readStatus(project)) as { sinks: { behind_groups: number }[] } | null;
+      return status?.sinks[0]?.behind_groups === 0 && ((await current())?.group ?? -1) >= (await newest());
     });
     expect((await run.terminate()).code).toBe(0);
     const kept = (await readdir(snapshots())).filter((name) => name.startsWith('group-'));
@@ -190,7 +192,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
     expect(kept.length).toBeLessThanOrEqual(4);
     for (const name of kept) await expectEqualsHistory(join(snapshots(), name));
     run = await started();
-  }, 120_000);
+  }, 300_000);
 
   async function current(): Promise<SnapshotManifest | null> {
     const text = await readFile(join(snapshots(), 'current/manifest.json'), 'utf8').catch(() => null);
@@ -220,7 +222,8 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
       `INSERT INTO public.one SELECT i, 0, repeat(md5(i::text), 8) FROM generate_series(10001, 130000) AS i`,
     );
     let hit = 0;
-    for (let round = 0; round < 4; round++) {
+    // Until one was killed in the middle, whatever else this machine is at.
+    for (let round = 0; round < 4 || hit === 0; round++) {
       const before = await current();
       await client.query('UPDATE public.one SET amount = amount WHERE id < 2000');
       await until('a snapshot is being made', async () => {
@@ -229,7 +232,7 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
           names.some((name) => name.startsWith('.making-')) || (await current())?.group !== before?.group
         );
       });
-      await new Promise((resolve) => setTimeout(resolve, round * 60));
+      await new Promise((resolve) => setTimeout(resolve, (round % 4) * 60));
       await run.kill();
       if ((await readdir(snapshots())).some((name) => name.startsWith('.making-'))) hit++;
       await expectWhole();
@@ -239,13 +242,13 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
     const group = (await current())!.group;
     await until('the next one comes', async () => {
       await client.query('UPDATE public.one SET amount = amount WHERE id = 1');
-      return (await current())!.group > group;
+      return ((await current())?.group ?? -1) > group;
     });
     await until('what was begun is gone', async () =>
       (await readdir(snapshots())).every((name) => !name.startsWith('.making-')),
     );
     await expectWhole();
-  }, 240_000);
+  }, 300_000);
 
   async function expectWhole(): Promise<void> {
     const name = await readlink(join(snapshots(), 'current'));
@@ -285,5 +288,5 @@ describe.skipIf(noPostgres(18))('reading the DuckDB sink while it is written', (
         () => false,
       ),
     );
-  }, 120_000);
+  }, 300_000);
 });

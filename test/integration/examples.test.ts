@@ -31,7 +31,7 @@ interface Example {
   readonly directory: string;
   readonly file: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Rows delivered by each sink so far. */
+  /** Rows delivered by each sink so far; none while it copies or does not answer. */
   rows(): Promise<readonly number[]>;
 }
 
@@ -60,8 +60,10 @@ async function prepare(name: string): Promise<Example> {
   expect(check.code).toBe(0);
   const rows = (): Promise<readonly number[]> =>
     fetch(`http://127.0.0.1:${port}/status.json`).then(
-      async (response) =>
-        ((await response.json()) as { sinks: { rows: number }[] }).sinks.map((sink) => sink.rows),
+      async (response) => {
+        const { state, sinks } = (await response.json()) as { state: string; sinks: { rows: number }[] };
+        return state === 'streaming' ? sinks.map((sink) => sink.rows) : [0];
+      },
       () => [0],
     );
   return { directory, file, env, rows };

@@ -121,7 +121,7 @@ describe.skipIf(!hasScript || noPostgres(18))('rowseal init on a terminal', () =
       ROWSEAL_SOURCE_PASSWORD: 'pass word',
     });
     expect([again.code, again.stdout.includes('0 errors')]).toEqual([0, true]);
-  }, 120_000);
+  }, 300_000);
 
   it.each([
     ['Ctrl-C', '\u0003'],

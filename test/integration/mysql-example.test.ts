@@ -13,7 +13,7 @@ import { queryWarehouse } from '../support/warehouse.ts';
 for (const release of MYSQL_RELEASES)
   it.skipIf(noMysql(release))(
     `examples/mysql-to-duckdb does what its page says on ${release}`,
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const server = await startMysql(release);
       const directory = await mkdtemp(join(tmpdir(), 'rowseal-example-'));

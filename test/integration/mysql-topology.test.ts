@@ -40,7 +40,7 @@ const SHOP = ['CREATE DATABASE shop', 'CREATE TABLE shop.t (id int PRIMARY KEY, 
 describe('failover with GTIDs', () => {
   it.skipIf(noMysql('mysql-9') || inContainers)(
     'MySQL: a replica goes on exactly, if it may and has everything',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const primary = await start('mysql-9', ['--server-id=1']);
       const replica = await start('mysql-9', ['--server-id=2']);
@@ -109,7 +109,7 @@ describe('failover with GTIDs', () => {
 
   it.skipIf(noMysql('mariadb-11') || inContainers)(
     'MariaDB: the same, by its own positions',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const primary = await start('mariadb-11', ['--server-id=1']);
       const replica = await start('mariadb-11', ['--server-id=2', '--log-slave-updates=ON']);
@@ -146,7 +146,7 @@ describe('failover with GTIDs', () => {
   );
 });
 
-it.skipIf(noMysql('mysql-9'))('GTIDs with tags are followed and resumed', { timeout: 60_000 }, async () => {
+it.skipIf(noMysql('mysql-9'))('GTIDs with tags are followed and resumed', { timeout: 300_000 }, async () => {
   const server = await start('mysql-9');
   await run(server, ...SHOP, "INSERT INTO shop.t VALUES (1, 'plain')");
   const options = mysqlOptions(server, ['t']);
@@ -171,7 +171,7 @@ it.skipIf(noMysql('mysql-9'))('GTIDs with tags are followed and resumed', { time
 
 it.skipIf(noMysql('mysql-9'))(
   'without GTIDs the place in the file decides',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async () => {
     const server = await start('mysql-9', [
       '--gtid-mode=OFF',
@@ -212,7 +212,7 @@ it.skipIf(noMysql('mysql-9'))(
 
 it.skipIf(noMysql('mysql-9') || inContainers)(
   'TLS: verified with an authority, refused without; passwords over caching_sha2',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async () => {
     const server = await start('mysql-9');
     await run(
@@ -253,7 +253,7 @@ it.skipIf(noMysql('mysql-9') || inContainers)(
 
 it.skipIf(noMysql('mariadb-11') || inContainers)(
   'a server that falls silent is given up, and a second reader of the same number told',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async () => {
     const server = await start('mariadb-11');
     await run(server, ...SHOP);
@@ -280,7 +280,7 @@ it.skipIf(noMysql('mariadb-11') || inContainers)(
 for (const release of ['mysql-9', 'mariadb-10', 'mariadb-11'] as const)
   it.skipIf(noMysql(release))(
     `${release}: a binlog begun anew is told, also when it has grown past the place that was read`,
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const server = await start(release);
       await run(server, ...SHOP, "INSERT INTO shop.t VALUES (1, 'before')");
@@ -314,7 +314,7 @@ for (const release of ['mysql-9', 'mariadb-10', 'mariadb-11'] as const)
 
 it.skipIf(noMysql('mysql-9'))(
   'a copy goes on behind its last key after another policy or key only from the beginning',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async () => {
     const server = await start('mysql-9');
     const values = Array.from({ length: 3000 }, (_, i) => `(${i}, 'v')`).join();

@@ -149,7 +149,7 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
 
   it.skipIf(noPostgres(major))(
     'leaves the mirror equal to the masked source, and every version told',
-    { timeout: slow ? 3_600_000 : 180_000 },
+    { timeout: slow ? 3_600_000 : 300_000 },
     async () => {
       for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed++)
         await run(seed).catch((cause: unknown) => {

@@ -14,7 +14,7 @@ afterEach(async () => {
 describe('several hosts', () => {
   it.skipIf(noPostgres(18))(
     'a standby is passed over until it is promoted; then the stream goes on there, and never back on the old timeline',
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async () => {
       const primary = await startPostgres(18);
       running.push(primary);

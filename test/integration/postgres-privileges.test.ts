@@ -46,7 +46,7 @@ afterAll(async () => {
 
 it.skipIf(noPostgres(18))(
   'a role with just what the documentation says runs the whole pipeline, found through a service and a password file',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async () => {
     project = await makeProject({
       url: 'postgres:///?service=shop',

@@ -176,10 +176,17 @@ describe.skipIf(noPostgres(18))('TLS as libpq has it', () => {
     await reader.until('the copy', () => reader.rows('public.covered').length === 1);
     await client.query('INSERT INTO covered VALUES (2)');
     await reader.until('the stream', () => reader.rows('public.covered').length === 2);
-    const { rows } = await client.query(
-      "SELECT bool_and(ssl) AS all, count(*) > 1 AS several FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'rowseal'",
-    );
-    expect(rows).toEqual([{ all: true, several: true }]);
+    await expect
+      .poll(
+        async () => {
+          const { rows } = await client.query(
+            "SELECT bool_and(ssl) AS all, count(*) > 1 AS several FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'rowseal'",
+          );
+          return rows;
+        },
+        { timeout: 120_000 },
+      )
+      .toEqual([{ all: true, several: true }]);
     await reader.close();
     await client.end();
   });
@@ -202,7 +209,7 @@ describe.skipIf(noPostgres(18))('TLS as libpq has it', () => {
     const client = await server.client();
     await client.query('SELECT pg_reload_conf()');
     const tls = { mode: 'verify-full', caFile: ca } as const;
-    await expect.poll(() => outcome(as('either', '', tls)), { timeout: 30_000 }).toBe('RS-PG-042');
+    await expect.poll(() => outcome(as('either', '', tls)), { timeout: 120_000 }).toBe('RS-PG-042');
     const socket = encodeURIComponent(data);
     const through = (query: string): PostgresConnection =>
       connectionTo(`postgres://either:canary-either@/postgres?host=${socket}&port=${server.port}${query}`);

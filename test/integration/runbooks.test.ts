@@ -50,7 +50,7 @@ describe.skipIf(noPostgres(18))('docs/runbooks.md', () => {
     port = await freePort();
     const config = readFileSync(join(directory, 'rowseal.yaml'), 'utf8');
     writeFileSync(join(directory, 'rowseal.yaml'), `${config}http: { port: ${port} }\n`);
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     if (run?.running === true) await run.kill();
@@ -66,7 +66,7 @@ describe.skipIf(noPostgres(18))('docs/runbooks.md', () => {
   } | null> => {
     try {
       const response = await fetch(`http://127.0.0.1:${port}/status.json`, {
-        signal: AbortSignal.timeout(2_000),
+        signal: AbortSignal.timeout(10_000),
       });
       return (await response.json()) as never;
     } catch {
@@ -116,6 +116,11 @@ describe.skipIf(noPostgres(18))('docs/runbooks.md', () => {
           const { code } = await run.terminate();
           expect(code, run.output.slice(-3_000)).toBe(0);
           run = null;
+          // The server notices a moment later; a person is not as quick to go on.
+          await until('the slot is free', async () => {
+            const { rowCount } = await client.query('SELECT 1 FROM pg_replication_slots WHERE active');
+            return rowCount === 0;
+          });
         }
         return;
       case 'sql':

@@ -36,6 +36,7 @@ async function open(
   address = `http://127.0.0.1:${project.httpPort}/`,
 ) {
   const page = await browser!.newPage();
+  page.setDefaultTimeout(120_000);
   const complaints: string[] = [];
   const asked: string[] = [];
   page.on('console', (message) => {
@@ -88,13 +89,16 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
     });
     await project.configure({ http: { port: project.httpPort, recent_changes: 5 } });
     run = new RowsealProcess(['run', '--config', project.configFile]);
-    await until('the copy', async () => {
-      const status = (await readStatus(project)) as { sinks?: { rows: number }[] } | null;
-      return (status?.sinks?.[0]?.rows ?? 0) >= 400;
-    });
+    const streamed = (rows: number): Promise<void> =>
+      until(`${rows} rows`, async () => {
+        const status = (await readStatus(project)) as { state: string; sinks?: { rows: number }[] } | null;
+        return status?.state === 'streaming' && (status.sinks?.[0]?.rows ?? 0) >= rows;
+      });
+    await streamed(400);
     await client.query("UPDATE customers SET note = 'seen' WHERE id = 7");
     await client.query("INSERT INTO orders VALUES (1, 'raw7@secret.example', 12.5)");
-  }, 180_000);
+    await streamed(402);
+  }, 300_000);
 
   afterAll(async () => {
     if (run?.running) await run.terminate();
@@ -122,9 +126,7 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
   it('follows the pipeline, shows masked values only, and escapes them', async () => {
     const { page, complaints, asked } = await open(true);
     await client.query("UPDATE customers SET note = '<img src=x onerror=alert(1)>' WHERE id = 8");
-    await page.waitForFunction("document.getElementById('recent').textContent.includes('onerror')", {
-      timeout: 20_000,
-    });
+    await page.waitForFunction("document.getElementById('recent').textContent.includes('onerror')");
     expect(await page.$$eval('#recent img', (found) => found.length)).toBe(0);
     const recent = await textOf(page, '#recent');
     expect(recent).toContain('tok_');
@@ -132,9 +134,7 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
     expect(asked).toContain(`http://127.0.0.1:${project.httpPort}/status.json`);
     await page.waitForFunction("document.querySelectorAll('#charts path.line0').length === 2");
     await page.click('#verify button');
-    await page.waitForFunction("document.getElementById('verdict').textContent.includes('0 problems')", {
-      timeout: 60_000,
-    });
+    await page.waitForFunction("document.getElementById('verdict').textContent.includes('0 problems')");
     expect(complaints).toEqual([]);
     await shot(page, 'light');
     await page.setViewport({ width: 390, height: 844 });
@@ -142,7 +142,7 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
     await shot(page, 'narrow');
     await page.close();
-  }, 120_000);
+  }, 300_000);
 
   it.each(['light', 'dark'] as const)('has nothing that axe objects to, in %s', async (scheme) => {
     const { page } = await open(true, scheme);
@@ -166,22 +166,18 @@ describe.skipIf(browser === null || noPostgres(18))('the status page in a browse
     }
     expect(stops).toEqual(['Table of sinks', 'Table of tables', 'Table of changes', 'Verify the log']);
     await page.keyboard.press('Enter');
-    await page.waitForFunction("document.getElementById('verdict').textContent.includes('0 problems')", {
-      timeout: 60_000,
-    });
+    await page.waitForFunction("document.getElementById('verdict').textContent.includes('0 problems')");
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Verify the log');
     await page.close();
-  }, 120_000);
+  }, 300_000);
 
   it('says so when the process answers no more', async () => {
     const { page } = await open(true);
     expect((await run.terminate()).code).toBe(0);
-    await page.waitForFunction("document.getElementById('state').textContent.includes('no answer')", {
-      timeout: 20_000,
-    });
+    await page.waitForFunction("document.getElementById('state').textContent.includes('no answer')");
     await shot(page, 'no-answer');
     await page.close();
-  }, 60_000);
+  }, 300_000);
 });
 
 describe.skipIf(browser === null)('the page of several pipelines in a browser', () => {
@@ -204,9 +200,7 @@ describe.skipIf(browser === null)('the page of several pipelines in a browser', 
         expect(await violationsOn(page)).toEqual([]);
         await shot(page, `several-${scheme}`);
         state = 'streaming';
-        await page.waitForFunction("!document.getElementById('pipelines').textContent.includes('waiting')", {
-          timeout: 30_000,
-        });
+        await page.waitForFunction("!document.getElementById('pipelines').textContent.includes('waiting')");
         await page.click('a[href="/pipelines/clinic/"]');
         await page.waitForFunction("document.title.includes('clinic')", { timeout: 30_000 });
         await until('its own status is asked for', () =>

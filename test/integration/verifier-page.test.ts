@@ -57,6 +57,7 @@ async function open(
   shot?: string,
 ): Promise<Shown> {
   const page: Page = await browser!.newPage();
+  page.setDefaultTimeout(120_000);
   try {
     const requests: string[] = [];
     const errors: string[] = [];

@@ -11,14 +11,19 @@ import puppeteer, { type Browser } from 'puppeteer-core';
 export async function startBrowser(): Promise<Browser> {
   const own = process.env['ROWSEAL_CHROMIUM'];
   if (own !== undefined) return launch(own, {});
-  const program = await chromium.executablePath();
+  const { program, libraries } = await unpackedBrowser();
   try {
     return await launch(program, {});
   } catch {
-    const bin = new URL('../../node_modules/@sparticuz/chromium/bin/', import.meta.url).pathname;
-    const libraries = await inflate(join(bin, 'al2023.tar.br'));
     return launch(program, { LD_LIBRARY_PATH: join(libraries, 'lib') });
   }
+}
+
+/** The package takes what lies there for whole, so nobody may look while another process unpacks it: it is done before the tests. */
+export async function unpackedBrowser(): Promise<{ readonly program: string; readonly libraries: string }> {
+  const bin = new URL('../../node_modules/@sparticuz/chromium/bin/', import.meta.url).pathname;
+  const program = await chromium.executablePath();
+  return { program, libraries: await inflate(join(bin, 'al2023.tar.br')) };
 }
 
 async function launch(executablePath: string, env: Readonly<Record<string, string>>): Promise<Browser> {
@@ -26,6 +31,7 @@ async function launch(executablePath: string, env: Readonly<Record<string, strin
   const browser = await puppeteer.launch({
     executablePath,
     headless: 'shell',
+    timeout: 120_000,
     args: [
       '--no-sandbox',
       '--disable-gpu',

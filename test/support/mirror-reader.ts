@@ -86,7 +86,7 @@ export class MirrorReader {
       .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
   }
 
-  async until(what: string, condition: () => boolean, timeoutMs = 30_000): Promise<void> {
+  async until(what: string, condition: () => boolean, timeoutMs = 120_000): Promise<void> {
     await until(
       what,
       () => {

@@ -20,7 +20,7 @@ export function mysqlOptions(
     serverId: 4711,
     acceptServers: [],
     idleIntervalMs: 100,
-    heartbeatMs: 500,
+    heartbeatMs: 2_000,
     receiveBufferBytes: 1 << 18,
     zeroDates: 'text',
     invalidText: 'error',

@@ -221,13 +221,26 @@ function server(
   };
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below those that systems give away (from 32768 on Linux, from 49152 on macOS), a range for each process that runs tests. */
+const FIRST_PORT = 20_000;
+const PORTS_OF_A_PROCESS = 4_000;
+let port = Math.floor(Math.random() * PORTS_OF_A_PROCESS);
+
+/** One that nobody else takes until the server that it is for listens there, which may be a while, nor between two starts of it. */
+export async function freePort(): Promise<number> {
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? 0) % 3;
+  for (let tried = 0; tried < PORTS_OF_A_PROCESS; tried++) {
+    port = (port + 1) % PORTS_OF_A_PROCESS;
+    const chosen = FIRST_PORT + worker * PORTS_OF_A_PROCESS + port;
+    if (await isFree(chosen)) return chosen;
+  }
+  throw new Error('no port is free');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }

@@ -66,7 +66,7 @@ export async function makeProject(options: {
 export async function readStatus(project: TestProject): Promise<Readonly<Record<string, unknown>> | null> {
   try {
     const response = await fetch(`http://127.0.0.1:${project.httpPort}/status.json`, {
-      signal: AbortSignal.timeout(2_000),
+      signal: AbortSignal.timeout(10_000),
     });
     return (await response.json()) as Readonly<Record<string, unknown>>;
   } catch {
@@ -77,7 +77,7 @@ export async function readStatus(project: TestProject): Promise<Readonly<Record<
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {

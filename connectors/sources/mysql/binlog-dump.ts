@@ -1,3 +1,4 @@
+import { Silence } from '../../../src/capture/silence.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { GtidSet } from '../../../src/model/gtid-set.ts';
 import type { BinlogPlace } from '../../../src/model/position.ts';
@@ -49,11 +50,12 @@ export class BinlogDump {
       isEndOfStream,
     );
     const silentMs = options.heartbeatMs * SILENT_HEARTBEATS;
+    const silence = new Silence(silentMs);
     // A clock that is set must not end the connection, nor keep a dead one.
     let begunMs = performance.now();
     this.#watch = setInterval(() => {
       if (this.#stream.paused) begunMs = performance.now();
-      else if (performance.now() - Math.max(begunMs, this.#stream.heardMs) > silentMs)
+      else if (silence.isDeath(performance.now() - Math.max(begunMs, this.#stream.heardMs)))
         this.#stream.abort(new RowsealError('RS-MY-019', { detail: `for ${silentMs} ms` }));
     }, options.heartbeatMs);
     this.#watch.unref();

@@ -1,4 +1,5 @@
 import { LogicalReplicationService } from 'pg-logical-replication';
+import { Silence } from '../../../src/capture/silence.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch } from '../../../src/model/change.ts';
 import { formatLsn, type PostgresPosition } from '../../../src/model/position.ts';
@@ -59,7 +60,7 @@ export class ReplicationStream {
   #awaited: bigint | null = null;
   #askTimer: NodeJS.Timeout | null = null;
   readonly #announced = new Announced();
-  #foundSilent = false;
+  readonly #silence: Silence;
   #closed = false;
   #poked = false;
 
@@ -73,6 +74,7 @@ export class ReplicationStream {
     this.#received = after;
     this.#confirmed = after;
     this.#idleLsn = after;
+    this.#silence = new Silence(options.receiveTimeoutMs);
     this.#service = new LogicalReplicationService(clientConfig(options, ['search_path=']), {
       acknowledge: { auto: false, timeoutSeconds: 0 },
     });
@@ -254,13 +256,11 @@ export class ReplicationStream {
 
   /**
    * As a standby does (wal_receiver_timeout, manual 19.6.3): a silent server is asked at half the time and given up at the end of
-   * it. Twice it must be found so: after a pause of this process its answers have come, but nobody has looked at them yet.
+   * it.
    */
   #mustAsk(): boolean {
     const silentMs = this.#socket?.silentMs(performance.now()) ?? 0;
-    const over = silentMs > this.#options.receiveTimeoutMs;
-    if (over && this.#foundSilent) this.#socket?.drop();
-    this.#foundSilent = over;
+    if (this.#silence.isDeath(silentMs)) this.#socket?.drop();
     return silentMs > this.#options.receiveTimeoutMs / 2;
   }
 

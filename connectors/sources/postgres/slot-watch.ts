@@ -47,18 +47,18 @@ export class SlotWatch {
     this.#host = host;
   }
 
-  start(): void {
+  /** Resolves after the first look: what changes from then on is noticed. */
+  async start(): Promise<void> {
     if (this.#timer !== null) return;
-    const look = (): void => {
+    const look = async (): Promise<void> => {
       if (this.#looking) return;
       this.#looking = true;
-      void this.#look().finally(() => {
-        this.#looking = false;
-      });
+      await this.#look();
+      this.#looking = false;
     };
-    look();
-    this.#timer = setInterval(look, Math.min(INTERVAL_MS, this.#options.idleIntervalMs * 10));
+    this.#timer = setInterval(() => void look(), Math.min(INTERVAL_MS, this.#options.idleIntervalMs * 10));
     this.#timer.unref();
+    await look();
   }
 
   async stop(): Promise<void> {

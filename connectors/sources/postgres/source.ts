@@ -155,7 +155,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const weave = await this.#weave(resume, due, signal);
     signal.removeEventListener('abort', giveUp);
     this.#weaving = weave;
-    this.#watch = new SlotWatch(
+    const watch = new SlotWatch(
       await connect(this.#options, undefined, this.#options.receiveTimeoutMs),
       this.#options,
       {
@@ -166,8 +166,10 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
         },
       },
     );
-    this.#watch.start();
+    this.#watch = watch;
     try {
+      await firstLook(watch, signal);
+      if (signal.aborted) return;
       yield* weave.read(signal);
     } finally {
       await weave.close();
@@ -345,12 +347,12 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
   }
 
-  /** Waits for an older reader to let go of the slot; a killed process's connection may linger for a moment. */
+  /** Waits for an older reader to let go of the slot; a killed process's connection may linger, on a busy server for seconds. */
   async #freeSlot(side: Client, signal: AbortSignal): Promise<SlotState | null> {
     for (let attempt = 0; ; attempt++) {
       const slot = await readSlot(side, this.#options.slot);
       if (slot === null || !slot.active || signal.aborted) return slot;
-      if (attempt === 20) throw new RowsealError('RS-PG-012', { detail: `slot ${this.#options.slot}` });
+      if (attempt === 100) throw new RowsealError('RS-PG-012', { detail: `slot ${this.#options.slot}` });
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
@@ -389,6 +391,14 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
     return this.#side;
   }
+}
+
+/** Nothing is copied or streamed before it: what a table turns into afterwards is seen to differ. */
+async function firstLook(watch: SlotWatch, signal: AbortSignal): Promise<void> {
+  const giveUp = (): void => void watch.stop();
+  signal.addEventListener('abort', giveUp);
+  await watch.start();
+  signal.removeEventListener('abort', giveUp);
 }
 
 /** Of what has no rows that could be looked at. */

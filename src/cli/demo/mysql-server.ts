@@ -12,8 +12,10 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Seconds that a shutdown may take. */
-const STOP_ATTEMPTS = 20;
+/** Seconds that a shutdown may take, on a busy machine too. */
+const STOP_ATTEMPTS = 60;
+/** Looks at whether a server is ready, 50 ms apart. */
+const READY_LOOKS = 2_400;
 
 /** Run at every start. Names are not looked up, so `root@localhost` alone would be out of reach over TCP. */
 const INIT = [
@@ -162,7 +164,7 @@ async function finish(
 }
 
 async function ready(child: ChildProcess, pidFile: string, socket: string, log: string): Promise<void> {
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < READY_LOOKS; i++) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the server ended while starting\n${await tailOf(log)}`);
     const written = await stat(pidFile).then(
@@ -173,7 +175,7 @@ async function ready(child: ChildProcess, pidFile: string, socket: string, log: 
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   child.kill('SIGKILL');
-  throw new Error(`the server was not ready after 30 s\n${await tailOf(log)}`);
+  throw new Error(`the server was not ready after two minutes\n${await tailOf(log)}`);
 }
 
 async function exists(path: string): Promise<boolean> {
