@@ -221,13 +221,27 @@ function server(
   };
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Ports for each worker of the tests, of 10 workers. */
+const PORTS_EACH = 1_000;
+let nextPort = Math.floor(Math.random() * PORTS_EACH);
+
+/**
+ * A port that nobody listens on, and that stays free until it is taken, and between two processes of a test: it is none that
+ * the system gives to connections and servers that ask for any (32768 and above), and none of another worker.
+ */
+export async function freePort(): Promise<number> {
+  const first = 20_000 + (Number(process.env['VITEST_POOL_ID'] ?? 0) % 10) * PORTS_EACH;
+  for (let tries = 0; tries < PORTS_EACH; tries++) {
+    const port = first + (nextPort++ % PORTS_EACH);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no port is free');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }

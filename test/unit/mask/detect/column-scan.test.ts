@@ -231,6 +231,6 @@ describe('other types', () => {
       'body',
       repeat(300, (row) => `${row} ${'lorem ipsum 12.3 dolor 4711 '.repeat(700)}`),
     );
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
 });
