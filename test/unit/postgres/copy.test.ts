@@ -154,6 +154,32 @@ describe('Chunk', () => {
     expect([...chunk.owed.keys()]).toEqual(['00']);
   });
 
+  it('owes it for as long as the value is not told, also where it changes or moves again', () => {
+    const chunk = chunkOf(rows);
+    chunk.touch(run(moved('77', '0', 'x', UNCHANGED)), 101);
+    chunk.touch(run(moved('78', '00', 'y', UNCHANGED)), 60);
+    chunk.touch(run(updated('0', 'x2', UNCHANGED), updated('00', 'y2', UNCHANGED)), 102);
+    expect([...chunk.owed.keys()]).toEqual(['0', '00']);
+    chunk.touch(run(moved('0', '000', 'x3', UNCHANGED), updated('00', 'told', 'whole')), 103);
+    expect([...chunk.owed.keys()]).toEqual(['000']);
+  });
+
+  it('leaves out a row whose key was given to one that is not here', () => {
+    const chunk = chunkOf(rows);
+    chunk.touch(run(deleted('1'), inserted('9', 'z', 'Z')), 101);
+    chunk.touch(run(moved('9', '1', 'z2', UNCHANGED)), 102);
+    expect(left(chunk)).toEqual([`${Op.read} 2 b B`, `${Op.read} 3 c C`]);
+    expect([...chunk.owed]).toEqual([['1', ['1']]]);
+    // It is not put together with what the other row had.
+    chunk.touch(run(updated('1', 'z3', UNCHANGED)), 103);
+    chunk.touch(run(deleted('2'), moved('1', '2', 'z4', UNCHANGED)), 104);
+    expect(left(chunk)).toEqual([`${Op.read} 3 c C`]);
+    expect([...chunk.owed.keys()]).toEqual(['2']);
+    chunk.touch(run(updated('2', 'told', 'whole')), 105);
+    expect(left(chunk)).toEqual([`${Op.read} 3 c C`]);
+    expect(chunk.owed.size).toBe(0);
+  });
+
   it('is empty after a truncate that its snapshot does not show', () => {
     const chunk = chunkOf(rows);
     chunk.empty(60);
