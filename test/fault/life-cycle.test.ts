@@ -417,7 +417,7 @@ describe.skipIf(noPostgres(18))('a process', () => {
     await expectVerified(made.auditDirectory);
   });
 
-  it('that is asked to stop twice ends at once, and has lost nothing', { timeout: 120_000 }, async () => {
+  it('that is asked to stop twice ends at once, and has lost nothing', { timeout: 240_000 }, async () => {
     await server.createDatabase('warehouse');
     const made = await project('twice', {
       sinks: { warehouse: { type: 'postgres', url: server.url('warehouse') } },
@@ -448,7 +448,7 @@ describe.skipIf(noPostgres(18))('a process', () => {
 
   it.runIf(slow)(
     'that cannot deliver in time ends with a code of its own',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       await server.createDatabase('warehouse_late');
       const made = await project('late', {

@@ -101,7 +101,7 @@ const verify = (...more: string[]) =>
 const cosigned = async (): Promise<number> =>
   parseCheckpoint(await readFile(join(log, 'journal', 'cosigned'), 'utf8'))!.head.size;
 
-describe('two witnesses in processes of their own', { timeout: 120_000 }, () => {
+describe('two witnesses in processes of their own', { timeout: 240_000 }, () => {
   it('cosign a log as it grows; verify asks for both, and finds a third missing', async () => {
     const [one, two] = witnesses as [TestWitness, TestWitness];
     const clients = [client(one, await serve(one)), client(two, await serve(two))];
@@ -214,7 +214,7 @@ describe('two witnesses in processes of their own', { timeout: 120_000 }, () => 
   });
 });
 
-describe('a witness that does not do its part', { timeout: 120_000 }, () => {
+describe('a witness that does not do its part', { timeout: 240_000 }, () => {
   let server: Server;
   let address: string;
   let answer: (body: string) => { status: number; body: string } | null;
