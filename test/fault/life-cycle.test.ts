@@ -308,7 +308,7 @@ describe.skipIf(noPostgres(18))('several pipelines in one process', () => {
     // Halted is said first.
     await until('it has let go of its log', async () => {
       try {
-        await lockDirectory(two.auditDirectory)();
+        await lockDirectory(join(two.directory, 'in-the-way'))();
         return true;
       } catch {
         return false;
