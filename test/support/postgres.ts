@@ -221,19 +221,18 @@ function server(
   };
 }
 
-/** Ports for each worker of the tests, of 10 workers. */
-const PORTS_EACH = 1_000;
-let nextPort = Math.floor(Math.random() * PORTS_EACH);
+/** Below those that systems give away (from 32768 on Linux, from 49152 on macOS), a range for each process that runs tests. */
+const FIRST_PORT = 20_000;
+const PORTS_OF_A_PROCESS = 4_000;
+let port = Math.floor(Math.random() * PORTS_OF_A_PROCESS);
 
-/**
- * A port that nobody listens on, and that stays free until it is taken, and between two processes of a test: it is none that
- * the system gives to connections and servers that ask for any (32768 and above), and none of another worker.
- */
+/** One that nobody else takes until the server that it is for listens there, which may be a while, nor between two starts of it. */
 export async function freePort(): Promise<number> {
-  const first = 20_000 + (Number(process.env['VITEST_POOL_ID'] ?? 0) % 10) * PORTS_EACH;
-  for (let tries = 0; tries < PORTS_EACH; tries++) {
-    const port = first + (nextPort++ % PORTS_EACH);
-    if (await isFree(port)) return port;
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? 0) % 3;
+  for (let tried = 0; tried < PORTS_OF_A_PROCESS; tried++) {
+    port = (port + 1) % PORTS_OF_A_PROCESS;
+    const chosen = FIRST_PORT + worker * PORTS_OF_A_PROCESS + port;
+    if (await isFree(chosen)) return chosen;
   }
   throw new Error('no port is free');
 }
