@@ -52,7 +52,8 @@ it.skipIf(noPostgres(18))(
     );
     const options = postgresOptions(server, ['quiet'], {
       connection: connectionTo(throughProxy),
-      receiveTimeoutMs: 5_000,
+      // A busy server takes seconds for an answer.
+      receiveTimeoutMs: 8_000,
       slot: 'quiet',
       publication: 'quiet',
       copyRowsPerSecond: 5_000,
@@ -69,14 +70,15 @@ it.skipIf(noPostgres(18))(
     const quietFrom = Date.now();
     await streaming.until(
       'the silence',
-      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 6_000,
+      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 9_000,
+      120_000,
     );
     proxy.freeze();
     await client.query('INSERT INTO quiet VALUES (0)');
     expect(await streaming.fails()).toMatchObject({ code: 'RS-PG-016', kind: 'transient' });
     proxy.thaw();
     await freed('quiet');
-    const again = resumed(options, streaming);
+    const again = resumed({ ...options, receiveTimeoutMs: 60_000 }, streaming);
     await again.until('the row', () => again.rows('public.quiet').length === 20_001);
     await again.close();
     await client.query("SELECT pg_drop_replication_slot('quiet')");
