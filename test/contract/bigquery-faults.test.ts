@@ -7,7 +7,7 @@ import { isRowsealError } from '../../src/error/rowseal-error.ts';
 import type { BigqueryFake, Fault } from '../support/bigquery-fake.ts';
 import { BigqueryRoom } from '../support/bigquery-room.ts';
 import { RestError } from '../support/bigquery-rules.ts';
-import type { BigqueryTarget } from '../support/bigquery-target.ts';
+import { type BigqueryTarget, testOptions } from '../support/bigquery-target.ts';
 import type { AppendFault, BigqueryWriteFake } from '../support/bigquery-write-fake.ts';
 import { column, INT, rows, table, UNCHANGED } from '../support/masked.ts';
 import { deliver, GroupMaker } from '../support/sink/groups.ts';
@@ -365,7 +365,8 @@ describe('BigQuery in cdc mode: appends', () => {
   it('waits until the stream knows new columns, and says so when that takes too long', async () => {
     const at = target('cdc');
     const maker = new GroupMaker();
-    const sink = open(at);
+    const patience = (schemaMs: number) => ({ patience: { ...testOptions(at.address).patience!, schemaMs } });
+    let sink = open(at, patience(60_000));
     await sink.open('p', 1n);
     await deliver(sink, null, [maker.seal([rows(t, 0, [{ op: 'c', after: ['1', 'a'] }])])]);
     const wider = table('t', [column('id', 1, INT), column('v', 2), column('w', 3)]);
@@ -376,7 +377,10 @@ describe('BigQuery in cdc mode: appends', () => {
       ['2', 'b', 'c'],
     ]);
     const widest = table('t', [column('id', 1, INT), column('v', 2), column('w', 3), column('x', 4)]);
-    write.schemaLagMs = 60_000;
+    write.schemaLagMs = 600_000;
+    await sink.close();
+    sink = open(at, patience(500));
+    await sink.open('p', 1n);
     const late = deliver(sink, 1, [
       maker.seal([rows(widest, 0, [{ op: 'c', after: ['3', 'b', 'c', 'd'] }])]),
     ]);

@@ -282,7 +282,7 @@ it.skipIf(noPostgres(18) || !existsSync(SCRIPT))(
   },
 );
 
-it('needs a history', { timeout: 60_000 }, async () => {
+it('needs a history', { timeout: 180_000 }, async () => {
   const shop = await postgresShop();
   opened.push(shop);
   project = await shopProject(shop);

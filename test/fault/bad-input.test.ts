@@ -60,7 +60,7 @@ async function refused(made: TestProject, code: string, exit: number): Promise<v
   expect(slots.rows).toEqual([]);
 }
 
-describe.skipIf(noPostgres(18))('a bad source', () => {
+describe.skipIf(noPostgres(18))('a bad source', { timeout: 180_000 }, () => {
   it.each([
     ['an address that is none', async () => source({ url: 'not a url' }), 'RS-PG-023', 2],
     [
@@ -103,7 +103,7 @@ describe.skipIf(noPostgres(18))('a bad source', () => {
     );
   });
 
-  it('wal_level not logical, and no slot left', async () => {
+  it('wal_level not logical, and no slot left', { timeout: 240_000 }, async () => {
     const plain = await startPostgres(18, { wal_level: 'replica', max_replication_slots: '10' });
     const other = await plain.client();
     await other.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
@@ -125,7 +125,7 @@ describe.skipIf(noPostgres(18))('a bad source', () => {
   });
 });
 
-describe.skipIf(noPostgres(18))('a bad policy or configuration', () => {
+describe.skipIf(noPostgres(18))('a bad policy or configuration', { timeout: 180_000 }, () => {
   const mask = (
     tables: Readonly<Record<string, unknown>>,
     more: Readonly<Record<string, unknown>> = {},
@@ -187,7 +187,7 @@ describe.skipIf(noPostgres(18))('a bad policy or configuration', () => {
   });
 });
 
-describe.skipIf(noPostgres(18))('a bad audit directory', () => {
+describe.skipIf(noPostgres(18))('a bad audit directory', { timeout: 180_000 }, () => {
   let made: TestProject;
   let good: string;
 

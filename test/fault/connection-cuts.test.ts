@@ -45,14 +45,15 @@ afterAll(async () => {
 
 it.skipIf(noPostgres(18))(
   'gives a silent server up, in copy and stream, and no server that has only nothing to say',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     await client.query(
       'CREATE TABLE quiet (id int PRIMARY KEY); INSERT INTO quiet SELECT generate_series(1, 20000)',
     );
     const options = postgresOptions(server, ['quiet'], {
       connection: connectionTo(throughProxy),
-      receiveTimeoutMs: 5_000,
+      // A busy server takes seconds for an answer.
+      receiveTimeoutMs: 8_000,
       slot: 'quiet',
       publication: 'quiet',
       copyRowsPerSecond: 5_000,
@@ -69,14 +70,15 @@ it.skipIf(noPostgres(18))(
     const quietFrom = Date.now();
     await streaming.until(
       'the silence',
-      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 6_000,
+      () => (streaming.source.stats().lastReceivedMs ?? 0) > quietFrom + 9_000,
+      120_000,
     );
     proxy.freeze();
     await client.query('INSERT INTO quiet VALUES (0)');
     expect(await streaming.fails()).toMatchObject({ code: 'RS-PG-016', kind: 'transient' });
     proxy.thaw();
     await freed('quiet');
-    const again = resumed(options, streaming);
+    const again = resumed({ ...options, receiveTimeoutMs: 60_000 }, streaming);
     await again.until('the row', () => again.rows('public.quiet').length === 20_001);
     await again.close();
     await client.query("SELECT pg_drop_replication_slot('quiet')");
@@ -96,7 +98,7 @@ async function freed(slot: string): Promise<void> {
 
 it.skipIf(noPostgres(18))(
   `loses and repeats nothing when connections are cut ${CUTS} times in copy and stream (seed ${seed})`,
-  { timeout: 400_000 },
+  { timeout: 600_000 },
   async () => {
     const random = seededRandom(seed);
     const workload = new Workload(client, { seed, hugeRows: 20_000 });
@@ -112,7 +114,7 @@ it.skipIf(noPostgres(18))(
     });
     await project.configure({
       // Slow enough that a copy is met on its way.
-      source: { type: 'postgres', url, tables, idle_interval_ms: 300, copy_rows_per_second: 10_000 },
+      source: { type: 'postgres', url, tables, idle_interval_ms: 300, copy_rows_per_second: 5_000 },
     });
     const running = new RowsealProcess(['run', '--config', project.configFile]);
     started = running;
@@ -129,13 +131,15 @@ it.skipIf(noPostgres(18))(
         await new Promise((resolve) => setTimeout(resolve, random() * 15));
       },
       async () => {
-        for (let cut = 1; cut <= CUTS; cut++) {
+        // One that is due after some more bytes may be in the middle of nothing, and not come.
+        for (let cut = 1; cut <= CUTS || proxy.cuts <= CUTS; cut++) {
           // It has connected since the last one.
+          let now: PipelineStatus | null = null;
           await until('it reads', async () => {
-            const now = await status();
+            now = await status();
             return now?.state === 'streaming' || (now?.state === 'snapshot' && now.source.snapshot !== null);
           });
-          if ((await status())?.state === 'snapshot') inCopy++;
+          if (now!.state === 'snapshot') inCopy++;
           proxy.cut(random);
           await new Promise((resolve) => setTimeout(resolve, 100 + random() * 400));
         }
@@ -159,7 +163,6 @@ it.skipIf(noPostgres(18))(
       },
       240_000,
     );
-    expect(proxy.cuts).toBeGreaterThan(CUTS);
     expect(inCopy).toBeGreaterThan(0);
     expect((await running.terminate()).code).toBe(0);
     await expectWarehouseEqualsSource(client, project);

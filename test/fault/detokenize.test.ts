@@ -95,7 +95,7 @@ async function accesses(): Promise<Record<string, unknown>[]> {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-describe('mask detokenize', { timeout: 60_000 }, () => {
+describe('mask detokenize', { timeout: 180_000 }, () => {
   it('turns tokens of a domain back, after the request was signed', async () => {
     const mail = /"mail":"([^"]+)"/.exec(masked.profile)![1]!;
     const done = await detokenize('--domain', 'mail', masked.email, mail);

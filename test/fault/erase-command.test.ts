@@ -72,7 +72,7 @@ async function rowsText(): Promise<string> {
   return (await Promise.all(names.map((name) => readFile(join(folder, name), 'latin1')))).join('');
 }
 
-describe('audit erase', { timeout: 60_000 }, () => {
+describe('audit erase', { timeout: 180_000 }, () => {
   it('refuses a key of another width, an unknown row, table, and a missing reason', async () => {
     const narrow = await erase('--key', 'IE');
     expect([narrow.code, narrow.output]).toEqual([2, expect.stringContaining('country, id')]);
@@ -145,7 +145,7 @@ describe('audit erase', { timeout: 60_000 }, () => {
   });
 });
 
-describe('audit show --access', { timeout: 60_000 }, () => {
+describe('audit show --access', { timeout: 180_000 }, () => {
   it('prints requests; what an actor wrote cannot steer the terminal', async () => {
     const log = await openAccessLog(
       new NodeDisk(),

@@ -426,7 +426,7 @@ describe('access log', () => {
         expect(report.accesses).toBeLessThanOrEqual(answered + life + 1);
       }
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 it('every edited byte of a log with erasures and requests is found', async () => {
@@ -464,4 +464,4 @@ it('every edited byte of a log with erasures and requests is found', async () =>
     await writeFile(join(copy, name), bytes);
   }
   expect(missed).toEqual([]);
-}, 60_000);
+}, 180_000);

@@ -89,7 +89,7 @@ async function packed(directory: string): Promise<string> {
 }
 
 describe('a second verifier, from the specification alone', () => {
-  it('agrees on good logs', { timeout: 120_000 }, async () => {
+  it('agrees on good logs', { timeout: 240_000 }, async () => {
     expect(await verdict(log.whole, { key, head: log.lastHead })).toBe(0);
     expect(await verdict(log.whole, { key, head: log.earlierHead })).toBe(0);
     expect(await verdict(log.earlier, { key })).toBe(0);
@@ -102,7 +102,7 @@ describe('a second verifier, from the specification alone', () => {
     }
   });
 
-  it.each(attacks)('agrees on: $name', { timeout: 60_000 }, async ({ act, exit, key: otherKey, head }) => {
+  it.each(attacks)('agrees on: $name', { timeout: 180_000 }, async ({ act, exit, key: otherKey, head }) => {
     const directory = await copyOf(log.whole);
     await act(directory, log);
     const pinned = { key: otherKey ?? key, ...(head === undefined ? {} : { head: head(log) }) };
@@ -111,7 +111,7 @@ describe('a second verifier, from the specification alone', () => {
   });
 
   it('agrees on erased and expired rows, access logs, and promises that are not kept', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const { directory, key: own, before } = await makeSmallLog(join(root, `small-${copies++}`));
     expect(await verdict(directory, { key: own })).toBe(0);
@@ -154,7 +154,7 @@ describe('a second verifier, from the specification alone', () => {
   });
 
   it('agrees on logs that witnesses have cosigned, and on what is wrong with it', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const signers = ['a', 'b', 'c'].map(() => parseSigningKey(generateSigningKeyFile()));
     const vkeys = signers.map(({ publicKey }, i) =>
@@ -203,7 +203,7 @@ describe('a second verifier, from the specification alone', () => {
   });
 
   it('agrees on logs whose keys were changed, with bytes changed at random', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const random = seededRandom(99);
     const origin = 'rowseal/rotated';

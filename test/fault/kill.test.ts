@@ -35,7 +35,7 @@ afterAll(async () => {
 it.skipIf(noPostgres(18))(
   `loses, repeats and splits nothing through ${KILLS} kills (seed ${seed})`,
   {
-    timeout: 400_000,
+    timeout: 600_000,
   },
   async () => {
     const workload = new Workload(client, { seed, hugeRows: 120_000 });
@@ -84,6 +84,7 @@ it.skipIf(noPostgres(18))(
     await until(
       'the last process streams',
       async () => (await readStatus(project))?.['state'] === 'streaming',
+      180_000,
     );
     await workload.addColumn();
     await workload.step();

@@ -191,7 +191,7 @@ describe('a disk that keeps only what was synced', () => {
       { skipSync: (path) => path.startsWith('recovery:') && path.endsWith('.seg') },
     ],
   ];
-  it.each(planted)('would notice that %s', { timeout: 120_000 }, async (_name, lies) => {
+  it.each(planted)('would notice that %s', { timeout: 240_000 }, async (_name, lies) => {
     let caught: unknown = null;
     for (let seed = 1; seed <= 5_000 && caught === null; seed++)
       await simulate(seed, lies, true).catch((error: unknown) => {

@@ -73,7 +73,7 @@ const configured = (...args: string[]): string[] => [
   'public.people',
 ];
 
-describe('audit prove and verify-proof', { timeout: 120_000 }, () => {
+describe('audit prove and verify-proof', { timeout: 240_000 }, () => {
   it('prove a row by its raw key, over a rotation, and write neither key nor raw value', async () => {
     const made = await audit(...configured('prove', '--key', '7', '--out', proof, '--json'));
     expect(made.output).not.toMatch(/canary/);
@@ -158,7 +158,7 @@ describe('audit prove and verify-proof', { timeout: 120_000 }, () => {
   });
 });
 
-describe('audit history and match', { timeout: 120_000 }, () => {
+describe('audit history and match', { timeout: 240_000 }, () => {
   it('show the life of a row, also as a page', async () => {
     const shown = await audit(...configured('history', '--key', '7'));
     expect([shown.code, shown.output]).toEqual([0, expect.stringMatching(/created[\s\S]*city +Cork/)]);

@@ -90,7 +90,7 @@ const summary = (report: ReconcileReport): unknown =>
 const duckdbReader = (target: DuckdbTarget): MirrorReader => createDuckdbMirrorReader(target.address);
 
 describe('replay', () => {
-  it('rebuilds a DuckDB warehouse byte for byte, erased rows and all', { timeout: 120_000 }, async () => {
+  it('rebuilds a DuckDB warehouse byte for byte, erased rows and all', { timeout: 240_000 }, async () => {
     for (const seed of [1, 2, 3]) {
       const directory = newLog();
       await writeRandomLog(directory, seed, GROUPS);
@@ -107,7 +107,7 @@ describe('replay', () => {
     }
   });
 
-  it('leaves out what was erased, and nothing else', { timeout: 60_000 }, async () => {
+  it('leaves out what was erased, and nothing else', { timeout: 180_000 }, async () => {
     const directory = newLog();
     await writeRandomLog(directory, 4, GROUPS);
     const live = new DuckdbTarget();
@@ -130,7 +130,7 @@ describe('replay', () => {
     await rebuilt.drop();
   });
 
-  it('stops where it is told: the warehouse as it was', { timeout: 60_000 }, async () => {
+  it('stops where it is told: the warehouse as it was', { timeout: 180_000 }, async () => {
     const directory = newLog();
     await writeRandomLog(directory, 5, GROUPS);
     const live = new DuckdbTarget();
@@ -149,7 +149,7 @@ describe('replay', () => {
 
 describe('reconcile', () => {
   it('finds a DuckDB warehouse equal, and names every row that was touched', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const directory = newLog();
     await writeRandomLog(directory, 6, GROUPS);
@@ -200,7 +200,7 @@ describe('reconcile', () => {
     await live.drop();
   });
 
-  it('excuses a cell that is a dead letter, and no other', { timeout: 60_000 }, async () => {
+  it('excuses a cell that is a dead letter, and no other', { timeout: 180_000 }, async () => {
     const directory = newLog();
     await writeRandomLog(directory, 7, GROUPS);
     const live = new DuckdbTarget();
@@ -213,7 +213,7 @@ describe('reconcile', () => {
     await live.drop();
   });
 
-  it('says what it cannot tell: rows whose images expired', { timeout: 60_000 }, async () => {
+  it('says what it cannot tell: rows whose images expired', { timeout: 180_000 }, async () => {
     const directory = newLog();
     await writeRandomLog(directory, 8, GROUPS);
     const live = new DuckdbTarget();
@@ -239,7 +239,7 @@ describe('reconcile', () => {
     await live.drop();
   });
 
-  it('works on Parquet files', { timeout: 120_000 }, async () => {
+  it('works on Parquet files', { timeout: 240_000 }, async () => {
     for (const seed of [9, 10]) {
       const directory = newLog();
       await writeRandomLog(directory, seed, GROUPS);
@@ -251,7 +251,7 @@ describe('reconcile', () => {
     }
   });
 
-  it('works on Parquet files in a bucket, and leaves no copy behind', { timeout: 120_000 }, async () => {
+  it('works on Parquet files in a bucket, and leaves no copy behind', { timeout: 240_000 }, async () => {
     const s3 = new FakeS3();
     const endpoint = await s3.listen();
     try {
@@ -320,7 +320,7 @@ describe('reconcile', () => {
     }
   });
 
-  it('works on BigQuery, merged and streamed', { timeout: 120_000 }, async () => {
+  it('works on BigQuery, merged and streamed', { timeout: 240_000 }, async () => {
     const fake = await BigqueryFake.start();
     const write = await BigqueryWriteFake.start(fake);
     try {

@@ -341,7 +341,7 @@ describe('expiry', () => {
     expect(await packedCount(directory)).toBeGreaterThan(4);
   });
 
-  it('and packing survive a power cut at any moment', { timeout: 120_000 }, async () => {
+  it('and packing survive a power cut at any moment', { timeout: 240_000 }, async () => {
     let cuts = 0;
     for (let seed = 0; seed < 120; seed++) {
       const disk = new SimulatedDisk(seededRandom(seed));

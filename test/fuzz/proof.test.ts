@@ -137,7 +137,7 @@ describe('a proof file', () => {
   });
 
   it('that is nested deeply, huge, or nothing at all is refused at once', () => {
-    const began = performance.now();
+    const began = process.cpuUsage();
     for (const text of [
       '',
       '\0',
@@ -153,7 +153,8 @@ describe('a proof file', () => {
       whole.replaceAll('"path":"', `"path":"${'A'.repeat(1_000_000)}`),
     ])
       expect([10, 11], text.slice(0, 40)).toContain(verdict(text));
-    expect(performance.now() - began).toBeLessThan(30_000);
+    const { user, system } = process.cpuUsage(began);
+    expect((user + system) / 1e6).toBeLessThan(30);
   });
 
   it('that leaves something of the row out is refused', () => {

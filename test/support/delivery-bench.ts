@@ -2,6 +2,7 @@ import type { AuditLog, HeadComparison, SealedGroup } from '../../src/audit/audi
 import type { Verdict } from '../../src/deliver/circuit-breaker.ts';
 import { Delivery } from '../../src/deliver/delivery.ts';
 import { GroupMemory } from '../../src/deliver/group-memory.ts';
+import type { RetryPolicy } from '../../src/deliver/retry.ts';
 import type { DeliveryBatch, Sink, SinkPace } from '../../src/deliver/sink.ts';
 import type { RowsealError } from '../../src/error/rowseal-error.ts';
 import { at } from './masked.ts';
@@ -54,6 +55,8 @@ export interface FakeSinkOptions {
   readonly head?: () => string | null;
   readonly write?: (batch: DeliveryBatch) => Promise<void>;
   readonly leave?: () => void;
+  /** Of a halted sink; short ones unless a test wants it to stay halted. */
+  readonly pauses?: RetryPolicy;
 }
 
 export class DeliveryBench {
@@ -99,13 +102,18 @@ export class DeliveryBench {
       sink,
       this.log.log,
       this.memory,
-      { pipeline: 'p', epoch: 1n, batchBytes, retry: fast, pauses: fast },
+      { pipeline: 'p', epoch: 1n, batchBytes, retry: fast, pauses: options.pauses ?? fast },
       {
         reached: () => {},
         delivered: () => {},
         failed: (_, error, verdict) => this.failures.push({ error, verdict }),
       },
     );
+  }
+
+  /** There is nothing left to deliver, and the sink is well. */
+  get caughtUp(): boolean {
+    return this.delivery.state.kind === 'caught-up' && this.delivery.backlog.groups === 0;
   }
 
   start(): this {

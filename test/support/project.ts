@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { generateSigningKeyFile } from '../../src/audit/keys.ts';
 import { generateMaskKeyFile } from '../../src/mask/keys.ts';
+import { parseLsn } from '../../src/model/position.ts';
 import { freePort } from './postgres.ts';
 
 export interface TestProject {
@@ -62,16 +63,30 @@ export async function makeProject(options: {
   };
 }
 
-/** What the running pipeline says of itself; null while it does not answer. */
+/** What the running pipeline says of itself; null while nobody listens, never because a machine is slow. */
 export async function readStatus(project: TestProject): Promise<Readonly<Record<string, unknown>> | null> {
   try {
-    const response = await fetch(`http://127.0.0.1:${project.httpPort}/status.json`, {
-      signal: AbortSignal.timeout(10_000),
-    });
+    const response = await fetch(`http://127.0.0.1:${project.httpPort}/status.json`, ASKING());
     return (await response.json()) as Readonly<Record<string, unknown>>;
   } catch {
     return null;
   }
+}
+
+/** A connection for one question: one that was kept may be closed by the process in the moment of the next. */
+export const ASKING = (): RequestInit => ({
+  headers: { connection: 'close' },
+  signal: AbortSignal.timeout(30_000),
+});
+
+/** Everything up to `end` is sealed and in every sink. */
+export async function hasDelivered(project: TestProject, end: bigint): Promise<boolean> {
+  const status = (await readStatus(project)) as unknown as {
+    source: { position: string | null };
+    sinks: { behind_groups: number }[];
+  } | null;
+  const position = parseLsn(status?.source.position?.split(' ')[0] ?? '');
+  return position !== null && position >= end && status!.sinks.every((sink) => sink.behind_groups === 0);
 }
 
 export async function until(

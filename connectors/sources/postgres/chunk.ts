@@ -195,7 +195,13 @@ export class Chunk {
       return;
     }
     const known = this.#fates.get(base!);
+    const lacking = this.owed.has(base!);
     if (moved) this.#tell(before, TOLD);
+    if (partial !== null && lacking) {
+      // What did not change is still not here.
+      this.#owe(after, partial);
+      return;
+    }
     if (partial === null || known?.kind === 'told') {
       this.#tell(after, TOLD);
       return;
@@ -211,12 +217,16 @@ export class Chunk {
   /** Kept only where it concerns rows of this chunk. */
   #tell(key: string, fate: Fate): void {
     this.owed.delete(key);
-    const kept = this.#rows.has(fate.kind === 'partly' ? fate.base : key);
-    if (kept) this.#fates.set(key, fate);
-    else this.#fates.delete(key);
+    if (this.#rows.has(fate.kind === 'partly' ? fate.base : key)) this.#fates.set(key, fate);
     // Under the same key it is either copied already, and what is left out is there, or still to be copied.
-    if (!kept && fate.kind === 'partly' && key !== fate.base)
-      this.owed.set(key, keyOf(this.order, fate.cells, 0));
+    else if (fate.kind === 'told' || key === fate.base) this.#fates.delete(key);
+    else this.#owe(key, fate.cells);
+  }
+
+  /** A row came to this key from one that is not here. What the snapshot has under the key was another row, which is gone. */
+  #owe(key: string, cells: readonly RawCell[]): void {
+    if (this.#rows.has(key)) this.#fates.set(key, TOLD);
+    this.owed.set(key, keyOf(this.order, cells, 0));
   }
 }
 

@@ -109,7 +109,7 @@ describe('a proof file', () => {
   });
 });
 
-describe('the command', { timeout: 60_000 }, () => {
+describe('the command', { timeout: 180_000 }, () => {
   it('proves to a file, which is verified without the log', async () => {
     const notes = await headsOf(table);
     const [old, proof] = [join(root, 'old.head'), join(root, 'proof.json')];

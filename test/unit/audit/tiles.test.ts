@@ -92,7 +92,7 @@ describe('names of tiles, by the specification', () => {
   });
 });
 
-describe('an export', { timeout: 60_000 }, () => {
+describe('an export', { timeout: 180_000 }, () => {
   it('of a table and of the journal is read by a reader that knows only the specification', async () => {
     const ofTable = join(root, 'table');
     const report = await exportTiles(disk, directory, table, ofTable);

@@ -48,4 +48,4 @@ it('what is bound once for many rows comes back as it was for each, in order, as
   runner.forget();
   connection.closeSync();
   instance.closeSync();
-}, 60_000);
+}, 180_000);

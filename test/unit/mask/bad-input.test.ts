@@ -161,7 +161,7 @@ describe('twenty megabytes', () => {
       const { user, system } = process.cpuUsage(started);
       expect((user + system) / 1e6).toBeLessThan(30);
     },
-    60_000,
+    240_000,
   );
   it('a document, an array, and a function that answers as much', () => {
     const document = `{"a": "${'x'.repeat(20_000_000)}"}`;
@@ -176,7 +176,7 @@ describe('twenty megabytes', () => {
     const upper = custom('export const mask = (v) => v.toUpperCase()', { timeoutMs: 30_000 });
     const column = maskedColumn(method(upper), TEXT, { host: customWorkers });
     expect(String(column('x'.repeat(20_000_000)))).toBe('X'.repeat(20_000_000));
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('what is special', () => {

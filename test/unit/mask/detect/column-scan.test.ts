@@ -226,11 +226,12 @@ describe('other types', () => {
   });
 
   it('takes 300 long texts in time', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     scan(
       'body',
       repeat(300, (row) => `${row} ${'lorem ipsum 12.3 dolor 4711 '.repeat(700)}`),
     );
-    expect(performance.now() - started).toBeLessThan(5000);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1e6).toBeLessThan(5);
   });
 });
