@@ -51,6 +51,12 @@ export interface Source {
   /** What status and metrics show; cheap, from memory. */
   stats(): SourceStats;
 
+  /**
+   * The volume of the log is short of space: what this source keeps there is let go of at once, and read again from the
+   * server. Absent: it keeps nothing.
+   */
+  makeRoom?(): void;
+
   /** Ends the stream and frees connections; idempotent. Leaves slot and publication in place. */
   close(): Promise<void>;
 }
@@ -86,6 +92,8 @@ export interface SourceStats {
   } | null;
   /** What the operator should see to while it runs; absent: nothing. */
   readonly warnings?: readonly Finding[];
+  /** What this source keeps on a disk of ours until it can be handed on, encrypted; null or absent: nothing ever. */
+  readonly spill?: SpillStats | null;
   readonly snapshot: {
     /** Several that are copied at the same time are one: their names with commas, their rows together. */
     readonly table: string;
@@ -94,4 +102,13 @@ export interface SourceStats {
     /** At the pace until now; null or absent: not known. */
     readonly secondsLeft?: number | null;
   } | null;
+}
+
+export interface SpillStats {
+  /** On the disk now. */
+  readonly bytes: number;
+  /** Transactions of which something is there now. */
+  readonly transactions: number;
+  /** Ever written since the pipeline began, whatever became of it. */
+  readonly writtenBytes: number;
 }

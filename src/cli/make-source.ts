@@ -4,6 +4,7 @@ import type { MysqlSourceConfig, PostgresSourceConfig, RowsealConfig, SourceConf
 import { postgresConnection } from '../config/postgres-connection.ts';
 import { LazyPositionSeal } from './lazy-position-seal.ts';
 import { loginOf } from './login-of.ts';
+import { roomBesideLog } from './room-beside-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 export type SourceSettings = Pick<RowsealConfig, 'source'> &
@@ -25,7 +26,9 @@ async function makePostgresSource(
   config: SourceSettings,
 ): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
+  const { SpillSpace } = await import('../../connectors/sources/postgres/spill-space.ts');
   const positionSeal = new LazyPositionSeal(config);
+  const spill = new SpillSpace(config.audit?.directory ?? tmpdir(), roomBesideLog(config.audit));
   // After a disk that was full the server keeps large transactions, for as long as this process lives.
   let { streaming } = source;
   return () =>
@@ -40,7 +43,7 @@ async function makePostgresSource(
       messages: source.messages,
       origin: source.origin,
       streaming,
-      spillDirectory: config.audit?.directory ?? tmpdir(),
+      spill,
       onSpillFailure: () => {
         streaming = false;
       },

@@ -184,6 +184,14 @@ export function statusOf(
           ? null
           : { status: stats.retention.status, safe_bytes: stats.retention.safeBytes },
       warnings: (stats.warnings ?? []).map(({ code, detail, fix }) => ({ code, detail, fix })),
+      spill:
+        stats.spill == null
+          ? null
+          : {
+              bytes: stats.spill.bytes,
+              transactions: stats.spill.transactions,
+              written_bytes: stats.spill.writtenBytes,
+            },
       snapshot:
         stats.snapshot === null
           ? null
@@ -234,6 +242,7 @@ export function restingStatus(
       retained_bytes: null,
       retention: null,
       warnings: [],
+      spill: null,
       snapshot: null,
     },
     sealed: { group: null, sealed_at: null, commit_time: null },

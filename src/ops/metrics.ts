@@ -15,6 +15,7 @@ import { LatencyMetrics } from './latency-metrics.ts';
 import { MaskMetrics } from './mask-metrics.ts';
 import type { Family } from './otlp-metrics.ts';
 import { ReloadMetrics } from './reload-metrics.ts';
+import { SpillMetrics } from './spill-metrics.ts';
 
 /** What is read when somebody scrapes, besides the status. */
 export interface Surroundings {
@@ -54,6 +55,7 @@ export class Metrics {
   readonly #safe: Gauge<string>;
   readonly #retention: Gauge<string>;
   readonly #warnings: Gauge<string>;
+  readonly #spill: SpillMetrics;
   readonly #changes: Counter<string>;
   readonly #sealedRecords: Counter<string>;
   readonly #sealSeconds: Histogram<string>;
@@ -148,6 +150,7 @@ export class Metrics {
       ['status'],
     );
     this.#warnings = gauge('source_warnings', 'What should be seen to at the source, by code.', ['code']);
+    this.#spill = new SpillMetrics(this.#registry);
     this.#changes = counter('changes_total', 'Row operations sealed, by c u d r t.', ['op']);
     this.#sealedRecords = counter('sealed_records_total', 'Change records sealed.', ['table']);
     this.#sealSeconds = histogram(
@@ -355,6 +358,7 @@ export class Metrics {
     if (retention !== null) this.#retention.labels({ status: retention.status }).set(1);
     this.#warnings.reset();
     for (const { code } of status.source.warnings) this.#warnings.labels({ code: code ?? '' }).set(1);
+    this.#spill.mirror(status.source.spill);
     for (const sink of status.sinks) {
       this.#sink(sink);
     }

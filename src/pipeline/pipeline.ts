@@ -267,6 +267,8 @@ export class Pipeline {
         detail: `${freeBytes} bytes are free, audit.min_free_bytes is ${floorBytes}`,
       }),
     );
+    // What the source keeps beside the log would wait for us to read on, and we for the space that it takes.
+    this.#source?.makeRoom?.();
   }
 
   #enterWorking(position: Position | null): void {

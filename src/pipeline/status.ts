@@ -108,6 +108,13 @@ export interface PipelineStatus {
       readonly detail: string;
       readonly fix: string | null;
     }[];
+    /** Raw changes on our disk, encrypted, until their transaction ends; null: this source keeps none. */
+    readonly spill: {
+      readonly bytes: number;
+      readonly transactions: number;
+      /** Since the pipeline began. */
+      readonly written_bytes: number;
+    } | null;
     readonly snapshot: {
       readonly table: string;
       readonly rows: number;

@@ -92,7 +92,8 @@ describe.skipIf(noPostgres(18))('a small volume', () => {
   const ballast = (): string => join(project.auditDirectory, 'ballast');
 
   beforeAll(async () => {
-    server = await startPostgres(18);
+    // What is larger comes before its end.
+    server = await startPostgres(18, { logical_decoding_work_mem: '64kB' });
     client = await server.client();
     await client.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
     project = await makeProject({
@@ -124,6 +125,7 @@ describe.skipIf(noPostgres(18))('a small volume', () => {
     (await readStatus(project)) as unknown as {
       state: string;
       reason: { code: string } | null;
+      source: { spill: { transactions: number } };
       sinks: { rows: number; behind_groups: number }[];
     } | null;
 
@@ -228,5 +230,37 @@ describe.skipIf(noPostgres(18))('a small volume', () => {
     await until('it streams', async () => (await status())?.state === 'streaming');
     await until('the rest', async () => ((await status())?.sinks[0]?.rows ?? 0) >= 100);
     await expectRows(running, 120);
+  });
+
+  it('gets back from the source what it keeps there, and the server keeps that again', {
+    timeout: 120_000,
+  }, async (test) => {
+    if (!mounted) return test.skip();
+    await configure(40 << 20);
+    const running = await start();
+    const held = async (): Promise<number | undefined> => (await status())?.source.spill.transactions;
+    const other = await server.client();
+    try {
+      await other.query('BEGIN');
+      await other.query("INSERT INTO t SELECT g, repeat('v', 1000) FROM generate_series(1001, 1400) g");
+      await until('it is on the disk', async () => (await held()) === 1);
+      const metrics = await (await fetch(`http://127.0.0.1:${project.httpPort}/metrics`)).text();
+      expect(metrics).toMatch(/rowseal_source_spill_bytes\{pipeline="test"\} [1-9]/);
+      await leave(30 << 20);
+      await until('it waits', async () => {
+        await client.query('UPDATE t SET v = v WHERE id = 1');
+        return (await status())?.state === 'waiting_for_space';
+      });
+      await until('the disk is free of it', async () => (await held()) === 0);
+      rmSync(ballast());
+      await until('it streams', async () => (await status())?.state === 'streaming');
+      await other.query('COMMIT');
+      const end = await walEnd();
+      await until('it is sealed and confirmed', () => confirmed(end));
+    } finally {
+      await other.end();
+    }
+    expect(running.output).toContain('RS-PG-050');
+    await expectRows(running, 520);
   });
 });

@@ -1,7 +1,9 @@
+import { tmpdir } from 'node:os';
 import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
+import { SpillSpace } from '../../connectors/sources/postgres/spill-space.ts';
 import type { MessageLog } from '../../src/model/message-log.ts';
 import { type PostgresPosition, parseLsn } from '../../src/model/position.ts';
 import { MirrorReader } from '../support/mirror-reader.ts';
@@ -221,29 +223,77 @@ describe.each(MAJORS)('the protocol of PostgreSQL %i', (major) => {
     },
   );
 
-  it.skipIf(missing)(
-    'leaves large ones to the server when they cannot be kept',
-    { timeout: 240_000 },
-    async () => {
+  describe('leaves large ones to the server', () => {
+    const onDisk = (from: MirrorReader) => from.source.stats().spill!;
+
+    /** It has failed, once, and has nothing on the disk any more; the next one has what there is, each row once. */
+    const goesOnWithout = async (
+      { options, reader: first }: Awaited<ReturnType<typeof begin>>,
+      failures: () => number,
+      detail: string,
+    ): Promise<MirrorReader> => {
+      expect(await first.fails()).toMatchObject({ code: 'RS-PG-050', kind: 'transient', detail });
+      expect(failures()).toBe(1);
+      expect(onDisk(first)).toMatchObject({ bytes: 0, transactions: 0 });
+      reader = resumed({ ...options, streaming: false }, first);
+      return reader;
+    };
+
+    const beginOn = async (spill: SpillSpace) => {
       let failures = 0;
-      const {
-        table,
-        options,
-        reader: first,
-      } = await begin({
-        streaming: true,
-        spillDirectory: '/missing',
-        onSpillFailure: () => {
-          failures++;
-        },
-      });
-      await fill(client, table, 1, 6_000);
-      expect(await first.fails()).toMatchObject({ code: 'RS-PG-050', kind: 'transient' });
-      expect(failures).toBe(1);
+      const begun = await begin({ streaming: true, spill, onSpillFailure: () => failures++ });
+      return { ...begun, failures: () => failures };
+    };
+
+    it.skipIf(missing)('when they cannot be kept', { timeout: 240_000 }, async () => {
+      const { failures, ...begun } = await beginOn(new SpillSpace('/missing', async () => null));
+      await fill(client, begun.table, 1, 6_000);
+      await expectEqual(await goesOnWithout(begun, failures, 'ENOENT'), begun.table);
+    });
+
+    it.skipIf(missing)('when the floor of the volume is reached', { timeout: 240_000 }, async () => {
+      // Room for one block, not for two.
+      const spill: SpillSpace = new SpillSpace(tmpdir(), async (bytes) =>
+        spill.stats.bytes + bytes > 400_000 ? 'below the floor' : null,
+      );
+      const { failures, ...begun } = await beginOn(spill);
+      await client.query('BEGIN');
+      await fill(client, begun.table, 1, 9_000);
+      const next = await goesOnWithout(begun, failures, 'below the floor');
+      expect(spill.stats.writtenBytes).toBeGreaterThan(200_000);
+      expect(spill.stats.writtenBytes).toBeLessThanOrEqual(400_000);
+      await fill(client, begun.table, 9_001, 9_100);
+      await client.query('COMMIT');
+      await client.query(`INSERT INTO ${begun.table} VALUES (50000, 'later')`);
+      await expectEqual(next, begun.table);
+    });
+
+    it.skipIf(missing)('when the log needs the room, also halfway', { timeout: 240_000 }, async () => {
+      const { table, options, reader: first } = await begin({ streaming: true });
+      await first.close();
+      await fill(client, table, 1, 20_000);
+      const source = createPostgresSource(options);
+      const batches = source.open(first.last, new AbortController().signal)[Symbol.asyncIterator]();
+      try {
+        for (let bytes = 0; bytes < 400_000; ) {
+          const { value, done } = await batches.next();
+          if (done) throw new Error('the source ended');
+          bytes = value.bytes;
+        }
+        expect(source.stats().spill!.transactions).toBe(1);
+        source.makeRoom!();
+        await until('the disk is free', () => source.stats().spill!.transactions === 0);
+        await expect(batches.next()).rejects.toMatchObject({
+          code: 'RS-PG-050',
+          detail: 'it was given up to make room',
+        });
+      } finally {
+        await source.close();
+      }
       reader = resumed({ ...options, streaming: false }, first);
       await expectEqual(reader, table);
-    },
-  );
+    });
+  });
 
   it.skipIf(missing)(
     'is not led astray by a change of a table that was rolled back with its part',

@@ -1,4 +1,5 @@
 import type { Source } from '../../src/capture/source.ts';
+import { RowsealError } from '../../src/error/rowseal-error.ts';
 import { type RawCell, UNCHANGED } from '../../src/model/cell.ts';
 import { type ChangeEvent, Image, Op, type RowRun } from '../../src/model/change.ts';
 import type { Position } from '../../src/model/position.ts';
@@ -31,7 +32,7 @@ export class MirrorReader {
   readonly positions: Position[] = [];
   last: Position | null = null;
   error: unknown = null;
-  readonly source: Source;
+  source: Source;
   readonly #stop = new AbortController();
   readonly #copying = new Set<string>();
   /** Of the transaction that is coming in: without its end none of it has happened, as for a sink. */
@@ -41,17 +42,28 @@ export class MirrorReader {
   largestBatchBytes = 0;
   watch: MirrorWatch | null = null;
 
-  /** @param before a reader that was closed; this one goes on with its mirror */
-  constructor(source: Source, after: Position | null, before: MirrorReader | null = null) {
+  readonly #again: (() => Source) | null;
+
+  /**
+   * @param before a reader that was closed; this one goes on with its mirror
+   * @param again as a pipeline does, it tries again with another source after a failure that passes; by default it does not
+   */
+  constructor(
+    source: Source,
+    after: Position | null,
+    before: MirrorReader | null = null,
+    again: (() => Source) | null = null,
+  ) {
     this.source = source;
     this.last = after;
+    this.#again = again;
     if (before !== null) {
       for (const [name, table] of before.tables) this.tables.set(name, table);
       for (const name of before.#copying) this.#copying.add(name);
       this.lines.push(...before.lines);
       this.watch = before.watch;
     }
-    this.#done = this.#run(after).catch((error: unknown) => {
+    this.#done = this.#run().catch((error: unknown) => {
       this.error = error;
     });
   }
@@ -97,8 +109,23 @@ export class MirrorReader {
     await this.source.close();
   }
 
-  async #run(after: Position | null): Promise<void> {
-    for await (const batch of this.source.open(after, this.#stop.signal)) {
+  async #run(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#pull();
+      } catch (thrown) {
+        const passes = thrown instanceof RowsealError && thrown.kind === 'transient';
+        if (this.#again === null || !passes) throw thrown;
+      }
+      await this.source.close();
+      if (this.#stop.signal.aborted) return;
+      this.#pending = [];
+      this.source = this.#again();
+    }
+  }
+
+  async #pull(): Promise<void> {
+    for await (const batch of this.source.open(this.last, this.#stop.signal)) {
       this.largestBatchBytes = Math.max(this.largestBatchBytes, batch.bytes);
       for (const event of batch.events) {
         this.#pending.push(event);

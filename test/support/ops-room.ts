@@ -13,6 +13,7 @@ const STATUS: PipelineStatus = {
     retained_bytes: 1_234_567,
     retention: null,
     warnings: [],
+    spill: { bytes: 0, transactions: 0, written_bytes: 0 },
     snapshot: null,
   },
   sealed: { group: 812, sealed_at: '2026-11-25T12:00:08.000Z', commit_time: '2026-11-25T12:00:07.900Z' },

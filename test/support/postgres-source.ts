@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import type { Client } from 'pg';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
+import { SpillSpace } from '../../connectors/sources/postgres/spill-space.ts';
 import {
   noTlsConfig,
   type PostgresTlsConfig,
@@ -35,7 +36,7 @@ export function postgresOptions(
     messages: [],
     origin: 'any',
     streaming: false,
-    spillDirectory: tmpdir(),
+    spill: new SpillSpace(tmpdir(), async () => null),
     onSpillFailure: () => {},
     receiveTimeoutMs: 120_000,
     tables: tables.map((name) => ({ namespace: 'public', name })),
@@ -57,6 +58,15 @@ export function postgresReader(options: PostgresSourceOptions, after: Position |
 /** Goes on where a closed reader left off. */
 export function resumed(options: PostgresSourceOptions, before: MirrorReader): MirrorReader {
   return new MirrorReader(createPostgresSource(options), before.last, before);
+}
+
+/** One that goes on after a failure that passes, from the start or where a closed reader left off. */
+export function steadyReader(
+  options: PostgresSourceOptions,
+  before: MirrorReader | null = null,
+): MirrorReader {
+  const make = () => createPostgresSource(options);
+  return new MirrorReader(make(), before?.last ?? null, before, make);
 }
 
 /** Waits until the reader has everything that is committed, and its copies are finished. */

@@ -1,6 +1,7 @@
-import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { isRelation } from './announced.ts';
+import { malformed, need } from './malformed.ts';
 import { Spill } from './spill.ts';
+import type { SpillSpace } from './spill-space.ts';
 
 /** How much is held in memory before it goes to the disk. */
 export interface HoldLimits {
@@ -34,7 +35,7 @@ export type Step = 'plain' | 'taken' | 'committed';
  * what was rolled back, as the messages that protocol version 1 would have sent at this place.
  */
 export class InProgress {
-  readonly #directory: string;
+  readonly #space: SpillSpace;
   readonly #limits: HoldLimits;
   /** Bytes in memory. */
   #held = 0;
@@ -43,8 +44,8 @@ export class InProgress {
   #current: StreamedTransaction | null = null;
   #committed: Committed | null = null;
 
-  constructor(directory: string, limits: HoldLimits = LIMITS) {
-    this.#directory = directory;
+  constructor(space: SpillSpace, limits: HoldLimits = LIMITS) {
+    this.#space = space;
     this.#limits = limits;
   }
 
@@ -116,7 +117,7 @@ export class InProgress {
     const known = this.#open.get(xid);
     if (first === (known !== undefined))
       throw malformed(`a stream that ${first ? 'begins twice' : 'has no beginning'}`);
-    this.#current = known ?? new StreamedTransaction(this.#directory);
+    this.#current = known ?? new StreamedTransaction(this.#space);
     if (first) this.#open.set(xid, this.#current);
   }
 
@@ -160,13 +161,13 @@ export class InProgress {
 class StreamedTransaction {
   /** Subtransactions that came to nothing. */
   readonly rolledBack = new Set<number>();
-  readonly #directory: string;
+  readonly #space: SpillSpace;
   #spill: Spill | null = null;
   #records: Buffer[] = [];
   #held = 0;
 
-  constructor(directory: string) {
-    this.#directory = directory;
+  constructor(space: SpillSpace) {
+    this.#space = space;
   }
 
   /** Bytes in memory. */
@@ -192,7 +193,7 @@ class StreamedTransaction {
     const block = Buffer.concat(this.#records);
     this.#records = [];
     this.#held = 0;
-    this.#spill ??= await Spill.make(this.#directory);
+    this.#spill ??= await Spill.make(this.#space);
     await this.#spill.append(block);
   }
 
@@ -241,12 +242,4 @@ export class Committed {
   close(): Promise<void> {
     return this.#transaction.close();
   }
-}
-
-function need(to: number, end: number): void {
-  if (to > end) throw malformed('a message that is cut short');
-}
-
-function malformed(what: string): RowsealError {
-  return new RowsealError('RS-PG-014', { detail: what });
 }

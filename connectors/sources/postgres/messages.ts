@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { isMessageLog, type MessageLog } from '../../../src/model/message-log.ts';
 import { formatLsn } from '../../../src/model/position.ts';
 import { type Column, type TableSchema, tableKey } from '../../../src/model/table.ts';
+import { malformed, need } from './malformed.ts';
 
 /** Messages with this prefix are the source's own; see `TableReader`. */
 const OWN_PREFIX = 'rowseal.';
@@ -14,6 +15,29 @@ export interface LogicalMessage {
   /** It belongs to a transaction; otherwise it happened when it was written, whatever became of the transaction. */
   readonly transactional: boolean;
   readonly content: Buffer;
+}
+
+/**
+ * Message (PostgreSQL manual 53.9): Int8 flags (1: transactional), Int64 LSN, prefix, Int32 length, content.
+ *
+ * @param at behind the type of the message
+ * @throws RowsealError RS-PG-014
+ */
+export function decodeMessage(buffer: Buffer, at: number, end: number): LogicalMessage {
+  need(at + 9, end);
+  const stop = buffer.indexOf(0, at + 9);
+  if (stop < 0 || stop >= end) throw malformed('a name without an end');
+  const from = stop + 5;
+  need(from, end);
+  const length = buffer.readInt32BE(stop + 1);
+  if (length < 0) throw malformed('a message of negative length');
+  need(from + length, end);
+  return {
+    lsn: buffer.readBigUInt64BE(at + 1),
+    prefix: buffer.utf8Slice(at + 9, stop),
+    transactional: (buffer[at]! & 1) !== 0,
+    content: buffer.subarray(from, from + length),
+  };
 }
 
 /** Which logical messages are records, and of which log. The longest prefix that fits decides. */

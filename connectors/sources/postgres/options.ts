@@ -2,6 +2,7 @@ import type { PositionSeal } from '../../../src/capture/position-seal.ts';
 import type { MessageLog } from '../../../src/model/message-log.ts';
 import type { PostgresConnection } from '../../../src/model/postgres-connection.ts';
 import type { TableName } from '../../../src/model/table.ts';
+import type { SpillSpace } from './spill-space.ts';
 
 export interface PostgresSourceOptions {
   readonly connection: PostgresConnection;
@@ -16,8 +17,8 @@ export interface PostgresSourceOptions {
   readonly origin: 'any' | 'none';
   /** Transactions are sent before their end, those that are large, and kept here until then. */
   readonly streaming: boolean;
-  /** Where they are kept, encrypted. */
-  readonly spillDirectory: string;
+  /** Where they are kept, encrypted; of all sources of a pipeline. */
+  readonly spill: SpillSpace;
   /** They cannot be kept there: sources made from here on had better not be `streaming`. */
   readonly onSpillFailure: () => void;
   readonly snapshot: 'initial' | 'never';

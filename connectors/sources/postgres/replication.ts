@@ -1,4 +1,3 @@
-import type { Client } from 'pg';
 import { LogicalReplicationService } from 'pg-logical-replication';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch } from '../../../src/model/change.ts';
@@ -6,16 +5,16 @@ import { formatLsn, type PostgresPosition } from '../../../src/model/position.ts
 import type { TableSchema } from '../../../src/model/table.ts';
 import { Announced, isRelation } from './announced.ts';
 import type { Relation } from './catalog.ts';
-import { clientConfig, FAREWELL_MS, quoteIdentifier } from './connection.ts';
-import { CopySocket, type Next } from './copy-socket.ts';
+import { clientConfig, FAREWELL_MS } from './connection.ts';
+import type { CopySocket, Next } from './copy-socket.ts';
 import { postgresError } from './errors.ts';
 import { idleMark } from './idle-mark.ts';
 import { type Committed, InProgress } from './in-progress.ts';
 import type { MessageLogs } from './messages.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
+import { SocketPlugin } from './socket-plugin.ts';
 import { standbyStatus } from './standby-status.ts';
-import { pgoutputOptions, type StreamOptions } from './stream-options.ts';
 
 /** A batch goes on when it holds this many bytes of messages, or when the input is used up. */
 const BATCH_BYTES = 512 * 1024;
@@ -37,41 +36,6 @@ export interface ReplicationHost {
   /** null: it is not captured. `replaced`: it is not the table that had this name before. */
   describe(relation: Relation): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null>;
   position(lsn: bigint, phase: 'stream'): PostgresPosition;
-}
-
-/**
- * The pgoutput plugin for `pg-logical-replication`. That package brings the connection in replication mode and its end;
- * reading and acknowledging are ours, because its timer acknowledges what was merely received and its parser makes an
- * event of every row.
- */
-class SocketPlugin {
-  readonly name = 'pgoutput';
-  readonly options: StreamOptions;
-  #socket: CopySocket | null = null;
-  readonly #bufferBytes: number;
-  readonly #ready = Promise.withResolvers<CopySocket>();
-
-  constructor(options: StreamOptions, bufferBytes: number) {
-    this.options = options;
-    this.#bufferBytes = bufferBytes;
-  }
-
-  /** Resolves when the statement was sent. */
-  socket(): Promise<CopySocket> {
-    return this.#ready.promise;
-  }
-
-  async start(client: Client, slot: string, lsn: string): Promise<void> {
-    this.#socket = new CopySocket(client, 'reading the replication stream', this.#bufferBytes);
-    this.#socket.start(
-      `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (${pgoutputOptions(this.options)})`,
-    );
-    this.#ready.resolve(this.#socket);
-  }
-
-  parse(): never {
-    throw new RowsealError('RS-RUN-000', { detail: 'the package read the stream itself' });
-  }
 }
 
 /** One replication connection: from START_REPLICATION until it ends. */
@@ -103,7 +67,7 @@ export class ReplicationStream {
   constructor(options: PostgresSourceOptions, host: ReplicationHost, after: bigint, messages: MessageLogs) {
     this.#options = options;
     this.#messages = messages;
-    this.#inProgress = options.streaming ? new InProgress(options.spillDirectory) : null;
+    this.#inProgress = options.streaming ? new InProgress(options.spill) : null;
     this.#host = host;
     this.#after = after;
     this.#received = after;
@@ -180,7 +144,8 @@ export class ReplicationStream {
         if (bytes === null)
           throw new RowsealError('RS-PG-016', { detail: 'the server ended the replication stream' });
         for (let next = await socket.split(bytes, handle); ; next = await socket.split(NOTHING, handle)) {
-          if (decoder.bytes > 0) yield* batchOf(decoder);
+          const batch = batchOf(decoder);
+          if (batch !== null) yield batch;
           if (signal.aborted) return;
           const committed = this.#inProgress?.takeCommitted() ?? null;
           if (committed !== null) yield* this.#replay(committed, decoder, signal);
@@ -241,11 +206,13 @@ export class ReplicationStream {
             if (looked !== null) await looked;
           }
         }
-        if (decoder.bytes >= BATCH_BYTES) yield* batchOf(decoder);
+        const batch = decoder.bytes >= BATCH_BYTES ? batchOf(decoder) : null;
+        if (batch !== null) yield batch;
         if (signal.aborted) return;
       }
       decoder.decode(committed.commit, 0, committed.commit.length);
-      yield* batchOf(decoder);
+      const last = batchOf(decoder);
+      if (last !== null) yield last;
     } finally {
       await committed.close();
     }
@@ -333,8 +300,10 @@ export class ReplicationStream {
   }
 }
 
-function* batchOf(decoder: PgoutputDecoder): Generator<ChangeBatch> {
+/** What was decoded since the last one; null: nothing that is worth handing on. */
+function batchOf(decoder: PgoutputDecoder): ChangeBatch | null {
   const { bytes } = decoder;
+  if (bytes === 0) return null;
   const events = decoder.take();
-  if (events.length > 0) yield { events, bytes };
+  return events.length === 0 ? null : { events, bytes };
 }

@@ -195,8 +195,13 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       retainedBytes: this.#watch?.retainedBytes ?? null,
       retention: this.#watch?.retention ?? null,
       warnings: this.#watch?.warnings ?? [],
+      spill: this.#options.spill.stats,
       snapshot: this.#progress.stats(),
     };
+  }
+
+  makeRoom(): void {
+    this.#options.spill.giveUp();
   }
 
   async close(): Promise<void> {

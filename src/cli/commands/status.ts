@@ -76,6 +76,11 @@ function print(t: Terminal, status: PipelineStatus): void {
   if (status.reason !== null)
     t.out(`  ${status.reason.code} ${status.reason.title}\n  fix: ${status.reason.fix}`);
   t.out(`source   ${status.source.position ?? 'nothing sealed yet'}`);
+  const { spill } = status.source;
+  if (spill !== null && spill.transactions > 0)
+    t.out(
+      `kept     ${spill.bytes} bytes of ${count(spill.transactions, 'transaction')} until their end, encrypted`,
+    );
   t.out(`sealed   group ${status.sealed.group ?? '–'} at ${status.sealed.sealed_at ?? '–'}`);
   for (const sink of status.sinks) {
     t.out(

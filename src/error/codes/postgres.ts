@@ -306,7 +306,7 @@ export const postgresCodes = defineCodes({
     kind: 'transient',
     title: 'a transaction that came before its end could not be kept',
     explain:
-      'With source.streaming the server sends large transactions before their end. Until then they are kept, encrypted, in nameless files beside the audit log, as large as the transactions. Writing or reading one failed. Nothing is lost: the stream is read again from the last sealed place, and until the next start the server keeps such transactions.',
+      'With source.streaming the server sends large transactions before their end. Until then they are kept, encrypted, in nameless files beside the audit log, as large as the transactions. Writing or reading one failed, or would have left less than `audit.min_free_bytes` free, or the log needed the space. Nothing is lost: the stream is read again from the last sealed place, and until the next start the server keeps such transactions.',
     fix: 'see that the disk of the audit directory has room for the largest transactions; or set source.streaming: false',
   },
   'RS-PG-051': {

@@ -75,6 +75,10 @@ export function nowView(p: Picture): string {
     source.retention === null
       ? ''
       : `, ${escapeHtml(source.retention.status)}${source.retention.safe_bytes === null ? '' : `, safe for another ${byteSize(source.retention.safe_bytes)}`}`;
+  const held =
+    source.spill === null || source.spill.transactions === 0
+      ? ''
+      : `<dt>kept here until its end</dt><dd>${byteSize(source.spill.bytes)} of ${count(source.spill.transactions)} transactions, encrypted</dd>\n`;
   const warnings = source.warnings
     .map(
       ({ code, detail, fix }) =>
@@ -84,7 +88,7 @@ export function nowView(p: Picture): string {
   return `<dl>${copying}${warnings}<dt>source position</dt><dd><code>${escapeHtml(source.position ?? '–')}</code></dd>
 <dt>last received</dt><dd>${time(source.last_received)}</dd>
 <dt>kept for us at the source</dt><dd>${byteSize(source.retained_bytes)}${kept}</dd>
-<dt>sealed group</dt><dd>${count(sealed.group)}, signed ${time(sealed.sealed_at)}</dd>
+${held}<dt>sealed group</dt><dd>${count(sealed.group)}, signed ${time(sealed.sealed_at)}</dd>
 <dt>in memory for sinks</dt><dd>${byteSize(p.queues.bytes)} of ${byteSize(p.queues.max_bytes)}</dd></dl>`;
 }
 

@@ -5,6 +5,7 @@ import { Announced, isRelation } from '../../../connectors/sources/postgres/anno
 import { InProgress } from '../../../connectors/sources/postgres/in-progress.ts';
 import { MessageLogs } from '../../../connectors/sources/postgres/messages.ts';
 import { PgoutputDecoder } from '../../../connectors/sources/postgres/pgoutput.ts';
+import { SpillSpace } from '../../../connectors/sources/postgres/spill-space.ts';
 import { type Op, opLetter, type RowRun } from '../../../src/model/change.ts';
 import { streamPosition } from '../../support/postgres-position.ts';
 
@@ -57,7 +58,7 @@ async function decode(messages: readonly string[], limits?: { blockBytes: number
     'UTF8',
   );
   const decoder = new PgoutputDecoder(streamPosition, 0n, logs);
-  const held = limits === undefined ? new InProgress(tmpdir()) : new InProgress(tmpdir(), limits);
+  const held = new InProgress(new SpillSpace(tmpdir(), async () => null), limits);
   const announced = new Announced();
   const feed = (buffer: Buffer, start: number, end: number): void => {
     for (const due of announced.before(buffer, start, end)) feed(due, 0, due.length);

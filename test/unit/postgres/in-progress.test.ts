@@ -6,12 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Announced } from '../../../connectors/sources/postgres/announced.ts';
 import { type Committed, InProgress } from '../../../connectors/sources/postgres/in-progress.ts';
 import { Spill } from '../../../connectors/sources/postgres/spill.ts';
+import { SpillSpace } from '../../../connectors/sources/postgres/spill-space.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 
 let directory: string;
+let space: SpillSpace;
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'rowseal-in-progress-'));
+  space = new SpillSpace(directory, async () => null);
 });
 
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -64,7 +67,7 @@ describe('transactions that come before their end', () => {
           totalBytes: fc.constantFrom(100, 1 << 20),
         }),
         async (steps, limits) => {
-          const held = new InProgress(directory, limits);
+          const held = new InProgress(space, limits);
           let rolledBack = new Set<number>();
           const model = new Map<number, { sub: number; message: string }[]>();
           const gone = new Map<number, Set<number>>();
@@ -128,7 +131,7 @@ describe('transactions that come before their end', () => {
   });
 
   it('leaves everything else to its reader', () => {
-    const held = new InProgress(directory);
+    const held = new InProgress(space);
     for (const kind of 'BCIUDTRYOM') expect(take(held, Buffer.from(`${kind}xxxxxxxx`))).toBe('plain');
   });
 
@@ -139,7 +142,7 @@ describe('transactions that come before their end', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(message, { maxLength: 30 }), async (messages) => {
-        const held = new InProgress(directory, { blockBytes: 32, totalBytes: 64 });
+        const held = new InProgress(space, { blockBytes: 32, totalBytes: 64 });
         try {
           for (const { kind, body } of messages) {
             await take(held, Buffer.concat([Buffer.from(kind), body]));
@@ -159,7 +162,7 @@ describe('transactions that come before their end', () => {
 
   it('refuses a stream out of order', () => {
     const refused = (...messages: Buffer[]): void => {
-      const held = new InProgress(directory);
+      const held = new InProgress(space);
       expect(() => {
         for (const message of messages) void take(held, message);
       }).toThrow(expect.objectContaining({ code: 'RS-PG-014' }));
@@ -173,7 +176,7 @@ describe('transactions that come before their end', () => {
 
 describe('what is kept on the disk', () => {
   it.skipIf(process.platform !== 'linux')('has no name, and holds nothing that can be read', async () => {
-    const spill = await Spill.make(directory);
+    const spill = await Spill.make(space);
     const canary = Buffer.from('CANARY-VALUE'.repeat(100));
     await spill.append(canary);
     await spill.append(Buffer.from('two'));
@@ -196,7 +199,62 @@ describe('what is kept on the disk', () => {
   });
 
   it('says so when it cannot be kept', async () => {
-    await expect(Spill.make(join(directory, 'missing'))).rejects.toMatchObject({ code: 'RS-PG-050' });
+    const nowhere = new SpillSpace(join(directory, 'missing'), async () => null);
+    await expect(Spill.make(nowhere)).rejects.toMatchObject({ code: 'RS-PG-050' });
+    expect(nowhere.stats.transactions).toBe(0);
+  });
+
+  it('is counted, and the room for each block is asked for before it is written', async () => {
+    const asked: number[] = [];
+    let against: string | null = null;
+    const counted = new SpillSpace(directory, async (bytes) => {
+      asked.push(bytes);
+      return against;
+    });
+    const held = new InProgress(counted, { blockBytes: 64, totalBytes: 1 << 20 });
+    const large = 'x'.repeat(100);
+    for (const xid of [5, 6]) {
+      take(held, streamStart(xid, true));
+      await take(held, change('I', xid, large));
+      take(held, streamStop);
+    }
+    // Record header, message without its xid, tag of the encryption.
+    const block = 8 + 1 + large.length + 16;
+    expect(asked).toEqual([block, block]);
+    expect(counted.stats).toEqual({ bytes: 2 * block, transactions: 2, writtenBytes: 2 * block });
+    await take(held, streamAbort(6, 6));
+    expect(counted.stats).toEqual({ bytes: block, transactions: 1, writtenBytes: 2 * block });
+    against = '7 bytes are free';
+    take(held, streamStart(5, false));
+    await expect(take(held, change('I', 5, large))).rejects.toMatchObject({
+      code: 'RS-PG-050',
+      kind: 'transient',
+      detail: against,
+    });
+    expect(counted.stats.writtenBytes).toBe(2 * block);
+    await held.close();
+    expect(counted.stats).toEqual({ bytes: 0, transactions: 0, writtenBytes: 2 * block });
+  });
+
+  it('can be given up at any time: it is gone, and whoever comes back for it is told so', async () => {
+    const given = { code: 'RS-PG-050', detail: 'it was given up to make room' };
+    const space = new SpillSpace(directory, async () => null);
+    const spill = await Spill.make(space);
+    await spill.append(Buffer.from('one'));
+    await spill.append(Buffer.from('two'));
+    const blocks = spill.blocks();
+    expect((await blocks.next()).value.toString()).toBe('one');
+    // In the middle of a write, of a read, and after.
+    const written = spill.append(Buffer.alloc(1 << 20));
+    const read = blocks.next();
+    space.giveUp();
+    await expect(written).rejects.toMatchObject({ code: given.code });
+    await expect(read).rejects.toMatchObject({ code: given.code });
+    await expect(spill.append(Buffer.from('three'))).rejects.toMatchObject(given);
+    await expect(spill.blocks().next()).rejects.toMatchObject(given);
+    await spill.close();
+    expect(space.stats.bytes).toBe(0);
+    expect(space.stats.transactions).toBe(0);
   });
 });
 
