@@ -3,11 +3,12 @@
 #   docker build -t rowseal .
 #   docker run --read-only -v "$PWD:/etc/rowseal" -v rowseal-data:/var/lib/rowseal -p 127.0.0.1:8484:8484 rowseal
 #
-# Reproducible: name the base by digest, and give every file one time.
+# Reproducible: name the base by digest, and give every file one time. Two such builds have the same layers. They have the same
+# image id too in Podman's own format (OCI, which has no HEALTHCHECK: orchestrators have probes); with --format=docker it holds a random host name.
 #
 #   docker buildx build --build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:… \
 #     --build-arg SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" --output type=image,name=rowseal,rewrite-timestamp=true .
-#   podman build --build-arg NODE_IMAGE=… --timestamp "$(git log -1 --format=%ct)" -t rowseal .
+#   podman build --build-arg NODE_IMAGE=… --identity-label=false --timestamp "$(git log -1 --format=%ct)" -t rowseal .
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
@@ -18,12 +19,14 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY connectors ./connectors
-# What only people and compilers read goes: a third of the weight. Licences stay.
+# What only people and compilers read goes: a third of the weight. Licences stay. The modes are ours, not those that the umask of
+# whoever cloned gave the files: the image would differ, and could not read its own package.json after a strict one.
 RUN npm run build \
   && npm prune --omit=dev --ignore-scripts \
   && find node_modules dist -type f \( -name '*.map' -o -name '*.[cm]ts' -o -name '*.ts' -o -name '*.tsbuildinfo' \) -delete \
   && find node_modules -type f -name '*.md' ! -iname 'licen[cs]e*' ! -iname 'notice*' -delete \
-  && rm -rf node_modules/.package-lock.json node_modules/.bin node_modules/libphonenumber-js/bundle
+  && rm -rf node_modules/.package-lock.json node_modules/.bin node_modules/libphonenumber-js/bundle \
+  && chmod -R u=rwX,go=rX node_modules dist package.json
 
 FROM ${NODE_IMAGE}
 # Nothing installs packages in a running container.

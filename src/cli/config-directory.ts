@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { httpSchema } from '../config/http-schema.ts';
 import { loadConfig, type RowsealConfig } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
-import { RowsealError } from '../error/rowseal-error.ts';
+import { isRowsealError, RowsealError } from '../error/rowseal-error.ts';
 
 /** The pipelines of a directory. */
 export interface ConfigDirectory {
@@ -14,20 +14,68 @@ export interface ConfigDirectory {
 }
 
 /**
- * Every `*.yaml` of a directory, each a pipeline of its own.
+ * Every `*.yaml` of a directory, each a pipeline of its own. All of them or none: of a file that cannot be read nobody knows
+ * what it would share with the others.
  *
- * @throws RowsealError RS-CFG-001 … -004 for a file that cannot be used, RS-CFG-012, RS-CFG-013
+ * @throws RowsealError RS-CFG-001 … -004 for a file that cannot be used, RS-CFG-014 for several, RS-CFG-012, RS-CFG-013
  */
 export function loadConfigDirectory(
   directory: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ConfigDirectory {
   const names = namesIn(directory).filter((name) => name.endsWith('.yaml') && !name.startsWith('.'));
-  const [first, ...others] = names.sort().map((name) => loadConfig(join(directory, name), env));
+  const [first, ...others] = loadAll(
+    names.sort().map((name) => join(directory, name)),
+    env,
+  );
   if (first === undefined) throw new RowsealError('RS-CFG-001', { detail: `${directory} holds no *.yaml` });
   const configs = [first, ...others] as const;
   refuseShared(configs);
   return { configs, door: doorOf(configs) };
+}
+
+/** Who mends one file and starts again should not meet the next one then: every file that is broken is named. */
+function loadAll(
+  files: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): readonly RowsealConfig[] {
+  const configs: RowsealConfig[] = [];
+  const broken: Broken[] = [];
+  for (const file of files) {
+    try {
+      configs.push(loadConfig(file, env));
+    } catch (error) {
+      if (!isRowsealError(error)) throw error;
+      broken.push({ file, error });
+    }
+  }
+  const [first, ...more] = broken;
+  if (first === undefined) return configs;
+  const { file, error } = first;
+  const state = 'nothing was started';
+  if (more.length === 0)
+    throw new RowsealError(error.code, {
+      ...(error.detail === null ? {} : { detail: error.detail }),
+      // Some places are in "the configuration", of which there are several here.
+      place: { ...error.place, file },
+      state,
+      fix: error.fix,
+    });
+  throw new RowsealError('RS-CFG-014', {
+    detail: broken.map((each) => `${placeOf(each)}: ${each.error.code} ${each.error.message}`).join('; '),
+    place: { file },
+    state,
+  });
+}
+
+interface Broken {
+  readonly file: string;
+  readonly error: RowsealError;
+}
+
+function placeOf({ file, error: { place } }: Broken): string {
+  const line = place?.line === undefined ? '' : `:${place.line}:${place.column ?? 1}`;
+  return `${file}${line}${place?.path === undefined ? '' : ` ${place.path}`}`;
 }
 
 function namesIn(directory: string): string[] {

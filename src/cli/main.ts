@@ -22,6 +22,7 @@ import { runCommand } from './commands/run.ts';
 import { scanCommand } from './commands/scan.ts';
 import { statusCommand } from './commands/status.ts';
 import { packageVersion, renderOptions, terminal } from './context.ts';
+import { OPTION_NAMES } from './option-names.ts';
 
 /** argv in, exit code out. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -67,80 +68,6 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = exitCodeOf(error) === Exit.ok ? Exit.failure : exitCodeOf(error);
   }
 }
-
-/** Every long option of every command, for hints. */
-const OPTION_NAMES = [
-  'accept',
-  'access',
-  'actor',
-  'allow-weaker',
-  'changed',
-  'column',
-  'config',
-  'config-dir',
-  'csv',
-  'dir',
-  'domain',
-  'dry-run',
-  'epoch',
-  'exclude',
-  'exit-on-halt',
-  'fail-on-finding',
-  'force',
-  'from',
-  'from-group',
-  'git',
-  'head',
-  'help',
-  'host',
-  'json',
-  'keep',
-  'key',
-  'keys-dir',
-  'limit',
-  'log',
-  'logs',
-  'markdown',
-  'min-confidence',
-  'name',
-  'new-key',
-  'no-weaker',
-  'offline',
-  'origin',
-  'out',
-  'overlap',
-  'overwrite',
-  'passphrase-file',
-  'password-file',
-  'path',
-  'pipeline',
-  'policy',
-  'port',
-  'preset',
-  'quorum',
-  'ready',
-  'reason',
-  'retire',
-  'reveal',
-  'revoke',
-  'rows',
-  'sample',
-  'sample-rows',
-  'sink',
-  'source',
-  'table',
-  'tables',
-  'test-key',
-  'tiles',
-  'tls-ca-file',
-  'tls-mode',
-  'update',
-  'url',
-  'verify',
-  'version',
-  'witness',
-  'yes',
-];
 
 /** yargs suggests commands but not options: the nearest known option is named here. */
 function hint(message: string, argv: readonly string[]): string {

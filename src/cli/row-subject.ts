@@ -156,7 +156,8 @@ function once(name: string, value: string): string {
   return value;
 }
 
-function sequence(seq: number): number {
+/** The number of a record, from `--seq`. @throws RowsealError RS-CLI-001 */
+export function sequence(seq: number): number {
   if (!Number.isSafeInteger(seq) || seq < 0)
     throw new RowsealError('RS-CLI-001', { detail: '--seq must be the number of a record, from 0' });
   return seq;

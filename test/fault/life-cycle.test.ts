@@ -370,6 +370,37 @@ describe.skipIf(noPostgres(18))('several pipelines in one process', () => {
     expect(refused.code).toBe(2);
   });
 
+  it('of which one cannot be read are not started, and every file that is broken is named at once', async () => {
+    await put('a', one);
+    await put('b', two, { sink: { canary: 'canary-value' } });
+    const broken = ['b.yaml', 'c.yaml', 'd.yaml'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeFile(broken[1], 'pipeline: [canary-value\n');
+    await put('d', two, {
+      source: { type: 'postgres', url: '${env:ROWSEAL_NO_SUCH}', tables: ['public.two'] },
+    });
+    const several = await rowseal(['run', '--config-dir', folder, '--allow-weaker']);
+    expect(several.code).toBe(2);
+    expect(several.stderr).toContain('RS-CFG-014');
+    expect(several.stderr).toContain('state: nothing was started');
+    const after = (text: string, file: string): string => text.split(file)[1] ?? '';
+    expect(after(several.stderr, broken[0])).toMatch(/^:\d+:\d+ sink: RS-CFG-003 .*unknown option `sink`/);
+    expect(after(several.stderr, broken[1])).toMatch(/^:\d+:\d+: RS-CFG-002 /);
+    expect(after(several.stderr, broken[2])).toMatch(/^ source\.url: RS-CFG-004 .*ROWSEAL_NO_SUCH/);
+    // One is named by its own code, and as a file.
+    for (const file of broken.slice(0, 2)) await rm(file);
+    const single = await rowseal(['run', '--config-dir', folder]);
+    expect(single.code).toBe(2);
+    expect(after(single.stderr, broken[2])).toMatch(/^ {2}source\.url/);
+    expect(single.stderr).toMatch(/RS-CFG-004[\s\S]*state: nothing was started/);
+    await rm(broken[2]);
+    for (const { stderr } of [several, single]) expect(stderr).not.toContain('canary-value');
+    expect(await read(one.httpPort, '/healthz')).toBeNull();
+  });
+
   it('that disagree on the door, and a directory with none, are refused', async () => {
     await put('a', one, { http: { port: 1 } });
     await put('b', two, { http: { port: 2 } });

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { findContainerEngine } from '../support/container-engine.ts';
 import { noPostgres } from '../support/needs.ts';
 import { freePort, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/project.ts';
+import { slow } from '../support/slow.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TOKEN = 'a-token-of-enough-characters';
@@ -213,4 +214,90 @@ describe.skipIf(engine === null || noPostgres(18))('the container image', () => 
     expect(verified).toContain('0 problems');
     engine!.run(['stop', '-t', '25', name]);
   }, 300_000);
+});
+
+/** What the build reads, as .dockerignore lets it in, and what says how. */
+const CONTEXT = [
+  ...['Dockerfile', '.dockerignore', '.npmrc', 'package.json', 'package-lock.json'],
+  ...['tsconfig.json', 'tsconfig.build.json', 'src', 'connectors'],
+];
+const reproducible = slow && engine?.command === 'podman';
+if (engine !== null && !reproducible)
+  console.error(
+    `\n!! WHETHER TWO BUILDS GIVE ONE IMAGE IS NOT COMPARED: that takes ${slow ? 'podman, here docker answers' : '`npm run test:slow`'}.\n`,
+  );
+
+describe.skipIf(!reproducible)('the container image, built twice', () => {
+  const images = ['early', 'late'].map((word) => `${SUITE}-${word}`);
+  let place: string;
+
+  beforeAll(async () => {
+    place = await mkdtemp(join(tmpdir(), 'rowseal-image-'));
+  });
+  afterAll(async () => {
+    for (const name of images) engine!.succeeds(['rmi', '-f', name]);
+    await rm(place, { recursive: true, force: true });
+  }, 120_000);
+
+  /** A checkout of somebody whose umask is another. */
+  async function checkout(name: string, umask: number): Promise<string> {
+    const directory = join(place, name);
+    await mkdir(directory);
+    for (const part of CONTEXT) await cp(join(ROOT, part), join(directory, part), { recursive: true });
+    for (const path of await readdir(directory, { recursive: true })) {
+      const file = join(directory, path);
+      await chmod(file, ((await lstat(file)).isDirectory() ? 0o777 : 0o666) & ~umask);
+    }
+    return directory;
+  }
+
+  function buildAnew(directory: string, name: string): void {
+    engine!.run(
+      // Docker's format would hold the random host name of the container that built it.
+      [
+        'build',
+        '-q',
+        '--format=oci',
+        '--no-cache',
+        '--layers=false',
+        '--identity-label=false',
+        '--timestamp=1764000000',
+        '-t',
+        name,
+        directory,
+      ],
+      BUILD_MS,
+    );
+  }
+
+  /** Every file of ours with mode, owner, time and digest: where images differ, this says where. */
+  const listing = (name: string): readonly string[] =>
+    engine!
+      .run([
+        'run',
+        '--rm',
+        '--user=0',
+        '--network=none',
+        '--entrypoint=sh',
+        name,
+        '-c',
+        'cd / && find app etc/rowseal usr/local/bin var/lib/rowseal -printf "%M %U:%G %T@ %p %l\\n" | sort -k4 && find app usr/local/bin -type f -exec sha256sum {} + | sort -k2',
+      ])
+      .split('\n');
+
+  it('is the same, whoever builds it and when', { timeout: 3 * BUILD_MS }, async () => {
+    const [early, late] = images as [string, string];
+    // Both at once: who works on the sources meanwhile changes neither.
+    const checkouts = await Promise.all([checkout('early', 0o022), checkout('late', 0o077)]);
+    buildAnew(checkouts[0], early);
+    buildAnew(checkouts[1], late);
+    const seen = listing(early);
+    expect(listing(late).filter((line, i) => line !== seen[i])).toEqual([]);
+    const identity = (name: string): string =>
+      engine!.run(['image', 'inspect', '--format', '{{.Id}} {{.RootFS.Layers}}', name]);
+    expect(identity(late)).toBe(identity(early));
+    // Whoever cloned with a strict umask: the process, which is not root, can read itself.
+    const run = ['run', '--rm', '--network=none', ...LOCKED_DOWN.slice(1), late, '--version'];
+    expect(engine!.run(run)).toMatch(/^\d+\.\d+\.\d+/);
+  });
 });

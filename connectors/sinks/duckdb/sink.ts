@@ -17,6 +17,7 @@ import {
   alterTarget,
   newTarget,
   type Target,
+  targetText,
 } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
@@ -171,7 +172,7 @@ class DuckdbSink implements Sink {
         await connection.run('DELETE FROM _rowseal.tables WHERE table_key = $1', [tableKey(table)]);
         await connection.run('INSERT INTO _rowseal.tables VALUES ($1, $2)', [
           tableKey(table),
-          JSON.stringify(target),
+          targetText(target),
         ]);
       });
       this.#targets.set(tableKey(table), alteration.target);

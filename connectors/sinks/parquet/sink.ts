@@ -15,7 +15,7 @@ import {
   letterColumns,
 } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
-import { alterTarget, newTarget, type Target } from '../../../src/deliver/warehouse/target.ts';
+import { alterTarget, newTarget, type Target, targetText } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
@@ -309,7 +309,7 @@ class ParquetSink implements Sink {
     for (const [key, known] of this.#tables) {
       let { saved } = known;
       if (saved === null) {
-        const text = JSON.stringify(known.target);
+        const text = targetText(known.target);
         saved = `${createHash('sha256').update(text).digest('hex').slice(0, 32)}.json`;
         await directory.saveTarget(saved, text);
         this.#tables.set(key, { ...known, saved });

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
 import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts';
-import type { Target } from '../../../src/deliver/warehouse/target.ts';
+import { type Target, targetText } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { copyIn, copyText } from './copy-in.ts';
 import { qualified, quoteIdentifier } from './identifier.ts';
@@ -104,7 +104,7 @@ export class Bookkeeping {
     await client.query(
       `INSERT INTO ${this.#tables} VALUES ($1, $2, $3)
        ON CONFLICT (namespace, name) DO UPDATE SET known = excluded.known`,
-      [target.table.namespace, target.table.name, JSON.stringify(target)],
+      [target.table.namespace, target.table.name, targetText(target)],
     );
   }
 

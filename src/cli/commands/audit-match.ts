@@ -24,7 +24,7 @@ import { terminal } from '../context.ts';
 import { oneLine, pad } from '../layout.ts';
 import { makeSource } from '../make-source.ts';
 import { parseRawRow, type RawRow } from '../raw-row.ts';
-import { provenRow } from '../row-subject.ts';
+import { provenRow, sequence } from '../row-subject.ts';
 import { readSmallFile } from '../small-file.ts';
 import { tableNamed } from '../table-choice.ts';
 
@@ -90,7 +90,7 @@ export const matchCommand: CommandModule<object, MatchArguments> = {
     const subject =
       argv.seq === undefined
         ? ({ kind: 'row', tags: tables.map((version) => tagOf(config, version, raw)) } as const)
-        : ({ kind: 'record', seq: argv.seq, tags: null } as const);
+        : ({ kind: 'record', seq: sequence(argv.seq), tags: null } as const);
     const { report } = await provenRow({ directory, table, subject, atUs: null }, null);
     if (exitOf(report) !== Exit.ok)
       throw new RowsealError('RS-AUD-004', {

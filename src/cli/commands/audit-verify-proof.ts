@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { nodeEd25519 } from '../../audit/ed25519/node-ed25519.ts';
+import { MAX_NOTE_LENGTH } from '../../audit/note.ts';
 import { checkProof } from '../../audit/proof/check-proof.ts';
 import { MAX_PROOF_BYTES } from '../../audit/proof/proof-file.ts';
 import { exitOf } from '../../audit/verify/report.ts';
@@ -8,6 +9,7 @@ import { RowsealError } from '../../error/rowseal-error.ts';
 import { terminal } from '../context.ts';
 import { printProof, proofJson } from '../proof-view.ts';
 import { verifiersOf } from '../row-subject.ts';
+import { readSmallFile } from '../small-file.ts';
 import { chosenPolicy, type PolicyChoice, witnessOptions } from '../witness-choice.ts';
 
 interface VerifyProofArguments extends PolicyChoice {
@@ -37,7 +39,9 @@ export const verifyProofCommand: CommandModule<object, VerifyProofArguments> = {
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);
-    const signers = verifiersOf(argv.key.map((key) => (existsSync(key) ? readFileSync(key, 'utf8') : key)));
+    const signers = verifiersOf(
+      argv.key.map((key) => (existsSync(key) ? readSmallFile(key, MAX_NOTE_LENGTH, '--key') : key)),
+    );
     const policy = chosenPolicy(argv);
     const asked = policy === null ? null : { policy, ed25519: nodeEd25519 };
     const report = checkProof(readProof(argv.file), signers, asked);

@@ -23,6 +23,18 @@ export interface Target {
   readonly history: boolean;
 }
 
+/**
+ * For the bookkeeping: members in the order of their names. A table from the mask and the same one from the log are made in two
+ * places, and a warehouse that is built from the log is to be the live one to the byte.
+ */
+export function targetText(target: Target): string {
+  return JSON.stringify(target, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}
+
 /** What the configuration wants beside the mirror of a table. */
 export interface TargetWishes {
   readonly proof: boolean;

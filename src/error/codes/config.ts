@@ -68,6 +68,13 @@ export const configCodes = defineCodes({
       'The pipelines of one process have one HTTP server. One file of the directory may have a section `http`, or several the same one.',
     fix: 'leave the section `http` in one of the files',
   },
+  'RS-CFG-014': {
+    kind: 'config',
+    title: 'several files of the configuration directory cannot be used',
+    explain:
+      'Each is named with the code and the place of its first mistake. The pipelines of a directory are started all or none: what a file that cannot be read would share with the others is not known.',
+    fix: 'correct the files named, or move them out of the directory; rowseal check --config FILE checks one',
+  },
   'RS-CLI-001': {
     kind: 'usage',
     title: 'the command line is not valid',
