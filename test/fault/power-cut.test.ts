@@ -202,10 +202,6 @@ describe('a disk that keeps only what was synced', () => {
       'recovery syncs a leaf that an earlier sync did not get to the disk, and does not write it again',
       { skipWrite: (path) => path.startsWith(`recovery:${DIRECTORY}/journal/`) && path.endsWith('.seg') },
     ],
-    [
-      'recovery does not sync the name of the segment that a leaf is in',
-      { skipSync: (path) => path === `recovery:${DIRECTORY}/journal` },
-    ],
   ];
   it.each(planted)('would notice that %s', { timeout: 120_000 }, async (_name, lies) => {
     let caught: unknown = null;
