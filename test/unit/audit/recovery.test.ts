@@ -11,6 +11,7 @@ const DIRECTORY = '/audit';
 const ORIGIN = 'rowseal/recovery';
 const signer = parseSigningKey(generateSigningKeyFile());
 const people = table('people', [column('id', 1, INT), column('name', 2)]);
+const orders = table('orders', [column('id', 1, INT), column('name', 2)]);
 
 async function open(disk: SimulatedDisk): Promise<AuditLog> {
   const { log } = await openAuditLog({
@@ -24,9 +25,9 @@ async function open(disk: SimulatedDisk): Promise<AuditLog> {
   return log;
 }
 
-async function seal(log: AuditLog, n: number): Promise<void> {
+async function seal(log: AuditLog, n: number, of = people): Promise<void> {
   const group = log.begin();
-  await group.append([begin(n), rows(people, 0, [{ op: 'c', after: [String(n), `name-${n}`] }])]);
+  await group.append([begin(n), rows(of, 0, [{ op: 'c', after: [String(n), `name-${n}`] }])]);
   await group.seal(at(n + 1));
 }
 
@@ -96,6 +97,32 @@ describe('a group whose leaf was written and not made durable', () => {
     disk.restart();
     expect(await groupsIn(disk)).toBe(1);
   });
+});
+
+it('what a recovery cut off does not come back, wherever that recovery ended', async () => {
+  for (let n = 1; n <= 30; n++) {
+    let chance = 0.9;
+    const disk = new SimulatedDisk(() => chance);
+    const first = await open(disk);
+    await seal(first, 0);
+    disk.failSyncAfter(3);
+    await expect(seal(first, 1)).rejects.toMatchObject({ code: 'RS-AUD-001' });
+    await first.close();
+    // The leaf is gone, the group's trailer in the table is not.
+    chance = 0.1;
+    disk.restartProcess();
+    disk.cutAfter(n);
+    await open(disk).catch(() => {});
+    disk.restartProcess();
+    // Another group by this number, of another table.
+    const log = await open(disk);
+    expect(log.last?.index).toBe(0);
+    await seal(log, 1, orders);
+    disk.restart();
+    expect(await groupsIn(disk), `${n}`).toBe(2);
+    const report = await verifyAudit({ directory: DIRECTORY, key: verifierKeyOf(signer, ORIGIN), disk });
+    expect(exitOf(report), JSON.stringify(report.problems)).toBe(0);
+  }
 });
 
 describe('what a start finds is there after a power cut', () => {
