@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { strictUtf8 } from './bytes.ts';
 import type { Disk } from './disk.ts';
-import { quarantineTail, replaceFile } from './durable.ts';
+import { quarantineTail, replaceFile, writeAgain } from './durable.ts';
 import { nodeEd25519 } from './ed25519/node-ed25519.ts';
 import { leafHash } from './hashing.ts';
 import { verifierKeyOf } from './keys.ts';
@@ -102,7 +102,7 @@ export async function openAccessLog(
     const size = (await disk.size(path)) ?? 0;
     const bytes = size === 0 ? Buffer.alloc(0) : await disk.read(path, 0, size);
     const published = await publishedHead(disk, folder);
-    const { tree, end, note } = replay(bytes, published?.head.size ?? 0);
+    const { tree, last, end, note } = replay(bytes, published?.head.size ?? 0);
     if (published !== null && published.head.size > tree.size)
       throw damaged(`a head for ${published.head.size} requests was published, ${tree.size} are there`);
     const verifier = new HeadVerifier(parseVerifierKey(verifierKeyOf(signer, origin))!, nodeEd25519);
@@ -118,6 +118,8 @@ export async function openAccessLog(
       const number = (await disk.list(quarantine)).length;
       await quarantineTail(disk, path, end, join(quarantine, `access_${ACCESS_FILE}.from-${end}.${number}`));
     }
+    // The newest line may be of a sync that failed; each one before it was durable before the next was begun.
+    if (end > 0) await writeAgain(disk, path, bytes.subarray(last, end), last);
     return new FileAccessLog(disk, folder, origin, signer, release, tree, end);
   } catch (error) {
     await release();
@@ -127,6 +129,8 @@ export async function openAccessLog(
 
 interface Replayed {
   readonly tree: CompactRange;
+  /** Where the last whole line begins. */
+  readonly last: number;
   /** Bytes of whole lines. */
   readonly end: number;
   /** Head on the last line; null: there is none. */
@@ -136,6 +140,7 @@ interface Replayed {
 /** @param published requests that the head file covers: no crash tears these */
 function replay(bytes: Buffer, published: number): Replayed {
   const tree = new CompactRange();
+  let last = 0;
   let end = 0;
   let note: SignedHead | null = null;
   for (const { text, end: next } of linesOf(bytes)) {
@@ -146,9 +151,10 @@ function replay(bytes: Buffer, published: number): Replayed {
     note = parseSignedHead(line.note);
     if (note === null || note.head.size !== tree.size || note.head.root !== tree.root())
       throw damaged(`the head on line ${tree.size} does not fit`);
+    last = end;
     end = next;
   }
-  return { tree, end, note };
+  return { tree, last, end, note };
 }
 
 /** Whole lines. One that is no UTF-8 is empty, which no line of the log is. */

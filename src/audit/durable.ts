@@ -50,3 +50,39 @@ export async function quarantineTail(disk: Disk, path: string, from: number, asi
     await file.close();
   }
 }
+
+/**
+ * Makes bytes durable that an earlier process wrote and that can be read. Its last sync may have failed or never come, and
+ * one that failed leaves pages that can be read, are not on the disk and count as clean: another sync alone would succeed
+ * and write nothing (Rebello et al., USENIX ATC 2020). Writing the same bytes makes them dirty again.
+ *
+ * @param bytes as they were read and checked, not to be read a second time: clean pages may go at any moment
+ */
+export async function writeAgain(
+  disk: Disk,
+  path: string,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  const file = await disk.open(path);
+  try {
+    await file.write([bytes], position);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await disk.syncDirectory(dirname(path));
+}
+
+/** Makes durable where an earlier process ended a file: that it was cut, or that those after it were removed. */
+export async function keepEnd(disk: Disk, path: string): Promise<void> {
+  if ((await disk.size(path)) !== null) {
+    const file = await disk.open(path);
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+  await disk.syncDirectory(dirname(path));
+}

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { ByteReader, MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
-import { quarantineTail } from './durable.ts';
+import { keepEnd, quarantineTail, writeAgain } from './durable.ts';
 import type { RecoveredState } from './file-audit-log.ts';
 import { FRAME_HEADER_BYTES, type Frame, FrameType, readFrame } from './frame.ts';
 import { chainNext, DIGEST_BYTES, leafHash } from './hashing.ts';
@@ -24,6 +24,10 @@ import { emptyTableState, type TableState } from './table-log.ts';
  * Brings a directory back to its newest sealed group after any crash. The journal decides: a group exists if its leaf
  * does. Reads the last segment of each file run, so its cost does not grow with the log. Everything it cuts off
  * is moved aside and the cut is synced before anything is signed. Running it twice changes nothing.
+ *
+ * What it finds need not be durable: the process before may have been killed before a sync, or ended because one failed.
+ * Only the newest leaf can be in doubt, since a leaf is written after the syncs of its tables and of the leaf before have
+ * succeeded; it is written again. And cuts of an earlier recovery: their files are synced again.
  *
  * @throws RowsealError RS-AUD-003 (less on disk than was published), RS-AUD-004 (damage), RS-AUD-005 (another log)
  */
@@ -69,6 +73,7 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
     if (scan.header !== null) {
       const tree = new CompactRange(scan.header.next, scan.header.peaks);
       let { chain, keys } = scan.header;
+      let newest = 0;
       let end = 0;
       leaves = [];
       for (const frame of scan.frames) {
@@ -85,10 +90,13 @@ async function recoverJournal(disk: Disk, directory: string, origin: string): Pr
         chain = next;
         tree.append(hash);
         leaves.push(decoded.leaf);
+        // The first one was written with the header before it.
+        newest = leaves.length === 1 ? 0 : frame.offset;
         end = frame.offset + frame.length;
       }
       if (leaves.length > 0) {
         await cut(disk, directory, 'journal', 'journal', segment, end);
+        await writeAgain(disk, file, scan.bytes.subarray(newest, end), newest);
         state = { size: tree.size, chain, tree, keys, end: { segment, offset: end } };
         break;
       }
@@ -136,6 +144,8 @@ async function recoverTable(
   const rows = await disk.size(join(path, segmentName('rows', state.rowsEnd.segment)));
   if (state.rowsEnd.offset > 0 && (rows ?? 0) < state.rowsEnd.offset)
     throw damaged(`the row images of table ${name} end too early`);
+  // What an earlier recovery cut off must not come back: its trailers name groups that are others by now.
+  await keepEnd(disk, join(path, segmentName('records', state.recordsEnd.segment)));
   return state;
 }
 
@@ -207,6 +217,7 @@ async function indexAt(
 }
 
 interface SegmentScan {
+  readonly bytes: Buffer;
   /** null: not even the header is whole. */
   readonly header: SegmentHeader | null;
   /** Whole frames after the header, up to the first that is torn. */
@@ -241,7 +252,7 @@ async function scanSegment(
     } else frames.push(frame);
     offset += frame.length;
   }
-  return { header, frames };
+  return { bytes, header, frames };
 }
 
 async function wholeSegment(disk: Disk, file: string): Promise<Buffer> {

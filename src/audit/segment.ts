@@ -149,12 +149,12 @@ export class SegmentAppender {
   /** Makes all that was written durable, names of new files included. */
   async sync(): Promise<void> {
     const dirty = this.#dirty;
-    this.#dirty = [];
     await Promise.all(dirty.map((file) => file.sync()));
     if (this.#directoryDirty) {
       await this.#disk.syncDirectory(this.#directory);
       this.#directoryDirty = false;
     }
+    this.#dirty = [];
     // A file that was rolled away from stays open until it is synced.
     for (const file of dirty) if (file !== this.#open?.file) await file.close();
   }

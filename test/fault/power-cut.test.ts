@@ -6,6 +6,7 @@ import { openAuditLog } from '../../src/audit/open.ts';
 import { exitOf } from '../../src/audit/verify/report.ts';
 import { verifyAudit } from '../../src/audit/verify/verify.ts';
 import { seededRandom } from '../../src/cli/demo/shop.ts';
+import { isRowsealError } from '../../src/error/rowseal-error.ts';
 import type { MaskedEvent } from '../../src/model/masked.ts';
 import { at, begin, column, INT, rows, table } from '../support/masked.ts';
 import { type Lies, PowerCut, SimulatedDisk } from '../support/simulated-disk.ts';
@@ -20,17 +21,17 @@ const tables = ['a', 'b', 'c'].map((name) => table(name, [column('id', 1, INT), 
 /** What a group was made of, to compare with what is read back. */
 type Content = readonly string[];
 
-/** One life of a log after the other on one disk, each ended by a power cut; throws when a promise was broken. */
+/**
+ * One life of a log after the other on one disk, each ended by a power cut, a killed process or a sync that fails, which a
+ * power cut follows or does not; throws when a promise was broken.
+ */
 async function simulate(seed: number, lies: Lies = {}, verify = false): Promise<void> {
   const random = seededRandom(seed);
   const int = (below: number): number => Math.floor(random() * below);
   const recovery = { running: false };
-  const disk = new SimulatedDisk(random, {
-    ...lies,
-    ...(lies.skipSync === undefined
-      ? {}
-      : { skipSync: (path: string) => lies.skipSync!(recovery.running ? `recovery:${path}` : path) }),
-  });
+  const told = (lie: ((path: string) => boolean) | undefined) => (path: string) =>
+    lie?.(recovery.running ? `recovery:${path}` : path) === true;
+  const disk = new SimulatedDisk(random, { skipSync: told(lies.skipSync), skipWrite: told(lies.skipWrite) });
   /** Contents by group; sealed ones first, then possibly one whose seal was cut. */
   let promised: Content[] = [];
   let doubtful: Content | null = null;
@@ -38,7 +39,9 @@ async function simulate(seed: number, lies: Lies = {}, verify = false): Promise<
   const lives = 2 + int(2);
   for (let life = 0; life < lives; life++) {
     const last = life === lives - 1;
-    if (!last) disk.cutAfter(3 + int(life === 0 ? 120 : 60));
+    const fault = int(2);
+    if (!last && fault === 0) disk.cutAfter(3 + int(life === 0 ? 120 : 60));
+    if (!last && fault === 1) disk.failSyncAfter(1 + int(life === 0 ? 30 : 20));
     let log: AuditLog | null = null;
     try {
       recovery.running = true;
@@ -62,12 +65,13 @@ async function simulate(seed: number, lies: Lies = {}, verify = false): Promise<
       }
       await log.close();
     } catch (error) {
-      if (!(error instanceof PowerCut) && !isPowerCut(error)) throw error;
+      if (!(error instanceof PowerCut) && !isPowerCut(error) && !isFailedSync(error)) throw error;
       publishedSize = Math.max(publishedSize, headSize(disk));
       await log?.close().catch(() => {});
     }
     recovery.running = false;
-    disk.restart();
+    if (!last && int(2) === 0) disk.restartProcess();
+    else disk.restart();
   }
   // The power stays on now: everything promised must be there, twice.
   const first = await open(disk, seed);
@@ -106,6 +110,10 @@ async function open(disk: SimulatedDisk, seed: number): Promise<AuditLog> {
 
 function isPowerCut(error: unknown): boolean {
   return error instanceof Error && error.message === '' && error.constructor.name === 'PowerCut';
+}
+
+function isFailedSync(error: unknown): boolean {
+  return isRowsealError(error) && error.code === 'RS-AUD-001';
 }
 
 function makeGroup(
@@ -189,6 +197,10 @@ describe('a disk that keeps only what was synced', () => {
     [
       'recovery does not sync its cut',
       { skipSync: (path) => path.startsWith('recovery:') && path.endsWith('.seg') },
+    ],
+    [
+      'recovery syncs a leaf that an earlier sync did not get to the disk, and does not write it again',
+      { skipWrite: (path) => path.startsWith(`recovery:${DIRECTORY}/journal/`) && path.endsWith('.seg') },
     ],
   ];
   it.each(planted)('would notice that %s', { timeout: 240_000 }, async (_name, lies) => {

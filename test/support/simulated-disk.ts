@@ -15,17 +15,25 @@ interface Inode {
   /** What is on the platter. */
   durable: Buffer;
   pending: PendingWrite[];
+  /** A sync failed: `content` shows writes that are neither durable nor pending. */
+  lost: boolean;
 }
 
 /** Makes a disk lie about one thing, to see that the harness notices. */
 export interface Lies {
   /** A sync of this path returns without doing anything. */
   readonly skipSync?: (path: string) => boolean;
+  /** A write to this path does nothing. */
+  readonly skipWrite?: (path: string) => boolean;
 }
 
 /**
  * A disk in memory that keeps only what was synced. At a power cut each file keeps its synced bytes and some prefix of the
  * writes since, the last one torn, zero-filled or cut short; each unsynced name is there or not.
+ *
+ * A sync may fail as Linux's does (Rebello et al., USENIX ATC 2020): pages that could not be written are clean from then on,
+ * so they can be read, are gone with the power, and no later sync writes them unless they are written to again. Lengths and
+ * names are the file system's own journal's: a sync that failed leaves them unsynced, and the next one is about them too.
  */
 export class SimulatedDisk implements Disk {
   readonly #random: () => number;
@@ -34,6 +42,7 @@ export class SimulatedDisk implements Disk {
   #durableNames = new Map<string, Inode>();
   #directories = new Set<string>();
   #callsLeft = Number.POSITIVE_INFINITY;
+  #syncsLeft = Number.POSITIVE_INFINITY;
   #generation = 0;
   /** Of the volume. A write that does not fit is cut short and fails, as on a full disk. */
   capacityBytes = Number.POSITIVE_INFINITY;
@@ -48,10 +57,24 @@ export class SimulatedDisk implements Disk {
     this.#callsLeft = calls;
   }
 
+  /** The `syncs`-th sync from now fails, of a file or of a directory; those after it do not. */
+  failSyncAfter(syncs: number): void {
+    this.#syncsLeft = syncs;
+  }
+
+  /** The process ended, however it did; the kernel goes on. It may have dropped clean pages that it could not write. */
+  restartProcess(): void {
+    this.#revive();
+    for (const inode of new Set(this.#names.values()))
+      if (inode.lost && this.#random() < 0.5) {
+        inode.content = written(inode);
+        inode.lost = false;
+      }
+  }
+
   /** What is there when the power comes back. Open files of before are void. */
   restart(): void {
-    this.#callsLeft = Number.POSITIVE_INFINITY;
-    this.#generation++;
+    this.#revive();
     const survivors = new Map(this.#durableNames);
     for (const path of new Set([...this.#names.keys(), ...this.#durableNames.keys()])) {
       if (this.#names.get(path) === this.#durableNames.get(path) || this.#random() < 0.5) continue;
@@ -99,7 +122,7 @@ export class SimulatedDisk implements Disk {
     this.#step();
     let inode = this.#names.get(path);
     if (inode === undefined) {
-      inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0), pending: [] };
+      inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0), pending: [], lost: false };
       this.#names.set(path, inode);
     }
     const file = inode;
@@ -111,6 +134,7 @@ export class SimulatedDisk implements Disk {
     return {
       write: async (pieces, position) => {
         step();
+        if (this.#lies.skipWrite?.(path) === true) return;
         const bytes = Buffer.concat(pieces);
         if (this.capacityBytes === Number.POSITIVE_INFINITY)
           return apply(file, { kind: 'write', bytes, position });
@@ -128,7 +152,12 @@ export class SimulatedDisk implements Disk {
       sync: async () => {
         step();
         if (this.#lies.skipSync?.(path) === true) return;
-        file.durable = file.content;
+        if (this.#syncFails()) {
+          file.pending = file.pending.filter(({ kind }) => kind === 'truncate' || this.#random() < 0.5);
+          file.lost = true;
+          throw syncFailure(path);
+        }
+        file.durable = written(file);
         file.pending = [];
       },
       close: async () => {
@@ -152,6 +181,8 @@ export class SimulatedDisk implements Disk {
 
   async syncDirectory(path: string): Promise<void> {
     this.#step();
+    if (this.#lies.skipSync?.(path) === true) return;
+    if (this.#syncFails()) throw syncFailure(path);
     for (const name of new Set([...this.#names.keys(), ...this.#durableNames.keys()])) {
       if (dirname(name) !== path) continue;
       const inode = this.#names.get(name);
@@ -166,6 +197,16 @@ export class SimulatedDisk implements Disk {
     return Math.max(0, this.capacityBytes - used);
   }
 
+  #revive(): void {
+    this.#callsLeft = Number.POSITIVE_INFINITY;
+    this.#syncsLeft = Number.POSITIVE_INFINITY;
+    this.#generation++;
+  }
+
+  #syncFails(): boolean {
+    return --this.#syncsLeft === 0;
+  }
+
   #alive(): void {
     if (this.#callsLeft <= 0) throw new PowerCut();
   }
@@ -178,28 +219,44 @@ export class SimulatedDisk implements Disk {
 
   /** The synced bytes, then a prefix of what came after, its last write damaged. */
   #tear(inode: Inode): void {
-    const survivor: Inode = { content: inode.durable, durable: inode.durable, pending: [] };
+    const survivor: Inode = { content: inode.durable, durable: inode.durable, pending: [], lost: false };
     const kept = Math.floor(this.#random() * (inode.pending.length + 1));
     for (let i = 0; i < kept; i++) {
       const write = inode.pending[i]!;
-      apply(survivor, i === kept - 1 && write.kind === 'write' ? this.#damage(write) : write);
+      apply(
+        survivor,
+        i === kept - 1 && write.kind === 'write' ? this.#damage(write, survivor.content) : write,
+      );
     }
     inode.content = survivor.content;
     inode.durable = survivor.content;
     inode.pending = [];
+    inode.lost = false;
   }
 
-  #damage(write: Extract<PendingWrite, { kind: 'write' }>): PendingWrite {
+  #damage(write: Extract<PendingWrite, { kind: 'write' }>, before: Buffer): PendingWrite {
     const roll = this.#random();
     const at = Math.floor(this.#random() * (write.bytes.length + 1));
     if (roll < 0.25) return write;
     if (roll < 0.6) return { ...write, bytes: write.bytes.subarray(0, at) };
-    // The length arrived, the blocks did not.
-    return {
-      ...write,
-      bytes: Buffer.concat([write.bytes.subarray(0, at), Buffer.alloc(write.bytes.length - at)]),
-    };
+    // The length arrived, the blocks did not: zeros where there were none, what was there elsewhere.
+    const bytes = Buffer.alloc(write.bytes.length);
+    before.subarray(write.position).copy(bytes);
+    write.bytes.copy(bytes, 0, 0, at);
+    return { ...write, bytes };
   }
+}
+
+function syncFailure(path: string): RowsealError {
+  return new RowsealError('RS-AUD-001', { detail: `could not sync ${path} (EIO)` });
+}
+
+/** What is on the platter once all that is pending is. */
+function written(inode: Inode): Buffer {
+  if (!inode.lost) return inode.content;
+  const platter: Inode = { content: inode.durable, durable: inode.durable, pending: [], lost: false };
+  for (const write of inode.pending) apply(platter, write);
+  return platter.content;
 }
 
 function apply(inode: Inode, write: PendingWrite): void {

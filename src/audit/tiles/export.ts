@@ -187,6 +187,7 @@ class TilesExport {
     const there = await this.#read(path);
     if (there !== null && !there.equals(bytes)) throw this.#another();
     if (there === null) await this.#write(path, bytes);
+    else this.#renamed(join(this.#target, path));
   }
 
   /** Whole or not at all; its name is durable before the checkpoint is written. */
@@ -202,9 +203,14 @@ class TilesExport {
       await aside.close();
     }
     await this.#disk.rename(`${file}.new`, file);
+    this.#renamed(file);
+    this.#written++;
+  }
+
+  /** Its name, and those of its folders, need not be durable. */
+  #renamed(file: string): void {
     for (let folder = dirname(file); folder !== dirname(this.#target); folder = dirname(folder))
       this.#unsynced.add(folder);
-    this.#written++;
   }
 
   #another(): RowsealError {

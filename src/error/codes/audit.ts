@@ -5,7 +5,7 @@ export const auditCodes = defineCodes({
     kind: 'disk',
     title: 'the audit directory could not be written or read',
     explain:
-      'A system call on a file of the audit log failed. A failed write or fsync is never tried again: the kernel may have dropped the bytes. The process ends; the next start recovers from the journal.',
+      'A system call on a file of the audit log failed. A failed write or fsync is never tried again: the kernel may have dropped the bytes. The process ends; the next start recovers from the journal, and writes its newest leaf again before it counts.',
     fix: 'look at the volume (mounts, permissions, kernel log), then start again; nothing sealed is lost',
   },
   'RS-AUD-002': {
