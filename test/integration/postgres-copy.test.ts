@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeylessCopy } from '../../connectors/sources/postgres/keyless-copy.ts';
+import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { openSlotSnapshot } from '../../connectors/sources/postgres/slot-snapshot.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
 import { TableVersions } from '../../connectors/sources/postgres/table-versions.ts';
@@ -207,6 +208,68 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       await client.query('SELECT pg_reload_conf()');
       await slow.end();
     }
+  });
+
+  describe('of a table without a key, when it is broken off as it begins', { timeout: 240_000 }, () => {
+    const options = (): PostgresSourceOptions =>
+      postgresOptions(server, ['bag'], { database: 'begins', slot: 'begins', publication: 'begins' });
+    const OURS = "datname = 'begins' AND application_name <> ''";
+    const copyDue = (at: PostgresPosition): PostgresPosition => ({
+      ...at,
+      copying: [{ namespace: 'public', name: 'bag' }],
+    });
+    const nobodyThere = (): Promise<void> =>
+      until('nobody there', async () => {
+        const { rows } = await client.query(`SELECT FROM pg_stat_activity WHERE ${OURS}`);
+        return rows.length === 0;
+      });
+    let at: PostgresPosition;
+
+    beforeAll(async () => {
+      await fresh('begins', `CREATE TABLE bag (v int); INSERT INTO bag VALUES (1), (1)`);
+      const first = postgresReader(options());
+      await first.until('streaming', () => first.last?.phase === 'stream');
+      await first.close();
+      at = first.last as PostgresPosition;
+    });
+
+    it('keeps neither connection nor slot after a connection was lost, and goes on at the next try', async () => {
+      const holder = await server.client('begins');
+      await holder.query('BEGIN; SELECT pg_current_xact_id()');
+      const reader = postgresReader(options(), copyDue(at));
+      await until('the slot that waits for the open transaction', async () => {
+        const { rows } = await client.query(
+          "SELECT FROM pg_replication_slots WHERE slot_name = 'begins_copy'",
+        );
+        return rows.length === 1;
+      });
+      // The first one; the slot and its snapshot have others.
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${OURS} AND backend_type = 'client backend' ORDER BY backend_start LIMIT 1`,
+      );
+      await holder.query('COMMIT');
+      await holder.end();
+      await reader.until('the end', () => false).catch(() => {});
+      expect(reader.error).toMatchObject({ kind: 'transient' });
+      // Before it is closed: who tries again makes the same slot, in the same process.
+      const again = postgresReader(options(), copyDue(at));
+      await again.until('the copy', () => again.lines.includes('snapshot end bag'));
+      await reader.close();
+      await again.close();
+      at = again.last as PostgresPosition;
+      await nobodyThere();
+    });
+
+    it('keeps neither after it was stopped, whenever that is', async () => {
+      for (let i = 0; i < 20; i++) {
+        const reader = postgresReader(options(), copyDue(at));
+        await new Promise((resolve) => setTimeout(resolve, i * 7));
+        await reader.close();
+        expect(reader.error).toBeNull();
+        at = reader.last as PostgresPosition;
+        await nobodyThere();
+      }
+    });
   });
 
   it('15: VACUUM FULL, CLUSTER, ALTER TABLE and TRUNCATE between two chunks lose and repeat nothing', {

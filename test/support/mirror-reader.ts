@@ -42,6 +42,8 @@ export class MirrorReader {
   largestBatchBytes = 0;
   watch: MirrorWatch | null = null;
 
+  /** Codes of the failures after which it tried again. */
+  readonly retried: string[] = [];
   readonly #again: (() => Source) | null;
 
   /**
@@ -116,8 +118,10 @@ export class MirrorReader {
       } catch (thrown) {
         const passes = thrown instanceof RowsealError && thrown.kind === 'transient';
         if (this.#again === null || !passes) throw thrown;
+        this.retried.push(thrown.code);
       }
       await this.source.close();
+      await new Promise((resolve) => setTimeout(resolve, 50));
       if (this.#stop.signal.aborted) return;
       this.#pending = [];
       this.source = this.#again();

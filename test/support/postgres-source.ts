@@ -75,12 +75,14 @@ export async function caughtUp(client: Client, reader: MirrorReader): Promise<vo
   await client.query("SELECT pg_logical_emit_message(true, 'flush', '')");
   const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
   const end = parseLsn(rows[0]!.lsn)!;
-  await reader.until(
-    'the end of the WAL',
-    () => {
-      const last = reader.last as PostgresPosition | null;
-      return last?.phase === 'stream' && last.copying === undefined && last.lsn >= end;
-    },
-    120_000,
-  );
+  const reached = (): boolean => {
+    const last = reader.last as PostgresPosition | null;
+    return last?.phase === 'stream' && last.copying === undefined && last.lsn >= end;
+  };
+  await reader.until('the end of the WAL', reached, 120_000).catch((error: unknown) => {
+    const last = JSON.stringify(reader.last, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
+    throw new Error(`at ${last} instead of ${end}, tried again after ${reader.retried.join() || 'nothing'}`, {
+      cause: error,
+    });
+  });
 }

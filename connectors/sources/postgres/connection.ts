@@ -112,6 +112,7 @@ export async function connectForReplication(options: PostgresSourceOptions): Pro
     await client.connect();
     return client;
   } catch (thrown) {
+    await end(client);
     throw postgresError(thrown, 'connecting for replication');
   }
 }

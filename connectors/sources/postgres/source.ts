@@ -155,19 +155,19 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const weave = await this.#weave(resume, due, signal);
     signal.removeEventListener('abort', giveUp);
     this.#weaving = weave;
-    const watch = new SlotWatch(
-      await connect(this.#options, undefined, this.#options.receiveTimeoutMs),
-      this.#options,
-      {
-        fail: (error) => weave.fail(error),
-        inDanger: () => this.#stream?.dropIfStalled(),
-        retyped: (table) => {
-          if (this.#options.snapshot === 'initial') weave.again(table);
-        },
-      },
-    );
-    this.#watch = watch;
     try {
+      const watch = new SlotWatch(
+        await connect(this.#options, undefined, this.#options.receiveTimeoutMs),
+        this.#options,
+        {
+          fail: (error) => weave.fail(error),
+          inDanger: () => this.#stream?.dropIfStalled(),
+          retyped: (table) => {
+            if (this.#options.snapshot === 'initial') weave.again(table);
+          },
+        },
+      );
+      this.#watch = watch;
       await firstLook(watch, signal);
       if (signal.aborted) return;
       yield* weave.read(signal);
@@ -284,22 +284,27 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
         : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary', signal);
     const copy =
       snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options);
-    const messages = new MessageLogs(options.messages, await serverSetting(side, 'server_encoding'));
-    const stream = new ReplicationStream(options, this, resume.lsn, messages);
-    this.#stream = stream;
-    if (copy !== null) stream.await(copy.seam);
-    const weave = new Weave({
-      options,
-      stream,
-      plan,
-      keyless: copy,
-      versions: this.#versions,
-      unseen: new UnseenTransactions(plan.done ? [] : await writersOf(side, due)),
-      host: this,
-      at: resume,
-      progress: this.#progress,
-    });
-    return weave;
+    try {
+      const messages = new MessageLogs(options.messages, await serverSetting(side, 'server_encoding'));
+      const stream = new ReplicationStream(options, this, resume.lsn, messages);
+      this.#stream = stream;
+      if (copy !== null) stream.await(copy.seam);
+      return new Weave({
+        options,
+        stream,
+        plan,
+        keyless: copy,
+        versions: this.#versions,
+        unseen: new UnseenTransactions(plan.done ? [] : await writersOf(side, due)),
+        host: this,
+        at: resume,
+        progress: this.#progress,
+      });
+    } catch (error) {
+      // It holds a slot: whoever tries again would find its name taken for as long as this process lives.
+      await copy?.close();
+      throw error;
+    }
   }
 
   /**
