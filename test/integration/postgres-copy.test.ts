@@ -260,6 +260,38 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
       await nobodyThere();
     });
 
+    it('does not wait for whoever alters the table', async () => {
+      const holder = await server.client('begins');
+      const stop = new AbortController();
+      const snapshot = await openSlotSnapshot(options(), 'begins_other', 'temporary', stop.signal);
+      await holder.query('BEGIN; LOCK TABLE bag');
+      const opening = KeylessCopy.open(
+        snapshot,
+        options().tables,
+        new TableVersions(),
+        options(),
+        stop.signal,
+      );
+      opening.catch(() => {});
+      await until('the lock that is waited for', async () => {
+        const { rows } = await client.query(
+          "SELECT FROM pg_locks WHERE relation = 'bag'::regclass AND NOT granted",
+        );
+        return rows.length === 1;
+      });
+      stop.abort();
+      await expect(opening).rejects.toThrow();
+      await until('the end of the slot', async () => {
+        const { rows } = await client.query(
+          "SELECT FROM pg_replication_slots WHERE slot_name = 'begins_other'",
+        );
+        return rows.length === 0;
+      });
+      await holder.query('COMMIT');
+      await holder.end();
+      await nobodyThere();
+    });
+
     it('keeps neither after it was stopped, whenever that is', async () => {
       for (let i = 0; i < 20; i++) {
         const reader = postgresReader(options(), copyDue(at));
@@ -335,7 +367,7 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
     // What the copy would have found: nothing.
     expect((await snapshot.reader.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }]);
     await expect(
-      KeylessCopy.open(snapshot, options.tables, new TableVersions(), options),
+      KeylessCopy.open(snapshot, options.tables, new TableVersions(), options, new AbortController().signal),
     ).rejects.toMatchObject({
       code: 'RS-PG-025',
       kind: 'transient',

@@ -42,7 +42,7 @@ export class MirrorReader {
   largestBatchBytes = 0;
   watch: MirrorWatch | null = null;
 
-  /** Codes of the failures after which it tried again. */
+  /** The failures after which it tried again. */
   readonly retried: string[] = [];
   readonly #again: (() => Source) | null;
 
@@ -118,7 +118,7 @@ export class MirrorReader {
       } catch (thrown) {
         const passes = thrown instanceof RowsealError && thrown.kind === 'transient';
         if (this.#again === null || !passes) throw thrown;
-        this.retried.push(thrown.code);
+        this.retried.push(`${thrown.code} ${thrown.detail} ${thrown.origin}`);
       }
       await this.source.close();
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -3,7 +3,7 @@ import type { ChangeBatch } from '../../../src/model/change.ts';
 import type { PostgresPosition } from '../../../src/model/position.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
 import { Catalog } from './catalog.ts';
-import { quoteLiteral } from './connection.ts';
+import { destroy, quoteLiteral } from './connection.ts';
 import type { CopyProgress } from './copy-progress.ts';
 import { postgresError } from './errors.ts';
 import type { PostgresSourceOptions } from './options.ts';
@@ -37,7 +37,8 @@ export class KeylessCopy {
   }
 
   /**
-   * Takes the tables as the snapshot shows them; it is closed with this, also when this fails.
+   * Takes the tables as the snapshot shows them; it is closed with this, also when this fails. Waits for whoever alters one of
+   * them: the signal ends that, with an error.
    *
    * @throws RowsealError RS-PG-025 when a table was rewritten since the snapshot was taken
    */
@@ -46,13 +47,19 @@ export class KeylessCopy {
     tables: readonly TableName[],
     versions: TableVersions,
     options: PostgresSourceOptions,
+    signal: AbortSignal,
   ): Promise<KeylessCopy> {
+    const giveUp = (): void => destroy(snapshot.reader);
+    signal.addEventListener('abort', giveUp);
+    if (signal.aborted) giveUp();
     try {
       for (const table of tables) await refuseRewritten(snapshot, table);
       return new KeylessCopy(snapshot, tables, versions, options);
     } catch (error) {
       await snapshot.close();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
     }
   }
 

@@ -283,7 +283,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
         ? null
         : await openSlotSnapshot(options, `${options.slot}_copy`, 'temporary', signal);
     const copy =
-      snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options);
+      snapshot === null ? null : await KeylessCopy.open(snapshot, keyless, this.#versions, options, signal);
     try {
       const messages = new MessageLogs(options.messages, await serverSetting(side, 'server_encoding'));
       const stream = new ReplicationStream(options, this, resume.lsn, messages);
