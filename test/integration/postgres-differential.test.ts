@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RowsealError } from '../../src/error/rowseal-error.ts';
 import type { RawCell } from '../../src/model/cell.ts';
 import { type ChangeEvent, Image, Op, opLetter } from '../../src/model/change.ts';
 import { isMessageLog } from '../../src/model/message-log.ts';
@@ -77,6 +78,8 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
     await server?.stop();
   });
 
+  let lostByServer = 0;
+
   const run = async (seed: number): Promise<void> => {
     const name = `seed${seed}`;
     await server.createDatabase(name);
@@ -140,8 +143,14 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
       expect(seen.history.transactions.size, `seed ${seed}, history`).toBeGreaterThan(0);
       expect(seen.history, `seed ${seed}, history`).toEqual(await readHistory(client, seen.from));
     } catch (error) {
+      const undecodable = isInternal(reader.error) && (await cannotDecode(client, name));
       await leave().catch(() => {});
-      throw error;
+      if (!undecodable) throw error;
+      console.warn(
+        `seed ${seed}: PostgreSQL ${major} cannot decode its own slot, also without Rowseal (XX000)`,
+      );
+      lostByServer++;
+      return;
     }
     await leave();
     expect(reader.error, `seed ${seed}`).toBeNull();
@@ -155,9 +164,36 @@ describe.each(MAJORS)('a random workload on PostgreSQL %i, %i seeds', (major, se
         await run(seed).catch((cause: unknown) => {
           throw new Error(`seed ${seed}`, { cause });
         });
+      expect(lostByServer).toBeLessThan(seeds / 10);
     },
   );
 });
+
+function isInternal(error: unknown): boolean {
+  return error instanceof RowsealError && error.origin === 'XX000';
+}
+
+/**
+ * The server's own function is the judge: two clients, of which one has rewritten a table, leave a slot now and then that nobody
+ * can read on in ("could not map filenumber … to relation OID", met on 17 and 18 with large transactions whole and in parts).
+ */
+async function cannotDecode(client: Client, slot: string): Promise<boolean> {
+  let code: unknown = '55006';
+  // The last reader may be about to leave.
+  await until('a look at the slot', async () => {
+    code = await client
+      .query(
+        `SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL, 'proto_version', '1', 'publication_names', $1)`,
+        [slot],
+      )
+      .then(
+        () => null,
+        (thrown: { readonly code?: unknown }) => thrown.code,
+      );
+    return code !== '55006';
+  });
+  return code === 'XX000';
+}
 
 /** Hundreds of them would fill the disk. */
 async function dropDatabase(server: TestPostgres, name: string): Promise<void> {

@@ -13,6 +13,9 @@ export interface MirrorWatch {
   version(table: TableSchema, op: number, cells: readonly RawCell[]): void;
 }
 
+/** Tries in a row that got nowhere, of 50 ms and more. */
+const MOST_IN_VAIN = 200;
+
 interface MirroredTable {
   schema: TableSchema;
   /** By key; of a table without one, by all cells, as often as there are equal rows. */
@@ -112,12 +115,14 @@ export class MirrorReader {
   }
 
   async #run(): Promise<void> {
-    for (;;) {
+    for (let inVain = 0; ; ) {
+      const { last } = this;
       try {
         return await this.#pull();
       } catch (thrown) {
         const passes = thrown instanceof RowsealError && thrown.kind === 'transient';
-        if (this.#again === null || !passes) throw thrown;
+        inVain = this.last === last ? inVain + 1 : 0;
+        if (this.#again === null || !passes || inVain > MOST_IN_VAIN) throw thrown;
         this.retried.push(`${thrown.code} ${thrown.detail} ${thrown.origin}`);
       }
       await this.source.close();

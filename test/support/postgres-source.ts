@@ -80,6 +80,7 @@ export async function caughtUp(client: Client, reader: MirrorReader): Promise<vo
     return last?.phase === 'stream' && last.copying === undefined && last.lsn >= end;
   };
   await reader.until('the end of the WAL', reached, 120_000).catch((error: unknown) => {
+    if (reader.error !== null) throw error;
     const last = JSON.stringify(reader.last, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
     throw new Error(`at ${last} instead of ${end}, tried again after ${reader.retried.join() || 'nothing'}`, {
       cause: error,
