@@ -84,9 +84,10 @@ dbname=never
   });
 
   it('reads any text to settings or one of two errors, and quotes none of it', () => {
+    // In capitals it is never the name of a parameter, which may be told.
     const line = fc.oneof(
-      fc.constantFrom('[shop]', 'host=canary', 'password=canary', '#', ''),
-      fc.string({ unit: 'binary-ascii' }).map((value) => `canary${value}`),
+      fc.constantFrom('[shop]', 'host=CANARY', 'password=CANARY', '#', ''),
+      fc.string({ unit: 'binary-ascii' }).map((value) => `CANARY${value}`),
     );
     fc.assert(
       fc.property(fc.array(line), (lines) => {
@@ -95,7 +96,7 @@ dbname=never
         } catch (thrown) {
           if (!isRowsealError(thrown)) throw thrown;
           expect(['RS-PG-023', 'RS-PG-048']).toContain(thrown.code);
-          expect(`${thrown.message} ${thrown.fix}`).not.toMatch(/canary[^a-z_]/);
+          expect(`${thrown.message} ${thrown.fix}`).not.toMatch(/canary/i);
         }
       }),
     );
