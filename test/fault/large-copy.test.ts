@@ -7,7 +7,7 @@ import { Op } from '../../src/model/change.ts';
 import { isCopying, parseLsn } from '../../src/model/position.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
+import { hasDelivered, makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { ReferenceMask } from '../support/reference-mask.ts';
 import { RowsealProcess } from '../support/rowseal-process.ts';
 import { slow } from '../support/slow.ts';
@@ -96,7 +96,7 @@ it.skipIf(!slow || noPostgres(18))(
     });
     const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
     const end = parseLsn(rows[0]!.lsn)!;
-    await until('the warehouse has it', () => hasCaughtUp(project!, end), 1_800_000);
+    await until('the warehouse has it', () => hasDelivered(project!, end), 1_800_000);
     console.log(
       `${ROWS} rows in ${Math.round(copiedMs / 1_000)} s with ${KILLS} kills: ${Math.round((ROWS * 1_000) / copiedMs)} rows/s; ${changes} rows changed meanwhile; caught up after ${Math.round((performance.now() - started - copiedMs) / 1_000)} s more`,
     );
@@ -133,15 +133,6 @@ async function copiedRows(project: TestProject): Promise<number> {
     source: { snapshot: { rows: number } | null };
   } | null;
   return status?.source.snapshot?.rows ?? 0;
-}
-
-async function hasCaughtUp(project: TestProject, end: bigint): Promise<boolean> {
-  const status = (await readStatus(project)) as unknown as {
-    source: { position: string | null };
-    sinks: { behind_groups: number }[];
-  } | null;
-  const position = parseLsn(status?.source.position?.split(' ')[0] ?? '');
-  return position !== null && position >= end && status!.sinks.every((sink) => sink.behind_groups === 0);
 }
 
 /** A row as text, and 60 bits of its hash, summed up in 1000 parts. */

@@ -175,7 +175,7 @@ function isInternal(error: unknown): boolean {
 
 /**
  * The server's own function is the judge: two clients, of which one has rewritten a table, leave a slot now and then that nobody
- * can read on in ("could not map filenumber … to relation OID", met on 17 and 18 with large transactions whole and in parts).
+ * can read on in ("could not map filenumber … to relation OID", on 18.4).
  */
 async function cannotDecode(client: Client, slot: string): Promise<boolean> {
   let code: unknown = '55006';
