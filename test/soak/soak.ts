@@ -83,9 +83,10 @@ try {
     if (n % 6 === 0) tell(n / 6);
   }
   await load;
-  const result = await judge(client, project);
+  // Written first: a soak that ends badly is the one whose samples are wanted.
   if (options.samples !== undefined)
     await writeFile(options.samples, samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+  const result = await judge(client, project);
   process.stdout.write(`${JSON.stringify(result, null, options.json ? 0 : 2)}\n`);
   process.exitCode = result.equal && result.verified && result.problems.length === 0 ? 0 : 1;
 } finally {
