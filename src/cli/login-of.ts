@@ -1,4 +1,7 @@
 import { loadConfig, type RowsealConfig } from '../config/load.ts';
+import { serverPlace } from '../config/server-place.ts';
+import { withLoginOf } from '../config/sink-login.ts';
+import type { SinkConfig } from '../config/sinks.ts';
 
 /**
  * How to log in at the source, as the configuration says it now: a password may have been rotated since the start. A file
@@ -15,17 +18,26 @@ export function loginOf({
   return { url, ...(password === null ? {} : { password }) };
 }
 
+/**
+ * As {@link loginOf}, for a sink.
+ *
+ * @returns the same object where nothing has changed
+ */
+export function sinkLoginOf(known: SinkConfig, file: string): SinkConfig {
+  const sink = read(file)?.sinks.find(({ name }) => name === known.name);
+  return sink === undefined ? known : withLoginOf(known, sink);
+}
+
 function newest(file: string, known: string): RowsealConfig['source'] | null {
+  const source = read(file)?.source;
+  return source !== undefined && serverPlace(source.url) === serverPlace(known) ? source : null;
+}
+
+function read(file: string): RowsealConfig | null {
   try {
-    const { source } = loadConfig(file, process.env);
-    return placeOf(source.url) === placeOf(known) ? source : null;
+    return loadConfig(file, process.env);
   } catch {
     // Told where the configuration is read for its own sake: at a start, and on SIGHUP.
     return null;
   }
-}
-
-/** All but who logs in: several hosts, a service and parameters are part of the place. */
-function placeOf(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//');
 }

@@ -1,12 +1,15 @@
 import type { RowsealConfig } from '../config/load.ts';
+import { logsIn } from '../config/sink-login.ts';
 import type { SinkConfig } from '../config/sinks.ts';
 import type { MirrorReader } from '../deliver/mirror-reader.ts';
+import { renewAtOpen } from '../deliver/renewed-sink.ts';
 import { selectTables, type TableSelection } from '../deliver/selected-tables.ts';
 import type { Sink } from '../deliver/sink.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import type { SinkMask } from '../mask/sink-mask.ts';
 import { displayName } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
+import { sinkLoginOf } from './login-of.ts';
 import { sinkMask } from './sink-masks.ts';
 
 /** What a sink tells that is not of its deliveries. */
@@ -25,9 +28,26 @@ export async function makeSink(
   config: RowsealConfig,
   watch: SinkWatch = UNWATCHED,
 ): Promise<Sink> {
-  const bare = await makeBareSink(sink, watch.trouble);
+  const bare = await makeRenewedSink(sink, config.file, watch.trouble);
   const mask = sinkMask(config, sink);
   return mask === null ? bare : selectTables(bare, told(mask, watch.unfit));
+}
+
+/** Logs in with what the configuration says at that moment: a password may have been rotated since the start. */
+async function makeRenewedSink(
+  sink: SinkConfig,
+  file: string,
+  report: SinkWatch['trouble'],
+): Promise<Sink> {
+  const first = await makeBareSink(sink, report);
+  if (!logsIn(sink)) return first;
+  let known = sink;
+  return renewAtOpen(first, async () => {
+    const now = sinkLoginOf(known, file);
+    if (now === known) return null;
+    known = now;
+    return makeBareSink(now, report);
+  });
 }
 
 /** Counts what the sink's rules could not take, run by run. */

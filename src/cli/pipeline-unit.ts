@@ -2,7 +2,7 @@ import type { HttpAccess } from '../config/http.ts';
 import type { RowsealConfig } from '../config/load.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import type { MaskedTable } from '../model/masked.ts';
-import type { Logger } from '../ops/log.ts';
+import type { LevelledLogger } from '../ops/log.ts';
 import { Metrics } from '../ops/metrics.ts';
 import { OpsMemory } from '../ops/ops-memory.ts';
 import type { PipelineOutcome } from '../pipeline/pipeline.ts';
@@ -37,7 +37,7 @@ interface Life {
  */
 export class PipelineUnit {
   readonly config: RowsealConfig;
-  readonly logger: Logger;
+  readonly logger: LevelledLogger;
   readonly metrics: Metrics;
   readonly memory: OpsMemory;
   readonly #options: UnitOptions;
@@ -49,7 +49,7 @@ export class PipelineUnit {
 
   private constructor(
     config: RowsealConfig,
-    logger: Logger,
+    logger: LevelledLogger,
     options: UnitOptions,
     telemetry: Telemetry | null,
   ) {
@@ -67,7 +67,11 @@ export class PipelineUnit {
     this.memory = new OpsMemory(config.http.recentChanges);
   }
 
-  static async make(config: RowsealConfig, logger: Logger, options: UnitOptions): Promise<PipelineUnit> {
+  static async make(
+    config: RowsealConfig,
+    logger: LevelledLogger,
+    options: UnitOptions,
+  ): Promise<PipelineUnit> {
     const telemetry = await startTelemetry(config, logger);
     const unit = new PipelineUnit(config, logger, options, telemetry);
     telemetry?.measure(() => familiesOf(unit));
@@ -154,10 +158,14 @@ export class PipelineUnit {
     this.#life?.wired.pipeline.stop();
   }
 
-  /** Reads the configuration again, for what can change while it runs. */
+  /** Reads the configuration again, for what can change while it runs; a halted sink is tried at once. */
   async reload(): Promise<void> {
     const life = this.#life;
-    if (life !== null && life.wired.pipeline.state !== 'halted') return life.reload.again();
+    if (life !== null && life.wired.pipeline.state !== 'halted') {
+      await life.reload.again();
+      for (const delivery of life.wired.pipeline.deliveries) delivery.tryNow();
+      return;
+    }
     this.logger.log('warn', {
       message: 'the configuration is not read again: this pipeline does not run',
       fix: 'mend what halted it; a restart reads everything',

@@ -6,7 +6,7 @@ import { errorCodes } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
 import { displayName } from '../model/table.ts';
-import type { Logger } from '../ops/log.ts';
+import type { LevelledLogger, LogLevel } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { PolicySwitch } from '../pipeline/policy-switch.ts';
 import type { ReloadOutcome, ReloadStatus } from '../pipeline/status.ts';
@@ -20,7 +20,7 @@ export interface ReloadOptions {
   readonly allowWeaker: boolean;
   /** Who may look, read again. */
   readonly door: (access: HttpAccess) => void;
-  readonly logger: Logger;
+  readonly logger: LevelledLogger;
   readonly metrics: Metrics;
 }
 
@@ -34,8 +34,8 @@ function isSameLock({ http: a }: RowsealConfig, { http: b }: RowsealConfig): boo
 }
 
 /**
- * Reads the configuration of a running pipeline again: mask section, token and certificates. Whatever is wrong with it, what
- * is in force goes on.
+ * Reads the configuration of a running pipeline again: mask section, token and certificates, level of the log. Whatever is wrong
+ * with it, what is in force goes on.
  */
 export class Reload {
   readonly #options: ReloadOptions;
@@ -65,6 +65,7 @@ export class Reload {
       const access = loadHttpAccess(next, process.env);
       const restart = needRestart(changedOptions(running.config.document, next.document));
       if (isSameLock(next, running.config)) door(access);
+      this.#speak(next.log.level);
       if (restart.length > 0) this.#tellRestart(restart);
       await this.#follow(next.mask, restart);
     } catch (thrown) {
@@ -111,6 +112,13 @@ export class Reload {
       },
       () => {},
     );
+  }
+
+  #speak(level: LogLevel): void {
+    const { logger } = this.#options;
+    if (logger.level === level) return;
+    logger.level = level;
+    logger.log('info', { message: `log.level is ${level} from now on` });
   }
 
   #tellRestart(options: readonly string[]): void {

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../error/codes.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { changedTables } from '../mask/changed-tables.ts';
 import type { CompiledPolicy } from '../mask/policy.ts';
+import { weakerColumns } from '../mask/review/sealed-weaker.ts';
 import type { Finding } from '../model/finding.ts';
 import { isMessageLog } from '../model/message-log.ts';
 import { retypedTables } from '../model/schema-diff.ts';
@@ -64,7 +65,11 @@ export function compareWithLog({ policy, log, tables }: Prepared): readonly Find
     });
   }
   return [
-    ...changed.map(({ table }) => notice('RS-MASK-018', 'policy', table, 'was copied under other rules')),
+    ...changed.map(({ table, sealed, now }) => {
+      const weaker = weakerColumns(sealed, now);
+      const more = weaker.length === 0 ? '' : `; from now on these show more, or may: ${weaker.join(', ')}`;
+      return notice('RS-MASK-018', 'policy', table, `was copied under other rules${more}`);
+    }),
     ...(position.kind === 'postgres' ? retypedTables(tables, log.tables()) : [])
       .filter((table) => !due.has(tableKey(table)))
       .map((table) => notice('RS-PG-033', 'source', table, 'has columns of another type than the log')),

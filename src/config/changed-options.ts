@@ -1,7 +1,14 @@
 import type { ConfigDocument } from './schema.ts';
 
 /** Options that a running process takes over: when it is told to read its configuration again, or logs in the next time. */
-const LIVE = [/^mask\./, /^source\.password$/, /^http\.token(\.|$)/, /^http\.tls\.(cert_file|key_file)$/];
+const LIVE = [
+  /^mask\./,
+  /^source\.password$/,
+  /^sinks\.[^.]+\.(password|tls\.ca_file|key_file|s3\.access_key_id|s3\.secret_access_key)$/,
+  /^http\.token(\.|$)/,
+  /^http\.tls\.(cert_file|key_file)$/,
+  /^log\.level$/,
+];
 
 /** Names of options whose values differ, as people write them, in order. Never the values: some are secrets. */
 export function changedOptions(before: ConfigDocument, after: ConfigDocument): readonly string[] {

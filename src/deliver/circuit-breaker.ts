@@ -20,7 +20,8 @@ export type Verdict =
 /**
  * Decides what a sink's failures mean for it, and for it alone. What passes by itself (network, quota) is tried again after
  * a short wait. All else halts the sink; where somebody may mend it outside (credentials, a table, dead letters), it is
- * tried again after a pause that grows. A configuration is read at the start only, so what it broke is not tried again.
+ * tried again after a pause that grows. Of the configuration only secrets are read again, so what else in it broke
+ * a sink is not tried again.
  */
 export class CircuitBreaker {
   readonly #retry: RetryPolicy;

@@ -52,6 +52,7 @@ export class Delivery {
   #retries = 0;
   #headChecked = false;
   #wake: () => void = () => {};
+  #hurry = new AbortController();
   #batchStartedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -100,6 +101,11 @@ export class Delivery {
     this.#wake();
   }
 
+  /** Somebody may have mended what it waits for: ends the pause before the next attempt, if there is one. */
+  tryNow(): void {
+    this.#hurry.abort();
+  }
+
   /**
    * Runs until `stop`, which lets the batch in hand finish, or `drain`, which first delivers everything sealed so far, or
    * until the sink is halted for good. Rejects only for what must end the whole run: the log is not what it should be.
@@ -127,7 +133,8 @@ export class Delivery {
           if (leave.aborted) return;
           const waitMs = this.#judge(error);
           if (waitMs === null || drain.aborted) return;
-          await sleep(waitMs, asked);
+          this.#hurry = new AbortController();
+          await sleep(waitMs, AbortSignal.any([asked, this.#hurry.signal]));
           if (this.#state.kind === 'halted' && asked.aborted) return;
           this.#retries++;
           this.#breaker.tries();

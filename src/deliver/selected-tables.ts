@@ -1,8 +1,7 @@
 import type { GroupIndex, SealedEvent, SealedGroup } from '../audit/audit-log.ts';
-import type { Finding } from '../model/finding.ts';
 import type { MaskedRun, MaskedTable } from '../model/masked.ts';
-import type { DeliveryBatch, Sink, SinkCapabilities, SinkPace, SinkStats } from './sink.ts';
-import type { WarehouseReader } from './warehouse-reader.ts';
+import type { DeliveryBatch, Sink, SinkStats } from './sink.ts';
+import { SinkInFront } from './sink-in-front.ts';
 
 /** What a sink gets of a table version: the columns as it sees them, and its rows so. */
 export interface TableView {
@@ -24,50 +23,27 @@ export function selectTables(sink: Sink, selection: TableSelection): Sink {
   return new SelectedTables(sink, selection);
 }
 
-class SelectedTables implements Sink {
+class SelectedTables extends SinkInFront {
   readonly #sink: Sink;
   readonly #selection: TableSelection;
   #rows = 0;
 
   constructor(sink: Sink, selection: TableSelection) {
+    super();
     this.#sink = sink;
     this.#selection = selection;
   }
 
-  get name(): string {
-    return this.#sink.name;
+  protected get behind(): Sink {
+    return this.#sink;
   }
 
-  get kind(): Sink['kind'] {
-    return this.#sink.kind;
-  }
-
-  get capabilities(): SinkCapabilities {
-    return this.#sink.capabilities;
-  }
-
-  get pace(): SinkPace | null {
-    return this.#sink.pace ?? null;
-  }
-
-  get reader(): WarehouseReader | null {
-    return this.#sink.reader ?? null;
-  }
-
-  preflight(): Promise<readonly Finding[]> {
-    return this.#sink.preflight();
-  }
-
-  open(pipeline: string, epoch: bigint): Promise<GroupIndex | null> {
-    return this.#sink.open(pipeline, epoch);
-  }
-
-  async alter(table: MaskedTable, at: GroupIndex): Promise<void> {
+  override async alter(table: MaskedTable, at: GroupIndex): Promise<void> {
     const view = this.#selection.viewOf(table);
     if (view !== null) await this.#sink.alter(view.table, at);
   }
 
-  async write(batch: DeliveryBatch): Promise<GroupIndex> {
+  override async write(batch: DeliveryBatch): Promise<GroupIndex> {
     // By group, and begun anew whenever a group is read again.
     const rows = new Map<GroupIndex, number>();
     const groups = batch.groups.map((group) => this.#selected(group, rows));
@@ -76,16 +52,8 @@ class SelectedTables implements Sink {
     return cursor;
   }
 
-  head(): Promise<string | null> {
-    return this.#sink.head();
-  }
-
-  stats(): SinkStats {
+  override stats(): SinkStats {
     return { ...this.#sink.stats(), rows: this.#rows };
-  }
-
-  close(): Promise<void> {
-    return this.#sink.close();
   }
 
   #selected(group: SealedGroup, rows: Map<GroupIndex, number>): SealedGroup {

@@ -34,6 +34,11 @@ export interface Logger {
   log(level: LogLevel, event: LogEvent): void;
 }
 
+/** A logger that can be told to say more or less while it is in use. */
+export interface LevelledLogger extends Logger {
+  level: LogLevel;
+}
+
 const WEIGHT: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 };
 
 /** @param write takes whole lines, without a line end in JSON's case */
@@ -45,17 +50,19 @@ export function createLogger(options: {
   /** Lines for people name the pipeline too; JSON always does. */
   readonly named?: boolean;
   readonly write: (text: string) => void;
-}): Logger {
+}): LevelledLogger {
   const emit = options.format === 'json' ? jsonWriter(options) : prettyWriter(options);
   const repeats = new LogRepeats();
-  return {
+  const logger: LevelledLogger = {
+    level: options.level,
     log(level, event) {
-      if (WEIGHT[level] < WEIGHT[options.level]) return;
+      if (WEIGHT[level] < WEIGHT[logger.level]) return;
       const now = performance.now();
       for (const held of repeats.due(now)) emit(held.level, counted(held.event, held.times));
       if (repeats.mayPass(level, event, now)) emit(level, event);
     },
   };
+  return logger;
 }
 
 function counted(event: LogEvent, times: number): LogEvent {

@@ -16,7 +16,11 @@ interface Status {
   readonly state: string;
   readonly reason: { readonly code: string } | null;
   readonly sealed: { readonly group: number | null };
-  readonly sinks: readonly { readonly rows: number; readonly behind_groups: number }[];
+  readonly sinks: readonly {
+    readonly rows: number;
+    readonly behind_groups: number;
+    readonly error: { readonly code: string } | null;
+  }[];
   readonly reload: {
     readonly at: string;
     readonly outcome: string;
@@ -201,6 +205,56 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
     await writeFile(secret, 'second\n');
     await until('it is let in', async () => (await status())?.state === 'streaming');
     await insert(running);
+    expect((await running.terminate()).code).toBe(0);
+  });
+
+  it('is not needed for the password of a sink either, and has a halted one tried at once', {
+    timeout: 240_000,
+  }, async () => {
+    await server.createDatabase('warehouse');
+    const warehouse = await server.client('warehouse');
+    await warehouse.query("CREATE ROLE loader LOGIN PASSWORD 'first'");
+    await warehouse.query('GRANT CREATE, TEMPORARY ON DATABASE warehouse TO loader');
+    const secret = join(project.directory, 'sink-password');
+    await writeFile(secret, 'first\n');
+    const sinks = {
+      warehouse: {
+        type: 'postgres',
+        url: `postgres://loader@${server.host}:${server.port}/warehouse`,
+        password: '${file:sink-password}',
+        schema_prefix: 'w_',
+      },
+    };
+    await project.configure({ ...mask('token', 'keep'), sinks });
+    const running = await start();
+    await insert(running);
+    await until('it has all', async () => (await status())?.sinks[0]?.behind_groups === 0);
+    const rows = (await status())!.sinks[0]!.rows;
+    await warehouse.query("ALTER ROLE loader PASSWORD 'second'");
+    await warehouse.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'loader'");
+    await client.query('INSERT INTO t VALUES ($1)', [++inserted]);
+    await until('it is refused', async () => (await status())?.sinks[0]?.error?.code === 'RS-PGS-002');
+    await writeFile(secret, 'second\n');
+    await project.configure({ ...mask('token', 'keep'), sinks, log: { format: 'json', level: 'debug' } });
+    expect(await reload(running)).toMatchObject({ outcome: 'unchanged', restart_needed: [] });
+    // Counted on, over the login.
+    await until('it is let in', async () => ((await status())?.sinks[0]?.rows ?? 0) > rows);
+    await until('more is told', () => running.output.includes('"message":"delivered"'));
+    expect(running.output).toContain('log.level is debug');
+    expect((await running.terminate()).code).toBe(0);
+    expect(running.output).not.toMatch(/first|second/);
+    const { rows: delivered } = await warehouse.query('SELECT max(id) AS last FROM w_public.t');
+    expect(delivered).toEqual([{ last: inserted }]);
+    await warehouse.end();
+  });
+
+  it('is not what a restart is: that takes a policy that shows more, and names the columns', {
+    timeout: 240_000,
+  }, async () => {
+    await project.configure(mask('keep', 'redact'));
+    const running = await start();
+    await until('it says so', () => running.output.includes('show more, or may: v"'));
+    expect(running.output).toContain('RS-MASK-018');
     expect((await running.terminate()).code).toBe(0);
   });
 

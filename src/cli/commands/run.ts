@@ -10,7 +10,7 @@ import { Exit, exitCodeOf } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { toRowsealError } from '../../error/unexpected.ts';
 import type { OpsServer } from '../../ops/http.ts';
-import { createLogger, type Logger } from '../../ops/log.ts';
+import { createLogger, type LevelledLogger, type Logger } from '../../ops/log.ts';
 import { loadConfigDirectory } from '../config-directory.ts';
 import { PipelineUnit } from '../pipeline-unit.ts';
 import { serveOps } from '../serve-ops.ts';
@@ -48,7 +48,7 @@ export const runCommand: CommandModule<object, RunArguments> = {
       .example('$0 run --config /etc/rowseal/rowseal.yaml', 'as the container does')
       .example('$0 run --config-dir /etc/rowseal', 'several pipelines in one process')
       .epilogue(
-        'SIGTERM or SIGINT: seals what is whole, delivers what is sealed, exit code 0; a second one: at once, exit code 4. SIGHUP: reads the section `mask`, the token and the certificates again.',
+        'SIGTERM or SIGINT: seals what is whole, delivers what is sealed, exit code 0; a second one: at once, exit code 4. SIGHUP: reads the section `mask`, the token, the certificates and `log.level` again, and tries halted sinks at once.',
       ),
   handler: async (argv) => {
     process.exitCode = await run(argv);
@@ -197,7 +197,7 @@ async function runDirectory(directory: string, argv: RunArguments, signals: Sign
   }
 }
 
-function loggerOf(config: RowsealConfig, named: boolean): Logger {
+function loggerOf(config: RowsealConfig, named: boolean): LevelledLogger {
   const interactive = process.stderr.isTTY === true;
   return createLogger({
     pipeline: config.pipeline,

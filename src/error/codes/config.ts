@@ -51,7 +51,7 @@ export const configCodes = defineCodes({
     kind: 'config',
     title: 'options changed that only a start reads',
     explain:
-      'On SIGHUP the section `mask`, the token and the certificates of `http` are read again. What else changed in the file is not in force.',
+      'On SIGHUP the section `mask`, the token and the certificates of `http`, and `log.level` are read again; what source and sinks log in with at each login. What else changed in the file is not in force.',
     fix: 'restart the process for the options named',
   },
   'RS-CFG-012': {

@@ -1,5 +1,5 @@
 import { compareDecimal, parseDecimal } from '../method/decimal.ts';
-import type { DateUnit, Rule } from '../policy-document.ts';
+import type { DateUnit, Handling, Rule } from '../policy-document.ts';
 import type { Content, DerivedDisclosure, Disclosure } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
 
@@ -100,10 +100,13 @@ function compareContents(a: Content, b: Content): Ordering {
 /** What becomes of values that the method cannot take: a stop, null, or a token, from tight to loose. */
 const ACTIONS = ['halt', 'redact', 'hash'] as const;
 
+/** What decides how values are handled that a method cannot take. */
+export type HandledMethod = Handling & Pick<Rule, 'method'>;
+
 /** Of the handling alone; `redact` is the default, and on a key column, where that would be `halt`, no policy may say it. */
-export function compareHandling(a: Rule, b: Rule): Ordering {
+export function compareHandling(a: HandledMethod, b: HandledMethod): Ordering {
   if (ignoresHandling(a) && ignoresHandling(b)) return 'equal';
-  const actions = (rule: Rule): readonly number[] => {
+  const actions = (rule: HandledMethod): readonly number[] => {
     const other = rule.onError ?? 'redact';
     return [other, rule.short ?? other, rule.foreign ?? other].map((action) => ACTIONS.indexOf(action));
   };
@@ -112,7 +115,7 @@ export function compareHandling(a: Rule, b: Rule): Ordering {
 }
 
 /** Every value fits. */
-function ignoresHandling({ method }: Rule): boolean {
+function ignoresHandling({ method }: Pick<Rule, 'method'>): boolean {
   return method === 'keep' || method === 'drop' || method === 'redact';
 }
 

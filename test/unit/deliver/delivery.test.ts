@@ -256,6 +256,29 @@ describe('a sink that fails', () => {
     expect(bench.delivery.state.kind).toBe('halted');
   });
 
+  it('is tried at once when somebody says that it is mended', async () => {
+    let mended = false;
+    const bench = new DeliveryBench({
+      open: async () => {
+        if (!mended) throw new RowsealError('RS-PGS-002');
+        return null;
+      },
+      pauses: { firstMs: 600_000, maxMs: 600_000 },
+    }).start();
+    seal(group(0), bench);
+    await until('it is halted', () => bench.delivery.state.kind === 'halted');
+    bench.delivery.tryNow();
+    await until('it is halted again', () => bench.failures.length === 2);
+    await until('it waits again', () => bench.delivery.state.kind === 'halted');
+    mended = true;
+    bench.delivery.tryNow();
+    await until('it has caught up', () => bench.caughtUp);
+    expect(bench.delivered).toEqual([0]);
+    // Nothing to wait for: said twice, it changes nothing.
+    bench.delivery.tryNow();
+    await bench.drained();
+  });
+
   it('that can be left is left when its batch takes longer than a stop has, and nothing is told as a failure', async () => {
     const { promise, reject } = Promise.withResolvers<never>();
     const begun = Promise.withResolvers<void>();

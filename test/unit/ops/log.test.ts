@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger, type LogEvent, type Logger, type LogLevel } from '../../../src/ops/log.ts';
+import { createLogger, type LevelledLogger, type LogEvent, type LogLevel } from '../../../src/ops/log.ts';
 
 let lines: string[];
 
@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function logger(more: { format?: 'json' | 'pretty'; level?: LogLevel } = {}): Logger {
+function logger(more: { format?: 'json' | 'pretty'; level?: LogLevel } = {}): LevelledLogger {
   return createLogger({
     pipeline: 'shop',
     level: 'info',
@@ -44,6 +44,16 @@ describe('log lines', () => {
     const log = logger({ level: 'warn' });
     log.log('info', { message: 'a' });
     log.log('error', { message: 'b' });
+    expect(messages()).toEqual(['b']);
+  });
+
+  it('follow a level that changes while they are written', () => {
+    const log = logger();
+    log.log('debug', { message: 'a' });
+    log.level = 'debug';
+    log.log('debug', { message: 'b' });
+    log.level = 'error';
+    log.log('warn', { message: 'c' });
     expect(messages()).toEqual(['b']);
   });
 

@@ -1,0 +1,46 @@
+import type { MaskedTable } from '../../model/masked.ts';
+import type { Handling } from '../policy-document.ts';
+import { type RuleDescription, sealedRule } from '../sealed-rule.ts';
+import { type Disclosure, disclosureOf } from './disclosure.ts';
+import { compareDisclosures, compareHandling, type HandledMethod } from './visibility.ts';
+
+/**
+ * Columns of which rows masked as `now` show more than those that are sealed, or may: as `weakerParts` judges two policies, but
+ * told from what the log says of itself, since the earlier policy is nowhere else.
+ */
+export function weakerColumns(sealed: MaskedTable, now: MaskedTable): readonly string[] {
+  const before = descriptionsOf(sealed);
+  return [...descriptionsOf(now)].flatMap(([column, after]) => {
+    const earlier = before.get(column);
+    return earlier !== undefined && showsMore(after, earlier) ? [column] : [];
+  });
+}
+
+function showsMore(after: RuleDescription, before: RuleDescription): boolean {
+  const orders = [
+    compareDisclosures(disclosureIn(after), disclosureIn(before)),
+    compareHandling(handlingIn(after), handlingIn(before)),
+  ];
+  return orders.some((order) => order === 'more' || order === 'incomparable');
+}
+
+function descriptionsOf(table: MaskedTable): ReadonlyMap<string, RuleDescription> {
+  return new Map(JSON.parse(table.policy) as [string, RuleDescription][]);
+}
+
+/** Of what cannot be told from its description (a document, a function) only whether it is the same. */
+function disclosureIn(description: RuleDescription): Disclosure {
+  const rule = sealedRule(description);
+  return rule === null
+    ? { kind: 'function', identity: JSON.stringify(description), injective: false }
+    : disclosureOf(rule, new Map());
+}
+
+function handlingIn({ method, on_error, short, foreign }: RuleDescription): HandledMethod {
+  return {
+    method: method as HandledMethod['method'],
+    onError: on_error as Handling['onError'],
+    short: short as Handling['short'],
+    foreign: foreign as Handling['foreign'],
+  };
+}
