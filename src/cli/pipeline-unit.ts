@@ -25,23 +25,24 @@ export interface UnitOptions {
 }
 
 interface Life {
+  readonly config: RowsealConfig;
   readonly wired: WiredPipeline;
   readonly outside: Outside;
-  readonly reload: Reload;
   readonly stopAnswering: () => Promise<void>;
 }
 
 /**
- * One configured pipeline of this process. It may end and be begun again; its metrics, its log lines and what the page
- * remembers of it go on.
+ * One configured pipeline of this process. It may end and be begun again; its metrics, its log lines, what the page
+ * remembers of it and the policy in force go on.
  */
 export class PipelineUnit {
+  /** As the process was started with: its mask section may have been replaced since. */
   readonly config: RowsealConfig;
   readonly logger: LevelledLogger;
   readonly metrics: Metrics;
   readonly memory: OpsMemory;
-  readonly #options: UnitOptions;
   readonly #telemetry: Telemetry | null;
+  readonly #reload: Reload;
   #life: Life | null = null;
   #tables: readonly MaskedTable[] = [];
   #rest: { readonly state: PipelineState; readonly reason: RowsealError | null; readonly sinceMs: number };
@@ -55,7 +56,6 @@ export class PipelineUnit {
   ) {
     this.config = config;
     this.logger = logger;
-    this.#options = options;
     this.#telemetry = telemetry;
     this.#rest = { state: 'starting', reason: null, sinceMs: Date.now() };
     this.metrics = new Metrics(
@@ -65,6 +65,8 @@ export class PipelineUnit {
       !options.shared,
     );
     this.memory = new OpsMemory(config.http.recentChanges);
+    const { allowWeaker, door } = options;
+    this.#reload = new Reload({ config, allowWeaker, door, logger, metrics: this.metrics });
   }
 
   static async make(
@@ -85,7 +87,8 @@ export class PipelineUnit {
    */
   async begin(): Promise<void> {
     this.#enter('starting', null);
-    const { config, logger, metrics, memory } = this;
+    const { logger, metrics, memory } = this;
+    const { config } = this.#reload;
     const wired = await wirePipeline(
       config,
       observe(logger, metrics, memory, this.#telemetry?.traces ?? null),
@@ -101,21 +104,13 @@ export class PipelineUnit {
           ...(fix === null ? {} : { fix }),
         });
       }
-      const { pipeline, makeSource, log } = wired;
-      const reload = new Reload({
-        running: { config, makeSource, log },
-        policies: pipeline.policies,
-        allowWeaker: this.#options.allowWeaker,
-        door: this.#options.door,
-        logger,
-        metrics,
-      });
       const stopAnswering = await serveQueries(
         config,
-        pipeline.deliveries.map(({ sink }) => sink),
+        wired.pipeline.deliveries.map(({ sink }) => sink),
         logger,
       );
-      this.#life = { wired, outside, reload, stopAnswering };
+      this.#life = { config, wired, outside, stopAnswering };
+      this.#reload.begun();
     } catch (error) {
       await wired.close();
       throw error;
@@ -158,18 +153,30 @@ export class PipelineUnit {
     this.#life?.wired.pipeline.stop();
   }
 
-  /** Reads the configuration again, for what can change while it runs; a halted sink is tried at once. */
-  async reload(): Promise<void> {
+  /**
+   * Reads the configuration again, for what can change while it runs; a halted sink is tried at once.
+   *
+   * @returns whether what the file says holds now, or when the pipeline is begun again
+   */
+  async reload(): Promise<boolean> {
     const life = this.#life;
-    if (life !== null && life.wired.pipeline.state !== 'halted') {
-      await life.reload.again();
-      for (const delivery of life.wired.pipeline.deliveries) delivery.tryNow();
-      return;
+    if (life === null) return this.#reload.again(null);
+    const { makeSource, log, pipeline } = life.wired;
+    if (pipeline.state === 'halted') {
+      this.logger.log('warn', {
+        message: 'the configuration is not read again: this pipeline does not run',
+        fix: 'mend what halted it; a restart reads everything',
+      });
+      return false;
     }
-    this.logger.log('warn', {
-      message: 'the configuration is not read again: this pipeline does not run',
-      fix: 'mend what halted it; a restart reads everything',
+    const taken = await this.#reload.again({
+      config: life.config,
+      makeSource,
+      log,
+      policies: pipeline.policies,
     });
+    for (const delivery of pipeline.deliveries) delivery.tryNow();
+    return taken;
   }
 
   tables(): readonly MaskedTable[] {
@@ -178,17 +185,12 @@ export class PipelineUnit {
 
   status(): PipelineStatus {
     const life = this.#life;
-    if (life === null)
-      return restingStatus(
-        this.config,
-        packageVersion(),
-        this.#rest.state,
-        this.#rest.sinceMs,
-        this.#rest.reason,
-      );
+    const { state, sinceMs, reason } = this.#rest;
     return {
-      ...statusOf(this.config, packageVersion(), life.wired.pipeline, life.outside),
-      reload: life.reload.status,
+      ...(life === null
+        ? restingStatus(this.config, packageVersion(), state, sinceMs, reason)
+        : statusOf(this.config, packageVersion(), life.wired.pipeline, life.outside)),
+      reload: this.#reload.status,
     };
   }
 

@@ -15,7 +15,7 @@ type MaskSection = RowsealConfig['mask'];
 
 /** What a change of policy is judged by. */
 export interface RunningPipeline {
-  /** As the process was started with. */
+  /** As it was begun with. */
   readonly config: RowsealConfig;
   readonly makeSource: () => Source;
   readonly log: AuditLog;
@@ -34,21 +34,17 @@ export async function preparePolicy(
   inForce: CompiledPolicy,
 ): Promise<PolicyChange> {
   const policy = new CompiledPolicy(mask.policy, loadMaskKeys({ mask }, process.env), customWorkers);
-  const [before, now] = [inForce.key, policy.key];
-  if (before.epoch !== now.epoch || before.fingerprint !== now.fingerprint)
-    throw new RowsealError('RS-MASK-014', {
-      detail: `in force is epoch ${before.epoch} of key ${before.fingerprint}, configured is epoch ${now.epoch} of key ${now.fingerprint}`,
-      state: 'the policy in force goes on, under its key',
-      fix: 'bring back the key; to move on to the new one, stop this process, then: rowseal mask rotate',
-    });
   const probe = makeSource();
   try {
+    expectKey(inForce.key, policy.key);
     const tables = await probe.tables();
     policy.check(tables);
-    for (const sink of config.sinks) {
-      const views = sinkMask(config, sink);
-      if (views !== null) checkedViews(views, policy, tables);
-    }
+    // Their own rules stay until a restart, which then must not be refused.
+    for (const sink of config.sinks)
+      for (const domains of [config, { ...config, mask }]) {
+        const views = sinkMask(domains, sink);
+        if (views !== null) checkedViews(views, policy, tables);
+      }
     const changed = changedTables(policy, tables, log.tables());
     return { policy, tables: changed.filter(sameColumns).map(({ now: version }) => version) };
   } catch (error) {
@@ -57,6 +53,16 @@ export async function preparePolicy(
   } finally {
     await probe.close();
   }
+}
+
+/** @throws RowsealError RS-MASK-014 */
+function expectKey(before: CompiledPolicy['key'], now: CompiledPolicy['key']): void {
+  if (before.epoch === now.epoch && before.fingerprint === now.fingerprint) return;
+  throw new RowsealError('RS-MASK-014', {
+    detail: `in force is epoch ${before.epoch} of key ${before.fingerprint}, configured is epoch ${now.epoch} of key ${now.fingerprint}`,
+    state: 'the policy in force goes on, under its key',
+    fix: 'bring back the key; to move on to the new one, stop this process, then: rowseal mask rotate',
+  });
 }
 
 /** Where the source altered the table meanwhile, the stream brings the new columns, and the policy record with them. */

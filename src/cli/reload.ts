@@ -12,16 +12,22 @@ import type { PolicySwitch } from '../pipeline/policy-switch.ts';
 import type { ReloadOutcome, ReloadStatus } from '../pipeline/status.ts';
 import { preparePolicy, type RunningPipeline, weakerIn } from './policy-change.ts';
 import { shownError } from './running.ts';
+import { changedSinkDomains } from './sink-masks.ts';
 
 export interface ReloadOptions {
-  readonly running: RunningPipeline;
-  readonly policies: PolicySwitch;
+  /** As the process was started with. */
+  readonly config: RowsealConfig;
   /** Whether a policy may follow that shows more. */
   readonly allowWeaker: boolean;
   /** Who may look, read again. */
   readonly door: (access: HttpAccess) => void;
   readonly logger: LevelledLogger;
   readonly metrics: Metrics;
+}
+
+/** What runs while the configuration is read again. */
+export interface ReloadedPipeline extends RunningPipeline {
+  readonly policies: PolicySwitch;
 }
 
 const TOLD_MAX = 20;
@@ -34,40 +40,63 @@ function isSameLock({ http: a }: RowsealConfig, { http: b }: RowsealConfig): boo
 }
 
 /**
- * Reads the configuration of a running pipeline again: mask section, token and certificates, level of the log. Whatever is wrong
- * with it, what is in force goes on.
+ * Reads the configuration of a pipeline again: mask section, token and certificates, level of the log. Whatever is wrong with it,
+ * what is in force goes on. It outlives the pipeline, which may end and be begun again: under the policy that is in force
+ * then, not under the one that the process was started with.
  */
 export class Reload {
   readonly #options: ReloadOptions;
   #mask: RowsealConfig['mask'];
   #status: ReloadStatus | null = null;
-  #work: Promise<void> = Promise.resolve();
+  #work: Promise<unknown> = Promise.resolve();
 
   constructor(options: ReloadOptions) {
     this.#options = options;
-    this.#mask = options.running.config.mask;
+    this.#mask = options.config.mask;
+  }
+
+  /** The configuration with the mask section that was taken over last. */
+  get config(): RowsealConfig {
+    return { ...this.#options.config, mask: this.#mask };
   }
 
   get status(): ReloadStatus | null {
     return this.#status;
   }
 
-  /** One after the other; settles when the outcome is known, or the change waits for a group to end. */
-  again(): Promise<void> {
-    this.#work = this.#work.then(() => this.#read());
-    return this.#work;
+  /**
+   * One after the other; settles when the outcome is known, or the change waits for a group to end.
+   *
+   * @param running null: the pipeline rests, and what is read holds from when it is begun again
+   * @returns whether what the file says holds now, or will
+   */
+  again(running: ReloadedPipeline | null): Promise<boolean> {
+    const done = this.#work.then(() => this.#read(running));
+    this.#work = done;
+    return done;
   }
 
-  async #read(): Promise<void> {
-    const { running, logger, door } = this.#options;
+  /** The pipeline was begun under what was read last. */
+  begun(): void {
+    if (this.#status?.outcome === 'pending') this.#ended('applied', null, this.#status.restart_needed);
+  }
+
+  async #read(running: ReloadedPipeline | null): Promise<boolean> {
+    const { config, logger, door } = this.#options;
     try {
-      const next = loadConfig(running.config.file, process.env);
-      const access = loadHttpAccess(next, process.env);
-      const restart = needRestart(changedOptions(running.config.document, next.document));
-      if (isSameLock(next, running.config)) door(access);
+      const next = loadConfig(config.file, process.env);
+      const access = this.#access(next);
+      const changed = changedOptions(config.document, next.document);
+      const sameLock = isSameLock(next, config);
+      const restart = [
+        ...needRestart(changed, sameLock ? [] : ['http']),
+        ...changedSinkDomains(config, this.#mask, next.mask),
+      ];
+      if (sameLock) door(access);
       this.#speak(next.log.level);
       if (restart.length > 0) this.#tellRestart(restart);
-      await this.#follow(next.mask, restart);
+      await this.#follow(next.mask, restart, running);
+      return true;
     } catch (thrown) {
       const error = toRowsealError(thrown);
       const outcome = error.code === 'RS-MASK-014' || error.code === 'RS-MASK-019' ? 'refused' : 'failed';
@@ -79,19 +108,39 @@ export class Reload {
         ...(error.place?.path === undefined ? {} : { detail: error.place.path }),
         fix: error.fix,
       });
+      return false;
     }
   }
 
-  async #follow(mask: RowsealConfig['mask'], restart: readonly string[]): Promise<void> {
-    const { running, policies, allowWeaker, logger } = this.#options;
-    const weaker = weakerIn(running.config, this.#mask, mask);
+  /** Where the server listens, and whether it may be open there, is what it was at the start: a new token has to do for that. */
+  #access(next: RowsealConfig): HttpAccess {
+    const { host, allowUnauthenticated } = this.#options.config.http;
+    return loadHttpAccess({ http: { ...next.http, host, allowUnauthenticated } }, process.env);
+  }
+
+  async #follow(
+    mask: RowsealConfig['mask'],
+    restart: readonly string[],
+    running: ReloadedPipeline | null,
+  ): Promise<void> {
+    const { config, allowWeaker, logger } = this.#options;
+    const weaker = weakerIn(config, this.#mask, mask);
     if (weaker.length > 0 && !allowWeaker)
       throw new RowsealError('RS-MASK-019', {
         detail: `${weaker.slice(0, TOLD_MAX).join(', ')}${weaker.length > TOLD_MAX ? ` and ${weaker.length - TOLD_MAX} more` : ''}`,
       });
+    const same = isDeepStrictEqual(mask, this.#mask);
+    if (running === null) {
+      this.#mask = mask;
+      this.#ended(same ? 'unchanged' : 'applied', null, restart);
+      logger.log(weaker.length > 0 ? 'warn' : 'info', {
+        message: `configuration read again${weaker.length > 0 ? '; the policy shows more' : ''}: it holds when this pipeline is begun again`,
+      });
+      return;
+    }
     // Also when nothing is new in the file: the key is read again, and must be the same.
-    const change = await preparePolicy(running, mask, policies.current);
-    if (isDeepStrictEqual(mask, this.#mask)) {
+    const change = await preparePolicy(running, mask, running.policies.current);
+    if (same) {
       change.policy.end();
       this.#ended('unchanged', null, restart);
       logger.log('info', { message: 'configuration read again: the policy is the same' });
@@ -99,15 +148,17 @@ export class Reload {
     }
     this.#mask = mask;
     const pending = this.#set('pending', null, restart);
-    policies.ask(change).then(
+    running.policies.ask(change).then(
       () => {
         if (this.#status === pending) this.#ended('applied', null, restart);
-        const tables = change.tables.map(displayName).join(', ') || 'none of the log';
+        const tables = change.tables.map(displayName);
         logger.log(weaker.length > 0 ? 'warn' : 'info', {
-          message: `policy taken over${weaker.length > 0 ? ', which shows more' : ''}; sealed for tables: ${tables}`,
-          ...(change.tables.length === 0
+          message: `policy taken over${weaker.length > 0 ? ', which shows more' : ''}; sealed for tables: ${tables.join(', ') || 'none of the log'}`,
+          ...(tables.length === 0
             ? {}
-            : { fix: 'what was delivered before stays as it was until: rowseal resnapshot --changed' }),
+            : {
+                fix: `what was delivered before stays as it was until: rowseal resnapshot ${tables.map((table) => `--table ${table}`).join(' ')}`,
+              }),
         });
       },
       () => {},

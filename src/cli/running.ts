@@ -229,7 +229,7 @@ export function restingStatus(
   state: PipelineState,
   sinceMs: number,
   reason: RowsealError | null,
-): PipelineStatus {
+): Omit<PipelineStatus, 'reload'> {
   return {
     pipeline: config.pipeline,
     version,
@@ -251,7 +251,6 @@ export function restingStatus(
     undecided_columns: {},
     witnesses: null,
     anchors: [],
-    reload: null,
   };
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { loadMaskKeys, type RowsealConfig } from '../config/load.ts';
 import type { SinkConfig } from '../config/sinks.ts';
 import { customWorkers } from '../mask/method/custom-worker.ts';
@@ -43,6 +44,28 @@ class EpochPolicies implements SinkMaskServices {
     }
     return made;
   }
+}
+
+/**
+ * Columns whose own rule of a sink names a domain that is another one in the next mask section, as options: sinks keep what they
+ * were begun with, because one table version must look the same to them from beginning to end.
+ */
+export function changedSinkDomains(
+  { sinks }: Pick<RowsealConfig, 'sinks'>,
+  before: RowsealConfig['mask'],
+  next: RowsealConfig['mask'],
+): readonly string[] {
+  const changed = (domain: string): boolean =>
+    !isDeepStrictEqual(before.policy.domains.get(domain), next.policy.domains.get(domain));
+  return sinks.flatMap(({ name, tables }) =>
+    [...(tables?.tables ?? [])].flatMap(([table, { rules }]) =>
+      [...rules].flatMap(([column, rule]) =>
+        rule.kind === 'domain' && changed(rule.domain)
+          ? [`sinks.${name}.tables.${table}.mask.${column} (domain ${rule.domain})`]
+          : [],
+      ),
+    ),
+  );
 }
 
 /** The tables as a run would seal them, as the sink would get them. @throws RowsealError RS-MASK-002, RS-SINK-002 … -005 */

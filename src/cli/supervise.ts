@@ -18,8 +18,8 @@ export interface Supervision {
   readonly failures: 'leave' | 'again';
   /** It was begun for the first time. */
   readonly begun?: () => Promise<void>;
-  /** Told how to have a halted pipeline begun again; only with `again`. */
-  readonly onHalt?: (beginAgain: () => void) => void;
+  /** Told how to have a halted pipeline begun again, and null when it is; only with `again`. */
+  readonly onHalt?: (beginAgain: (() => void) | null) => void;
 }
 
 const RESTART: RetryPolicy = { firstMs: 1_000, maxMs: 300_000 };
@@ -103,6 +103,7 @@ async function untilBegunAgain(unit: PipelineUnit, error: RowsealError, options:
   // A pending promise does not keep a process alive; a timer does.
   const either = AbortSignal.any([options.stop, again.signal]);
   while (!either.aborted) await sleep(60_000, either);
+  options.onHalt?.(null);
 }
 
 /** Whether it failed because the volume is full: not by a quota, or a limit of the process, which no waiting mends. */

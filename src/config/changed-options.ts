@@ -15,9 +15,19 @@ export function changedOptions(before: ConfigDocument, after: ConfigDocument): r
   return differences(before, after, '').sort();
 }
 
-/** Those of them that a running process cannot change. */
-export function needRestart(options: readonly string[]): readonly string[] {
-  return options.filter((option) => !LIVE.some((live) => live.test(option)));
+/**
+ * Those of them that a running process cannot change.
+ *
+ * @param fixed sections of which nothing is taken over this time
+ */
+export function needRestart(
+  options: readonly string[],
+  fixed: readonly string[] = [],
+): readonly string[] {
+  return options.filter(
+    (option) =>
+      fixed.some((section) => option.startsWith(`${section}.`)) || !LIVE.some((live) => live.test(option)),
+  );
 }
 
 function differences(before: unknown, after: unknown, path: string): string[] {

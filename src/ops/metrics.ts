@@ -383,7 +383,9 @@ export class Metrics {
     else this.#backlogBytes.labels(labels).set(status.behind_bytes);
     if (status.behind_ms === null) this.#lag.remove(labels);
     else this.#lag.labels(labels).set(status.behind_ms / 1000);
-    this.#retries.labels(labels).inc(status.retries - (this.#retriesSeen.get(status.name) ?? 0));
+    // A pipeline that was begun again in this process counts from nothing.
+    const seen = this.#retriesSeen.get(status.name) ?? 0;
+    this.#retries.labels(labels).inc(status.retries < seen ? status.retries : status.retries - seen);
     this.#retriesSeen.set(status.name, status.retries);
     for (const state of BREAKER_STATES)
       this.#breaker.labels({ ...labels, state }).set(state === status.breaker ? 1 : 0);

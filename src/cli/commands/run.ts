@@ -164,12 +164,10 @@ async function runDirectory(directory: string, argv: RunArguments, signals: Sign
       for (const unit of units) unit.stop();
     },
     () => {
-      for (const unit of units) {
-        const again = beginAgain.get(unit);
-        beginAgain.delete(unit);
-        if (again !== undefined) again();
-        else void unit.reload();
-      }
+      for (const unit of units)
+        void unit.reload().then((taken) => {
+          if (taken) beginAgain.get(unit)?.();
+        });
     },
   );
   try {
@@ -180,7 +178,10 @@ async function runDirectory(directory: string, argv: RunArguments, signals: Sign
           stop: signals.stop.signal,
           exitOnHalt: argv['exit-on-halt'],
           failures: 'again',
-          onHalt: (again) => beginAgain.set(unit, again),
+          onHalt: (again) => {
+            if (again === null) beginAgain.delete(unit);
+            else beginAgain.set(unit, again);
+          },
         }).catch((thrown: unknown) => {
           const error = toRowsealError(thrown);
           unit.rest('halted', error);
