@@ -3,11 +3,13 @@ import type { RowsealConfig } from '../config/load.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { type ChangedTable, changedTables } from '../mask/changed-tables.ts';
 import type { MaskKeys } from '../mask/keys.ts';
+import type { CompiledPolicy } from '../mask/policy.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import { isMessageLog } from '../model/message-log.ts';
 import { isCopying, type Position, withCopying } from '../model/position.ts';
 import { displayName, type TableName, type TableSchema, tableKey } from '../model/table.ts';
 import type { PipelineObserver } from '../pipeline/observer.ts';
+import { changedSinceCopy } from './changed-since-copy.ts';
 import type { Terminal } from './context.ts';
 import { ProgressBar } from './demo/progress-bar.ts';
 import { openLog } from './open-log.ts';
@@ -78,7 +80,30 @@ export interface Chosen {
   readonly why: DueTable['why'];
 }
 
-export type Choose = (changed: readonly ChangedTable[], tables: readonly TableSchema[]) => readonly Chosen[];
+/** What a choice is made of. */
+export interface Choice {
+  /** Masked otherwise, as far as the newest sealed version tells. */
+  readonly changed: readonly ChangedTable[];
+  /** All that can be copied. */
+  readonly tables: readonly TableSchema[];
+  /** See {@link changedSinceCopy}: reads the log. */
+  changedSinceCopy(): Promise<readonly TableName[]>;
+}
+
+export type Choose = (choice: Choice) => readonly Chosen[] | Promise<readonly Chosen[]>;
+
+export function choiceOf(
+  { audit }: Pick<RowsealConfig, 'audit'>,
+  policy: CompiledPolicy,
+  tables: readonly TableSchema[],
+  sealed: readonly MaskedTable[],
+): Choice {
+  return {
+    changed: changedTables(policy, tables, sealed),
+    tables: tables.filter((table) => !isMessageLog(table)),
+    changedSinceCopy: () => changedSinceCopy(policy, tables, sealed, audit.directory),
+  };
+}
 
 /** Those that an earlier request left unfinished, then the chosen ones; each once. */
 export function chooseDue(chosen: readonly Chosen[], position: Position): readonly Chosen[] {
@@ -116,8 +141,7 @@ export async function copyAgain(
 ): Promise<CopyOutcome> {
   let due: readonly Chosen[] = [];
   const { pipeline, close } = await wirePipeline(config, silent, async ({ policy, log, tables }) => {
-    const changed = changedTables(policy, tables, log.tables());
-    due = chooseDue(choose(changed, copyable(tables)), log.last!.position);
+    due = chooseDue(await choose(choiceOf(config, policy, tables, log.tables())), log.last!.position);
     await sealRequest(log, log.last!.position, due);
     asked();
   });
@@ -154,11 +178,6 @@ export async function copyAgain(
     process.off('SIGTERM', stop);
     await close();
   }
-}
-
-/** Messages are not. */
-export function copyable(tables: readonly TableSchema[]): readonly TableSchema[] {
-  return tables.filter((table) => !isMessageLog(table));
 }
 
 /** A group without rows: nothing came from the source, its position is where it was. */

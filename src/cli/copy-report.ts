@@ -1,13 +1,12 @@
 import type { RowsealConfig } from '../config/load.ts';
 import { Exit } from '../error/exit.ts';
-import { changedTables } from '../mask/changed-tables.ts';
 import { displayName, tableKey } from '../model/table.ts';
 import type { Terminal } from './context.ts';
 import {
   type Choose,
   type CopyOutcome,
+  choiceOf,
   chooseDue,
-  copyable,
   type DueTable,
   type SealedState,
 } from './copy-again.ts';
@@ -36,7 +35,7 @@ export async function planCopies(
     const policy = makePolicy(config);
     policy.check(tables);
     const due = chooseDue(
-      choose(changedTables(policy, tables, sealed.tables), copyable(tables)),
+      await choose(choiceOf(config, policy, tables, sealed.tables)),
       sealed.position,
     );
     const estimates = new Map(

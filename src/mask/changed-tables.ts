@@ -31,18 +31,21 @@ export function changedTables(
     const { table: now } = policy.compileMasker(table, 'running');
     const otherKey = before.keyEpoch !== now.keyEpoch || before.keyFingerprint !== now.keyFingerprint;
     if (otherKey && policy.usesKey(table)) return [{ table, change: 'key', sealed: before, now }];
-    return sameRules(before, now) ? [] : [{ table, change: 'policy', sealed: before, now }];
+    return isMaskedAlike(before, now) ? [] : [{ table, change: 'policy', sealed: before, now }];
   });
 }
 
 /** Columns that both versions have are masked alike. */
-function sameRules(before: MaskedTable, now: MaskedTable): boolean {
+export function isMaskedAlike(
+  before: Pick<MaskedTable, 'policy'>,
+  now: Pick<MaskedTable, 'policy'>,
+): boolean {
   const rules = rulesOf(before);
   return [...rulesOf(now)].every(([column, rule]) => (rules.get(column) ?? rule) === rule);
 }
 
 /** {@link MaskedTable.policy}, by column. */
-function rulesOf(table: MaskedTable): ReadonlyMap<string, string> {
+function rulesOf(table: Pick<MaskedTable, 'policy'>): ReadonlyMap<string, string> {
   const rules = JSON.parse(table.policy) as readonly (readonly [string, unknown])[];
   return new Map(rules.map(([column, rule]) => [column, JSON.stringify(rule)]));
 }

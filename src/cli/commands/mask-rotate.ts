@@ -19,7 +19,7 @@ interface RotateArguments {
 }
 
 /** Tables whose tokens change with the key. */
-const keyed: Choose = (changed) =>
+const keyed: Choose = ({ changed }) =>
   changed.filter(({ change }) => change === 'key').map(({ table }) => ({ table, why: 'key' }));
 
 export const rotateCommand: CommandModule<object, RotateArguments> = {

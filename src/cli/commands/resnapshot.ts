@@ -64,14 +64,14 @@ export const resnapshotCommand: CommandModule<object, ResnapshotArguments> = {
 };
 
 function named(names: readonly string[], alsoChanged: boolean): Choose {
-  return (changed, tables) => {
+  return async ({ tables, changedSinceCopy }) => {
     const asked = names.map((name) => {
       const table = tables.find((candidate) => displayName(candidate) === name);
       if (table === undefined)
         throw new RowsealError('RS-CLI-001', { detail: `--table ${name} is not captured by this pipeline` });
       return { table, why: 'asked' as const };
     });
-    const others = alsoChanged ? changed.filter(({ change }) => change === 'policy') : [];
-    return [...asked, ...others.map(({ table }) => ({ table, why: 'policy' as const }))];
+    const others = alsoChanged ? await changedSinceCopy() : [];
+    return [...asked, ...others.map((table) => ({ table, why: 'policy' as const }))];
   };
 }
