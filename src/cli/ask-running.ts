@@ -19,7 +19,7 @@ export function localAddress({ http }: Pick<RowsealConfig, 'http'>): { host: str
 
 /** Asks the process that runs with this configuration on this machine; null: no answer. */
 export function askRunning(
-  config: RowsealConfig,
+  config: Pick<RowsealConfig, 'http'>,
   path: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Answer | null> {
@@ -55,7 +55,10 @@ function trust({ tls }: HttpAccess) {
 }
 
 /** A probe needs no token: where the secret cannot be read, it asks without. */
-function accessOrNone(config: RowsealConfig, env: Readonly<Record<string, string | undefined>>): HttpAccess {
+function accessOrNone(
+  config: Pick<RowsealConfig, 'http'>,
+  env: Readonly<Record<string, string | undefined>>,
+): HttpAccess {
   try {
     return loadHttpAccess(config, env);
   } catch {

@@ -30,9 +30,9 @@ export async function planCopies(
   choose: Choose,
 ): Promise<CopyPlan> {
   const source = (await makeSource(config))();
+  const policy = makePolicy(config);
   try {
     const tables = await source.tables();
-    const policy = makePolicy(config);
     policy.check(tables);
     const due = chooseDue(
       await choose(choiceOf(config, policy, tables, sealed.tables)),
@@ -51,6 +51,7 @@ export async function planCopies(
       untouched: tables.filter((table) => !dueKeys.has(tableKey(table))).map(displayName),
     };
   } finally {
+    policy.end();
     await source.close();
   }
 }

@@ -58,7 +58,6 @@ interface Room {
 
 function roomOf(unit: PipelineUnit): Room {
   const { config, memory, metrics } = unit;
-  const log = logIdentity(config);
   const verification = new LogVerification(config.audit.directory);
   const throughput = new Throughput(() => readingOf(unit.status(), memory.activity.rows));
   const room: OpsRoom = {
@@ -72,7 +71,7 @@ function roomOf(unit: PipelineUnit): Room {
       memory.know(unit.tables());
       return {
         ...now,
-        log,
+        log: logIdentity(config),
         tables: memory.activity.tables(now.undecided_columns),
         findings: memory.activity.notices(),
         history: throughput.history(),

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { NodeDisk } from '../audit/node-disk.ts';
 import { backoffMs, type RetryPolicy, sleep } from '../deliver/retry.ts';
 import { Exit, exitCodeOf } from '../error/exit.ts';
@@ -16,11 +17,16 @@ export interface Supervision {
    * after growing pauses, because other pipelines share the process.
    */
   readonly failures: 'leave' | 'again';
-  /** It was begun for the first time. */
+  /** It was begun for the first time, or waits until it can be. */
   readonly begun?: () => Promise<void>;
   /** Told how to have a halted pipeline begun again, and null when it is; only with `again`. */
   readonly onHalt?: (beginAgain: (() => void) | null) => void;
 }
+
+type Life =
+  | PipelineOutcome
+  /** What it needs is out of reach; it was there before. */
+  | { readonly kind: 'unreachable'; readonly error: RowsealError };
 
 const RESTART: RetryPolicy = { firstMs: 1_000, maxMs: 300_000 };
 /** Who ran for so long has recovered from what failed before. */
@@ -29,7 +35,8 @@ const SPACE_LOOK_MS = 1_000;
 
 /**
  * Runs one pipeline until it is asked to stop, or until only a person or a restart of the process can mend it. What ended
- * for want of space goes on by itself when there is room again, through the same recovery as after a restart.
+ * for want of space goes on by itself when there is room again, through the same recovery as after a restart. A first start is
+ * refused when its source cannot be reached; a later one waits, because machines come up in any order.
  *
  * @returns exit code
  * @throws RowsealError what speaks against the first start, with `leave`
@@ -59,7 +66,7 @@ export async function supervise(unit: PipelineUnit, options: Supervision): Promi
       if (stop.aborted) return Exit.ok;
       continue;
     }
-    if (options.failures === 'leave') return exit;
+    if (options.failures === 'leave' && outcome.kind !== 'unreachable') return exit;
     await unit.end();
     failures = performance.now() - begunMs > SETTLED_MS ? 1 : failures + 1;
     const waitMs = backoffMs(RESTART, failures, Math.random());
@@ -74,17 +81,32 @@ async function live(
   unit: PipelineUnit,
   failures: Supervision['failures'],
   begun: () => Promise<void>,
-): Promise<PipelineOutcome> {
+): Promise<Life> {
   try {
     await unit.begin();
   } catch (thrown) {
     const error = toRowsealError(thrown);
+    if (comesBack(error) && (await hasLog(unit))) {
+      await begun();
+      return { kind: 'unreachable', error };
+    }
     const later = failures === 'again' || (await lacksSpace(unit, error));
     if (!later) throw error;
     return mendsItself(error) ? { kind: 'failed', error } : { kind: 'halted', error };
   }
   await begun();
   return unit.work();
+}
+
+/** Of what a start needs only the source can be so: out of reach, or refusing the login for now. */
+function comesBack({ kind }: RowsealError): boolean {
+  return kind === 'transient' || kind === 'auth';
+}
+
+/** Something was sealed here before. */
+async function hasLog({ config }: PipelineUnit): Promise<boolean> {
+  const names = await new NodeDisk().list(join(config.audit.directory, 'journal')).catch(() => []);
+  return names.length > 0;
 }
 
 /** What a later start may find mended. */

@@ -33,7 +33,7 @@ export interface WiredPipeline {
   readonly tables: () => readonly MaskedTable[];
   /** What the operator should know of, though the pipeline may run. */
   readonly notices: readonly Finding[];
-  /** Releases the audit log; call after `pipeline.run` settled. */
+  /** Releases the audit log, and ends the threads of the policy's functions; call after `pipeline.run` settled. */
   close(): Promise<void>;
 }
 
@@ -50,6 +50,21 @@ export async function wirePipeline(
   timings: LogTimings | null = null,
 ): Promise<WiredPipeline> {
   const policy = makePolicy(config);
+  try {
+    return await wiredWith(policy, config, observer, prepare, timings);
+  } catch (error) {
+    policy.end();
+    throw error;
+  }
+}
+
+async function wiredWith(
+  policy: CompiledPolicy,
+  config: RowsealConfig,
+  observer: PipelineObserver,
+  prepare: (prepared: Prepared) => Promise<void>,
+  timings: LogTimings | null,
+): Promise<WiredPipeline> {
   const source = await makeSource(config);
   const tables = await checkedTables(policy, source);
   for (const sink of config.sinks) {
@@ -91,7 +106,10 @@ export async function wirePipeline(
       log,
       tables: () => log.tables(),
       notices,
-      close: () => log.close(),
+      close: async () => {
+        await log.close();
+        pipeline.policies.end();
+      },
     };
   } catch (error) {
     await log.close();

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { MaskKeys } from '../mask/keys.ts';
 import type { PolicyDocument } from '../mask/policy-document.ts';
@@ -11,6 +12,7 @@ import { displayName, type TableName } from '../model/table.ts';
 import { type AuditConfig, auditConfig } from './audit.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { accessOf, type HttpAccess, type HttpConfig, httpConfig } from './http.ts';
+import { httpSchema } from './http-schema.ts';
 import { isOpenToOthers } from './key-file-mode.ts';
 import { policyDocument } from './policy.ts';
 import type { PostgresTlsConfig } from './postgres-connection.ts';
@@ -147,6 +149,21 @@ function outputOf(command: readonly string[], timeoutMs: number): string {
   const why = errno ?? (result.signal === null ? `exit code ${result.status}` : `ended by ${result.signal}`);
   throw new RowsealError('RS-CFG-009', { detail: `${program} (${why})` });
 }
+
+/**
+ * Where a process with this configuration listens. Looks at the section `http` alone, and at no secret: what is wrong elsewhere in the
+ * file says nothing of a process that was started before.
+ *
+ * @throws RowsealError RS-CFG-001 … -003
+ */
+export function loadHttp(path: string): HttpConfig {
+  const file = resolve(path);
+  const base = dirname(file);
+  const { value } = readDocument(readText(file, 'RS-CFG-001'), path, httpOnly, CONFIG_CODES);
+  return httpConfig(value.http, (name) => (isAbsolute(name) ? name : resolve(base, name)));
+}
+
+const httpOnly = z.looseObject({ http: httpSchema });
 
 type KeyConfig = Omit<ConfigDocument['mask']['key'], 'previous'>;
 

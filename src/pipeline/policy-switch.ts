@@ -43,6 +43,12 @@ export class PolicySwitch {
     });
   }
 
+  /** Nothing is masked any more. */
+  end(): void {
+    this.#current.end();
+    this.#pending?.change.policy.end();
+  }
+
   /**
    * Between two groups.
    *

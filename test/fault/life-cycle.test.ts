@@ -9,10 +9,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { lockDirectory } from '../../src/audit/lock.ts';
 import { noPostgres } from '../support/needs.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { freePort, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { ASKING, makeProject, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { slow } from '../support/slow.ts';
+import { UnreliableProxy } from '../support/unreliable-proxy.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
 
 const OPERATIONS = fileURLToPath(new URL('../../docs/operations.md', import.meta.url));
@@ -56,6 +57,7 @@ interface Status {
   readonly state: string;
   readonly reason: { readonly code: string } | null;
   readonly sealed: { readonly group: number | null; readonly sealed_at: string | null };
+  readonly reload: { readonly outcome: string; readonly error: { readonly code: string } | null } | null;
   readonly sinks: readonly {
     readonly rows: number;
     readonly behind_groups: number;
@@ -302,6 +304,16 @@ describe.skipIf(noPostgres(18))('several pipelines in one process', () => {
       120_000,
     );
     await insert(running, 'two', 1, status('two'));
+    const stricter = (v: string) => ({
+      audit: { dir: join(two.directory, 'in-the-way'), key: { file: join(two.directory, 'signing.key') } },
+      mask: {
+        key: { file: join(two.directory, 'mask.key') },
+        tables: { 'public.two': { id: 'keep', v } },
+      },
+    });
+    await put('b', two, stricter('redact'));
+    running.signal('SIGHUP');
+    await until('it is stricter', async () => (await status('two')())?.reload?.outcome === 'applied');
     // A halted one lets go of its log: commands mend it while the other goes on, and SIGHUP begins it again.
     await dropSlot('rowseal_two');
     await until('the second is halted', async () => (await status('two')())?.state === 'halted');
@@ -320,6 +332,15 @@ describe.skipIf(noPostgres(18))('several pipelines in one process', () => {
       ...['--reason', 'the slot was dropped', '--yes'],
     ]);
     expect(accepted.code, accepted.stderr).toBe(0);
+    // Nor does it begin again under rules that show more than those in force.
+    await put('b', two, stricter('keep'));
+    running.signal('SIGHUP');
+    await until('it is refused', async () => (await status('two')())?.reload?.outcome === 'refused');
+    expect(await status('two')()).toMatchObject({
+      state: 'halted',
+      reload: { error: { code: 'RS-MASK-019' } },
+    });
+    await put('b', two, stricter('redact'));
     running.signal('SIGHUP');
     await until('the second was begun again', async () => (await status('two')())?.state === 'streaming');
     await insert(running, 'two', 2, status('two'));
@@ -336,6 +357,10 @@ describe.skipIf(noPostgres(18))('several pipelines in one process', () => {
     const asked = await rowseal(['status', '--config', join(folder, 'a.yaml'), '--json']);
     expect(JSON.parse(asked.stdout)).toMatchObject({ pipeline: 'one', state: 'streaming' });
     expect((await running.terminate()).code, running.output).toBe(0);
+    // Copied again, and by the rules that were in force when it was halted: not by those that the process was started with.
+    expect(await queryWarehouse(two.warehouseFile, 'SELECT count(*), count(v) FROM public.two')).toEqual([
+      ['2', '0'],
+    ]);
     for (const line of running.stderr.trim().split('\n'))
       expect(['one', 'two']).toContain(JSON.parse(line).pipeline);
   });
@@ -446,6 +471,37 @@ describe.skipIf(noPostgres(18))('a process', () => {
       [String(id)],
     ]);
     await expectVerified(made.auditDirectory);
+  });
+
+  it('whose source is away at the start waits for it, unless it is the first start', {
+    timeout: 240_000,
+  }, async () => {
+    const made = await project('early');
+    const first = await start(made);
+    await insert(first, 'early', 1, () => statusOf(made));
+    expect((await first.terminate()).code).toBe(0);
+    const port = await freePort();
+    const url = server.url().replace(`:${server.port}`, `:${port}`);
+    const source = { type: 'postgres', url, tables: ['public.early'], idle_interval_ms: 300 };
+    await made.configure({ source });
+    const early = new RowsealProcess(['run', '--config', made.configFile]);
+    await until('it waits', async () => (await statusOf(made))?.state === 'waiting');
+    expect(await statusOf(made)).toMatchObject({ reason: { code: 'RS-PG-001' } });
+    const health = await rowseal(['health', '--config', made.configFile]);
+    expect(health.code, health.stderr).toBe(0);
+    const back = new UnreliableProxy(server.host, server.port);
+    await back.listen(port);
+    await until('it streams', async () => {
+      if (!early.running) throw new Error(early.output);
+      return (await statusOf(made))?.state === 'streaming';
+    });
+    await insert(early, 'early', 2, () => statusOf(made));
+    // A file that somebody breaks meanwhile says nothing of the process.
+    await writeFile(made.configFile, 'pipeline: [unclosed\n');
+    const broken = await rowseal(['health', '--config', made.configFile]);
+    expect([broken.code, broken.stderr]).toEqual([0, expect.stringContaining('RS-CFG-002')]);
+    expect((await early.terminate()).code).toBe(0);
+    await back.close();
   });
 
   it('that is asked to stop twice ends at once, and has lost nothing', { timeout: 240_000 }, async () => {

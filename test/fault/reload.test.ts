@@ -306,6 +306,57 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
     expect(verified.code, verified.stdout).toBe(0);
   });
 
+  it('leaves it to `resnapshot --changed` to find what was delivered before', {
+    timeout: 240_000,
+  }, async () => {
+    const resnapshot = async (...more: string[]) => {
+      const { stdout } = await rowseal(['resnapshot', '--config', project.configFile, '--json', ...more]);
+      return JSON.parse(stdout) as { readonly tables: readonly unknown[] };
+    };
+    await project.configure(mask('token', 'keep'));
+    expect(await resnapshot('--changed', '--yes')).toMatchObject({ kind: 'copied' });
+    expect(await resnapshot('--changed')).toMatchObject({ tables: [] });
+    const running = await start();
+    await project.configure(mask('token', 'redact'));
+    expect(await reload(running)).toMatchObject({ outcome: 'applied' });
+    // Sealed, and with it a row: the newest version tells nothing of those before.
+    await insert(running);
+    expect((await running.terminate()).code).toBe(0);
+    expect(running.output).toContain('rowseal resnapshot --table public.t');
+    expect(await resnapshot('--changed')).toMatchObject({ tables: [{ table: 'public.t', why: 'policy' }] });
+    expect(await resnapshot('--changed', '--yes')).toMatchObject({ kind: 'copied' });
+    expect(await queryWarehouse(project.warehouseFile, 'SELECT count(w) FROM public.t')).toEqual([['0']]);
+    expect(await resnapshot('--changed')).toMatchObject({ tables: [] });
+  });
+
+  it('opens no door: where the process listens, a token stays needed', { timeout: 240_000 }, async () => {
+    await writeFile(join(project.directory, 'token'), 'the-only-token-there-is', { mode: 0o600 });
+    const open = { host: '0.0.0.0', port: project.httpPort, token: { file: 'token' } };
+    await project.configure({ ...mask('token', 'redact'), http: open });
+    const running = new RowsealProcess(['run', '--config', project.configFile]);
+    const ask = (headers: Readonly<Record<string, string>>): Promise<Response | null> =>
+      fetch(`http://127.0.0.1:${project.httpPort}/status.json`, {
+        headers: { connection: 'close', ...headers },
+      }).catch(() => null);
+    const asked = async (): Promise<number> => (await ask({}))?.status ?? 0;
+    const read = async (): Promise<Status['reload']> =>
+      ((await (await ask({ authorization: 'Bearer the-only-token-there-is' }))?.json()) as Status | undefined)
+        ?.reload ?? null;
+    await until('it asks for a token', async () => (await asked()) === 401);
+    for (const http of [
+      { port: project.httpPort },
+      { host: '0.0.0.0', port: project.httpPort, allow_unauthenticated: true },
+    ]) {
+      const before = (await read())?.at;
+      await project.configure({ ...mask('token', 'redact'), http });
+      running.signal('SIGHUP');
+      await until('it was read', async () => (await read())?.at !== before);
+      expect(await read()).toMatchObject({ outcome: 'failed', error: { code: 'RS-HTTP-001' } });
+      expect(await asked()).toBe(401);
+    }
+    expect((await running.terminate()).code).toBe(0);
+  });
+
   it('reads the token again', { timeout: 240_000 }, async () => {
     const tokenFile = join(project.directory, 'token');
     await writeFile(tokenFile, 'the-first-token-of-two', { mode: 0o600 });

@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
@@ -321,6 +322,34 @@ describe.skipIf(noPostgres(18))('dashboard and alert rules', () => {
     for (const { gridPos } of dashboard.panels) expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
     const places = dashboard.panels.map(({ gridPos }) => `${gridPos.x}/${gridPos.y}`);
     expect(new Set(places).size).toBe(places.length);
+  });
+
+  it.skipIf(!hasPromtool)('tell of the first event of a series', () => {
+    const table = 'pipeline="p", table="public.t", column="c"';
+    const expected = [
+      ['RowsealLeak', `rowseal_mask_leaks_total{${table}, kind="email"}`],
+      ['RowsealUnfitValues', `rowseal_mask_unfit_values_total{${table}, reason="foreign"}`],
+      ['RowsealFork', 'rowseal_witness_failures_total{pipeline="p", witness="w", code="RS-WIT-005"}'],
+      ['RowsealFork', 'rowseal_anchor_failures_total{pipeline="p", anchor="a", code="RS-WIT-005"}'],
+    ] as const;
+    const tests = expected.map(([name, series]) => {
+      const { expr } = rules.find(({ alert }) => alert === name)!;
+      return {
+        interval: '1m',
+        // Not there for ten minutes, then three at once, and no more.
+        input_series: [{ series, values: '_x10 3x60' }],
+        promql_expr_test: [
+          { expr, eval_time: '5m', exp_samples: [] },
+          { expr, eval_time: '12m', exp_samples: [{ labels: series, value: 3 }] },
+        ],
+      };
+    });
+    const directory = mkdtempSync(join(tmpdir(), 'rowseal-rules-'));
+    const file = join(directory, 'test.yaml');
+    writeFileSync(file, stringify({ tests }));
+    const run = spawnSync(PROMTOOL, ['test', 'rules', file], { encoding: 'utf8' });
+    rmSync(directory, { recursive: true });
+    expect(run.status, run.stdout + run.stderr).toBe(0);
   });
 
   it.skipIf(!hasPromtool)('are taken by promtool, and so is the scrape', () => {

@@ -19,8 +19,9 @@ export abstract class TcpProxy {
 
   protected abstract join(client: Socket, server: Socket): void;
 
-  async listen(): Promise<number> {
-    this.#server.listen(0, '127.0.0.1');
+  /** @param port 0: any that is free */
+  async listen(port = 0): Promise<number> {
+    this.#server.listen(port, '127.0.0.1');
     await once(this.#server, 'listening');
     return (this.#server.address() as AddressInfo).port;
   }
