@@ -140,7 +140,7 @@ export async function copyAgain(
   asked: () => void = () => {},
 ): Promise<CopyOutcome> {
   let due: readonly Chosen[] = [];
-  const { pipeline, close } = await wirePipeline(config, silent, async ({ policy, log, tables }) => {
+  const { pipeline, close } = await wirePipeline(config, telling(t), async ({ policy, log, tables }) => {
     due = chooseDue(await choose(choiceOf(config, policy, tables, log.tables())), log.last!.position);
     await sealRequest(log, log.last!.position, due);
     asked();
@@ -219,16 +219,25 @@ class CopyBars {
   }
 }
 
-const silent: PipelineObserver = {
-  stateChanged: () => {},
-  masked: () => {},
-  groupSealed: () => {},
-  batchDelivered: () => {},
-  problem: () => {},
-  warning: () => {},
-  sinkFailed: () => {},
-  storageFailed: () => {},
-  undecidedColumns: () => {},
-  unfitValues: () => {},
-  leaks: () => {},
-};
+/** Says what it waits for: once, until it is something else. */
+function telling(t: Terminal): PipelineObserver {
+  let said = '';
+  const say = (who: string, { message, fix }: RowsealError): void => {
+    const text = `${who}: ${message}; fix: ${fix}`;
+    if (text !== said) t.say(`${t.paint('yellow', '!')} ${text}`);
+    said = text;
+  };
+  return {
+    stateChanged: () => {},
+    masked: () => {},
+    groupSealed: () => {},
+    batchDelivered: () => {},
+    problem: (where, name, error) => say(where === 'sink' ? `sink ${name}` : 'source', error),
+    warning: () => {},
+    sinkFailed: (sink, error) => say(`sink ${sink}`, error),
+    storageFailed: () => {},
+    undecidedColumns: () => {},
+    unfitValues: () => {},
+    leaks: () => {},
+  };
+}
