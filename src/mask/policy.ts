@@ -18,6 +18,7 @@ import type { DateEntity } from './method/date-shift.ts';
 import { normalizeValue, unpad } from './method/normalize.ts';
 import type { CompiledMethod } from './method.ts';
 import type { ColumnRule, Normalizer, PolicyDocument, Rule } from './policy-document.ts';
+import { withoutHandling } from './sealed-rule.ts';
 
 /** How many of the captured columns the policy decides. */
 export interface PolicyCoverage {
@@ -120,8 +121,8 @@ export class CompiledPolicy {
       const there = `${displayName(reference)}.${reference.column}`;
       const [own, other] = [masks.get(where), masks.get(there)];
       if (own === undefined || other === undefined) continue;
-      const same = sameValues(own.method) === sameValues(other.method);
-      if (same) continue;
+      const values = ({ method }: ColumnMask): string => JSON.stringify(withoutHandling(method.description));
+      if (values(own) === values(other)) continue;
       findings.push({
         level: 'warning',
         code: 'RS-MASK-013',
@@ -180,10 +181,14 @@ export class CompiledPolicy {
     });
   }
 
-  /** The compiled method of a domain or column, for detokenizing and tests; the column gives the type. */
-  compileColumn(rule: ColumnRule, column: Column, where: string, isKey = false): ColumnMask {
+  /**
+   * The compiled method of a domain or column, for detokenizing and tests; the column gives the type.
+   *
+   * @param space default: what the rule by itself has
+   */
+  compileColumn(rule: ColumnRule, column: Column, where: string, isKey = false, space?: string): ColumnMask {
     const alone: TableSchema = { namespace: '', name: '', columns: [column], key: isKey ? [0] : [] };
-    return this.#compile(rule, column, where, isKey, alone);
+    return this.#compile(rule, column, where, isKey, alone, space);
   }
 
   #maskedTable(table: TableSchema, masks: readonly ColumnMask[]): MaskedTable {
@@ -269,12 +274,19 @@ export class CompiledPolicy {
     return space;
   }
 
-  #compile(rule: ColumnRule, column: Column, where: string, isKey: boolean, table: TableSchema): ColumnMask {
+  #compile(
+    rule: ColumnRule,
+    column: Column,
+    where: string,
+    isKey: boolean,
+    table: TableSchema,
+    knownSpace?: string,
+  ): ColumnMask {
     const { method, space } = this.#resolve(rule, where);
     const context: MethodContext = {
       where,
       isKey,
-      space: this.#space(space),
+      space: this.#space(knownSpace ?? space),
       host: this.#host,
       entity: (by, entity) => this.#entity(by, entity, table, where),
       inner: (path, type) => {
@@ -380,12 +392,6 @@ const ALWAYS_SENT: ReadonlySet<ColumnType['kind']> = new Set([
 function spellingsOf(rule: Rule): readonly Normalizer[] {
   if (rule.method === 'token' || rule.method === 'fpe') return rule.normalize;
   return rule.method === 'email' ? ['trim', 'lower'] : [];
-}
-
-/** What decides the masked value, without what decides about values that cannot be masked. */
-function sameValues(method: CompiledMethod): string {
-  const { on_error, short, foreign, on_null, ...rest } = method.description;
-  return JSON.stringify(rest);
 }
 
 function similar(name: string, candidates: readonly string[]): string {

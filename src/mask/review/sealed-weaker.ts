@@ -1,6 +1,6 @@
 import type { MaskedTable } from '../../model/masked.ts';
 import type { Handling } from '../policy-document.ts';
-import { type RuleDescription, sealedRule } from '../sealed-rule.ts';
+import { descriptionsOf, type RuleDescription, sealedRule } from '../sealed-rule.ts';
 import { type Disclosure, disclosureOf } from './disclosure.ts';
 import { compareDisclosures, compareHandling, type HandledMethod } from './visibility.ts';
 
@@ -22,10 +22,6 @@ function showsMore(after: RuleDescription, before: RuleDescription): boolean {
     compareHandling(handlingIn(after), handlingIn(before)),
   ];
   return orders.some((order) => order === 'more' || order === 'incomparable');
-}
-
-function descriptionsOf(table: MaskedTable): ReadonlyMap<string, RuleDescription> {
-  return new Map(JSON.parse(table.policy) as [string, RuleDescription][]);
 }
 
 /** Of what cannot be told from its description (a document, a function) only whether it is the same. */
