@@ -1,6 +1,6 @@
 import type { MaskedTable } from '../../model/masked.ts';
 import type { Handling } from '../policy-document.ts';
-import { descriptionsOf, type RuleDescription, sealedRule } from '../sealed-rule.ts';
+import { descriptionsOf, type RuleDescription, sealedRule, withoutHandling } from '../sealed-rule.ts';
 import { type Disclosure, disclosureOf } from './disclosure.ts';
 import { compareDisclosures, compareHandling, type HandledMethod } from './visibility.ts';
 
@@ -28,8 +28,14 @@ function showsMore(after: RuleDescription, before: RuleDescription): boolean {
 function disclosureIn(description: RuleDescription): Disclosure {
   const rule = sealedRule(description);
   return rule === null
-    ? { kind: 'function', identity: JSON.stringify(description), injective: false }
+    ? { kind: 'function', identity: identityOf(description), injective: description['injective'] === true }
     : disclosureOf(rule, new Map());
+}
+
+/** A function is its text, whatever its file is called; a log that lacks the text's hash leaves open which it was. */
+function identityOf(description: RuleDescription): string {
+  const { module, ...rest } = withoutHandling(description);
+  return JSON.stringify('source' in rest ? rest : { module, ...rest });
 }
 
 function handlingIn({ method, on_error, short, foreign }: RuleDescription): HandledMethod {
