@@ -50,7 +50,7 @@ export async function wirePipeline(
   timings: LogTimings | null = null,
 ): Promise<WiredPipeline> {
   const policy = makePolicy(config);
-  const source = await makeSource(config);
+  const source = await makeSource(config, policy);
   const tables = await checkedTables(policy, source);
   for (const sink of config.sinks) {
     const mask = sinkMask(config, sink);

@@ -18,6 +18,7 @@ import type { DateEntity } from './method/date-shift.ts';
 import { normalizeValue, unpad } from './method/normalize.ts';
 import type { CompiledMethod } from './method.ts';
 import type { ColumnRule, Normalizer, PolicyDocument, Rule } from './policy-document.ts';
+import { PositionCipher } from './position-cipher.ts';
 import { withoutHandling } from './sealed-rule.ts';
 
 /** How many of the captured columns the policy decides. */
@@ -77,6 +78,11 @@ export class CompiledPolicy {
   /** Which keys it masks with; tells keys apart, and reveals nothing. */
   get key(): { readonly epoch: number; readonly fingerprint: string } {
     return { epoch: this.#keys.epoch, fingerprint: this.#keys.fingerprint };
+  }
+
+  /** Under the keys that it masks with. */
+  positionCipher(): PositionCipher {
+    return new PositionCipher(this.#keys);
   }
 
   coverage(tables: readonly TableSchema[]): PolicyCoverage {
