@@ -9,7 +9,7 @@ import { roomBesideLog } from './room-beside-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 export type SourceSettings = Pick<RowsealConfig, 'source'> &
-  Partial<Pick<RowsealConfig, 'mask' | 'audit' | 'file'>>;
+  Partial<Pick<RowsealConfig, 'audit' | 'file'>>;
 
 /**
  * The only place that knows which sources there are. Drivers are loaded when a command needs them.
