@@ -55,22 +55,38 @@ export interface EraseReport extends ErasePlan {
 
 /** @throws RowsealError RS-AUD-011 when the log knows no such table, RS-AUD-004 */
 export async function keySpacesOf(disk: Disk, directory: string, table: string): Promise<KeySpaces> {
-  const keys = new Map<string, KeySpaces['keys'][number]>();
+  const versions = await versionsOf(disk, directory, table);
+  const keys = new Map(
+    versions.map(({ keyEpoch: epoch, keyFingerprint: fingerprint }) => [
+      `${epoch}/${fingerprint}`,
+      { epoch, fingerprint },
+    ]),
+  );
+  return { table: versions.at(-1)!, keys: [...keys.values()] };
+}
+
+/**
+ * Every version that the log of a table was written under, oldest first; at least one.
+ *
+ * @throws RowsealError RS-AUD-011 when the log knows no such table, RS-AUD-004
+ */
+export async function versionsOf(
+  disk: Disk,
+  directory: string,
+  table: string,
+): Promise<readonly MaskedTable[]> {
+  const versions: MaskedTable[] = [];
   let [schema, policy] = ['', ''];
-  let newest: MaskedTable | null = null;
   await damageIsSaid(async () => {
     for await (const record of readTableRecords(disk, directory, join('tables', table), 'meta')) {
       if (record.kind === RecordKind.schema) schema = record.payload;
       else if (record.kind === RecordKind.policy) policy = record.payload;
       else continue;
-      if (schema === '' || policy === '') continue;
-      newest = tableFromPayloads(schema, policy);
-      const { keyEpoch: epoch, keyFingerprint: fingerprint } = newest;
-      keys.set(`${epoch}/${fingerprint}`, { epoch, fingerprint });
+      if (schema !== '' && policy !== '') versions.push(tableFromPayloads(schema, policy));
     }
   });
-  if (newest === null) throw new RowsealError('RS-AUD-011', { detail: `no table ${table}` });
-  return { table: newest, keys: [...keys.values()] };
+  if (versions.length === 0) throw new RowsealError('RS-AUD-011', { detail: `no table ${table}` });
+  return versions;
 }
 
 /** What erasing would do; changes nothing. @throws RowsealError RS-AUD-011 when the log knows no such row, RS-AUD-004 */

@@ -2,32 +2,41 @@ import { tmpdir } from 'node:os';
 import type { Source } from '../capture/source.ts';
 import type { MysqlSourceConfig, PostgresSourceConfig, RowsealConfig, SourceConfig } from '../config/load.ts';
 import { postgresConnection } from '../config/postgres-connection.ts';
-import { LazyPositionSeal } from './lazy-position-seal.ts';
+import type { CompiledPolicy } from '../mask/policy.ts';
+import { CopySeal } from './copy-seal.ts';
 import { loginOf } from './login-of.ts';
 import { roomBesideLog } from './room-beside-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
 export type SourceSettings = Pick<RowsealConfig, 'source'> &
-  Partial<Pick<RowsealConfig, 'mask' | 'audit' | 'file'>>;
+  Partial<Pick<RowsealConfig, 'audit' | 'file'>>;
 
-/** The only place that knows which sources there are. Drivers are loaded when a command needs them. */
-export async function makeSource(config: SourceSettings): Promise<() => Source> {
+/**
+ * The only place that knows which sources there are. Drivers are loaded when a command needs them.
+ *
+ * @param policy that the rows are masked by; null: they are not read for the log
+ */
+export async function makeSource(
+  config: SourceSettings,
+  policy: CompiledPolicy | null = null,
+): Promise<() => Source> {
   const { source } = config;
+  const positionSeal = new CopySeal(policy);
   switch (source.type) {
     case 'postgres':
-      return makePostgresSource(source, config);
+      return makePostgresSource(source, config, positionSeal);
     case 'mysql':
-      return makeMysqlSource(source, config);
+      return makeMysqlSource(source, config, positionSeal);
   }
 }
 
 async function makePostgresSource(
   source: PostgresSourceConfig,
   config: SourceSettings,
+  positionSeal: CopySeal,
 ): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
   const { SpillSpace } = await import('../../connectors/sources/postgres/spill-space.ts');
-  const positionSeal = new LazyPositionSeal(config);
   const spill = new SpillSpace(config.audit?.directory ?? tmpdir(), roomBesideLog(config.audit));
   // After a disk that was full the server keeps large transactions, for as long as this process lives.
   let { streaming } = source;
@@ -54,10 +63,13 @@ async function makePostgresSource(
     });
 }
 
-async function makeMysqlSource(source: MysqlSourceConfig, config: SourceSettings): Promise<() => Source> {
+async function makeMysqlSource(
+  source: MysqlSourceConfig,
+  config: SourceSettings,
+  positionSeal: CopySeal,
+): Promise<() => Source> {
   const { createMysqlSource } = await import('../../connectors/sources/mysql/source.ts');
   const { RolledBack } = await import('../../connectors/sources/mysql/rolled-back.ts');
-  const positionSeal = new LazyPositionSeal(config);
   const rolledBack = new RolledBack();
   return () =>
     createMysqlSource({

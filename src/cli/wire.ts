@@ -65,7 +65,7 @@ async function wiredWith(
   prepare: (prepared: Prepared) => Promise<void>,
   timings: LogTimings | null,
 ): Promise<WiredPipeline> {
-  const source = await makeSource(config);
+  const source = await makeSource(config, policy);
   const tables = await checkedTables(policy, source);
   for (const sink of config.sinks) {
     const mask = sinkMask(config, sink);

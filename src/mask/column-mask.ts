@@ -4,7 +4,7 @@ import type { ColumnType } from '../model/type.ts';
 import type { KeySpace } from './key-space.ts';
 import { fitsType } from './method/redact.ts';
 import { FALLBACK_CHARACTERS, fallbackToken } from './method/token.ts';
-import { type CompiledMethod, TEXT, type UnfitAction, type UnfitReason } from './method.ts';
+import { type CompiledMethod, type Mended, TEXT, type UnfitAction, type UnfitReason } from './method.ts';
 import type { Handling } from './policy-document.ts';
 
 /** A compiled method with its answers for what it cannot take. */
@@ -49,12 +49,6 @@ export function handleColumn(
     throw new RowsealError('RS-MASK-005', {
       detail: `${where}: the constant for nulls is not a ${method.type.kind}`,
     });
-  const other = handling.onError ?? (isKey ? 'halt' : 'redact');
-  const actions: Readonly<Partial<Record<UnfitReason, UnfitAction>>> = {
-    short: handling.short ?? other,
-    foreign: handling.foreign ?? other,
-  };
-  let fallback: ((value: string) => string) | null = null;
   return {
     name,
     where,
@@ -64,11 +58,58 @@ export function handleColumn(
       description: { ...method.description, ...describe(handling) },
     },
     onNull,
-    actionFor: (reason) => actions[reason] ?? other,
-    hash: (value) => {
-      fallback ??= fallbackToken(space);
-      return fallback(value);
-    },
+    actionFor: (reason) => declaredFor(handling, reason) ?? (isKey ? 'halt' : 'redact'),
+    hash: fallbackIn(space),
+  };
+}
+
+/** The answers of a rule at a place of a document for what its method cannot take. */
+export interface PlaceHandling {
+  /** As `namespace.table.column.member`. */
+  readonly where: string;
+  /** What a null becomes. */
+  readonly onNull: string | null;
+  /** null: the rule does not say; the document's own decides. */
+  actionFor(reason: UnfitReason): UnfitAction | null;
+  hash(value: string): string;
+  readonly description: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * As {@link handleColumn}, for a place of a document: nothing there has a type of the column's, so a token fits anywhere.
+ *
+ * @param type of the masked values
+ * @throws RowsealError RS-MASK-005
+ */
+export function handlePlace(
+  where: string,
+  type: ColumnType,
+  handling: Handling,
+  space: KeySpace,
+): PlaceHandling {
+  const onNull = handling.onNull?.constant ?? null;
+  if (onNull !== null && !fitsType(onNull, type))
+    throw new RowsealError('RS-MASK-005', { detail: `${where}: the constant for nulls is not a ${type.kind}` });
+  return {
+    where,
+    onNull,
+    actionFor: (reason) => declaredFor(handling, reason),
+    hash: fallbackIn(space),
+    description: describe(handling),
+  };
+}
+
+function declaredFor({ short, foreign, onError }: Handling, reason: UnfitReason): UnfitAction | null {
+  const own = reason === 'short' ? short : reason === 'foreign' ? foreign : undefined;
+  return own ?? onError ?? null;
+}
+
+/** Its key is derived when it is first needed. */
+function fallbackIn(space: KeySpace): (value: string) => string {
+  let fallback: ((value: string) => string) | null = null;
+  return (value) => {
+    fallback ??= fallbackToken(space);
+    return fallback(value);
   };
 }
 
@@ -134,9 +175,27 @@ export function unfitCell(
     case 'hash':
       return mask.hash(value);
     case 'halt':
-      throw new RowsealError('RS-MASK-010', {
-        detail: `${mask.where}: ${reason}`,
-        state: 'halted; the change is not sealed and not confirmed, so nothing is lost',
-      });
+      throw halted(mask.where, reason);
   }
+}
+
+/**
+ * The cell for a document that was mended. Where the whole may not be redacted, neither may its part, unless the rule of the
+ * part says otherwise.
+ *
+ * @throws RowsealError RS-MASK-010 where the action is halt
+ */
+export function mendedCell(mask: ColumnMask, { value, parts }: Mended, counts: UnfitCounts): MaskedCell {
+  const halting = parts.find(({ reason, action }) => (action ?? mask.actionFor(reason)) === 'halt');
+  const { where, reason, action } = halting ?? parts.at(-1)!;
+  counts.add(mask.name, reason);
+  if (halting !== undefined) throw halted(action === null ? mask.where : where, reason);
+  return value;
+}
+
+function halted(where: string, reason: UnfitReason): RowsealError {
+  return new RowsealError('RS-MASK-010', {
+    detail: `${where}: ${reason}`,
+    state: 'halted; the change is not sealed and not confirmed, so nothing is lost',
+  });
 }

@@ -1,6 +1,7 @@
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Column } from '../model/table.ts';
 import type { ColumnType } from '../model/type.ts';
+import type { PlaceHandling } from './column-mask.ts';
 import type { KeySpace } from './key-space.ts';
 import { elementWise } from './method/array.ts';
 import { compileBucket, compileGeneralize, compileRound } from './method/coarsen.ts';
@@ -16,7 +17,7 @@ import { compileRedact } from './method/redact.ts';
 import { compileReversible } from './method/reversible.ts';
 import { compileEmail, compileIban, compilePan, compileSsn, compileUuid } from './method/shapes.ts';
 import { compileToken } from './method/token.ts';
-import type { CompiledMethod } from './method.ts';
+import { type CompiledMethod, UNFIT } from './method.ts';
 import type { JsonPathRule, MethodDocument, MethodName } from './policy-document.ts';
 
 /** What a method may ask of the policy and the table around its column. */
@@ -28,8 +29,15 @@ export interface MethodContext {
   readonly host: CustomHost;
   /** The column that names the entity of a date. @throws RowsealError RS-MASK-002, -005 */
   entity(by: string, space: string | null): DateEntity;
-  /** A rule inside a document, compiled for a scalar of the given type. */
-  inner(rule: JsonPathRule, type: ColumnType): CompiledMethod;
+  /** A rule inside a document. */
+  inner(rule: JsonPathRule): InnerRule;
+}
+
+export interface InnerRule {
+  /** For a scalar of the given type. @throws RowsealError RS-MASK-005 when the method does not fit it */
+  compile(type: ColumnType): CompiledMethod;
+  /** @param type of the masked values @throws RowsealError RS-MASK-005 */
+  handle(type: ColumnType): PlaceHandling;
 }
 
 /** Methods that see an array as one value. The others work on its elements. */
@@ -121,20 +129,22 @@ export function compileMethod(
 const JSON_TEXT: ColumnType = { kind: 'text', maxLength: null, padded: false };
 const JSON_NUMBER: ColumnType = { kind: 'decimal', precision: null, scale: null };
 
-/** A method that knows only text takes a number by its digits; one that knows only numbers redacts a text. */
-function jsonRule(rule: JsonPathRule, context: MethodContext): JsonRule {
-  const text = attempt(() => context.inner(rule, JSON_TEXT));
-  const number = attempt(() => context.inner(rule, JSON_NUMBER));
-  if (text instanceof RowsealError && number instanceof RowsealError) throw text;
-  if (text instanceof RowsealError) {
-    const compiled = number as CompiledMethod;
-    return {
-      path: rule.path,
-      text: { ...compiled, transform: { kind: 'constant', value: null } },
-      number: compiled,
-    };
+/** A method that knows only text takes a number by its digits; to one that knows only numbers a text is foreign. */
+function jsonRule({ path, rule }: JsonPathRule, context: MethodContext): JsonRule {
+  const inner = context.inner({ path, rule });
+  const text = attempt(() => inner.compile(JSON_TEXT));
+  const number = attempt(() => inner.compile(JSON_NUMBER));
+  if (!(text instanceof RowsealError)) {
+    const handling = inner.handle(text.type);
+    return { path, text, number: number instanceof RowsealError ? null : number, handling };
   }
-  return { path: rule.path, text, number: number instanceof RowsealError ? null : number };
+  if (number instanceof RowsealError) throw text;
+  return {
+    path,
+    text: { ...number, transform: { kind: 'map', map: () => UNFIT.foreign } },
+    number,
+    handling: inner.handle(number.type),
+  };
 }
 
 function attempt(compile: () => CompiledMethod): CompiledMethod | RowsealError {

@@ -3,7 +3,7 @@ import { DROPPED, type MaskedCell, type RawCell } from '../model/cell.ts';
 import type { RowRun } from '../model/change.ts';
 import { MASK_WARRANT } from '../model/mask-warrant.ts';
 import { MaskedRun, type MaskedTable } from '../model/masked.ts';
-import { type ColumnMask, type UnfitCount, UnfitCounts, unfitCell } from './column-mask.ts';
+import { type ColumnMask, mendedCell, type UnfitCount, UnfitCounts, unfitCell } from './column-mask.ts';
 import type { KeyTagger } from './key-tagger.ts';
 import type { LeakCount, LeakGuard } from './leak-guard.ts';
 import { type MaskResult, Mended, Unfit } from './method.ts';
@@ -91,10 +91,7 @@ export function maskColumn(
   const { transform } = mask.method;
   const settle = (result: MaskResult, value: string): MaskedCell => {
     if (result instanceof Unfit) return unfitCell(mask, result.reason, value, unfit);
-    if (!(result instanceof Mended)) return result;
-    // Part of a document was redacted; where the whole may not be, neither may its part.
-    unfitCell(mask, result.reason, value, unfit);
-    return result.value;
+    return result instanceof Mended ? mendedCell(mask, result, unfit) : result;
   };
   switch (transform.kind) {
     case 'keep':

@@ -44,15 +44,27 @@ export const UNFIT: Readonly<Record<UnfitReason, Unfit>> = Object.freeze({
   timeout: new Unfit('timeout'),
 });
 
-/** A document of which a part could not be taken: that part was redacted, the rest is masked as the policy says. */
+/**
+ * A document of which a part could not be taken: that part was redacted, or became a token; the rest is masked as the
+ * policy says.
+ */
 export class Mended {
   readonly value: string;
-  readonly reason: UnfitReason;
+  /** At least one. */
+  readonly parts: readonly MendedPart[];
 
-  constructor(value: string, reason: UnfitReason) {
+  constructor(value: string, parts: readonly MendedPart[]) {
     this.value = value;
-    this.reason = reason;
+    this.parts = parts;
   }
+}
+
+/** What could not be taken, where: one for all values of one rule and reason. */
+export interface MendedPart {
+  readonly where: string;
+  readonly reason: UnfitReason;
+  /** What the rule of the part says of it; null: nothing, so that of the document decides. */
+  readonly action: UnfitAction | null;
 }
 
 export type MaskResult = string | null | Unfit | Mended;

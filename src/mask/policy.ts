@@ -1,12 +1,11 @@
-import { closest } from 'fastest-levenshtein';
 import { RowsealError } from '../error/rowseal-error.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MaskedColumn, MaskedTable } from '../model/masked.ts';
 import { type Column, type ColumnReference, displayName, type TableSchema } from '../model/table.ts';
 import type { ColumnType } from '../model/type.ts';
 import type { HmacSha256 } from './cipher/hmac.ts';
-import { type ColumnMask, handleColumn } from './column-mask.ts';
-import { compileMethod, type MethodContext } from './compile-method.ts';
+import { type ColumnMask, handleColumn, handlePlace } from './column-mask.ts';
+import { compileMethod, type InnerRule, type MethodContext } from './compile-method.ts';
 import { KeySpace } from './key-space.ts';
 import { KeyTagger } from './key-tagger.ts';
 import { isKeyedRule } from './keyed.ts';
@@ -16,8 +15,10 @@ import { TableMasker } from './masker.ts';
 import type { CustomHost } from './method/custom.ts';
 import type { DateEntity } from './method/date-shift.ts';
 import { normalizeValue, unpad } from './method/normalize.ts';
-import type { CompiledMethod } from './method.ts';
 import type { ColumnRule, Normalizer, PolicyDocument, Rule } from './policy-document.ts';
+import { PositionCipher } from './position-cipher.ts';
+import { withoutHandling } from './sealed-rule.ts';
+import { refuseUnknownNames, similar } from './unknown-names.ts';
 
 /** How many of the captured columns the policy decides. */
 export interface PolicyCoverage {
@@ -78,6 +79,11 @@ export class CompiledPolicy {
     return { epoch: this.#keys.epoch, fingerprint: this.#keys.fingerprint };
   }
 
+  /** Under the keys that it masks with. */
+  positionCipher(): PositionCipher {
+    return new PositionCipher(this.#keys);
+  }
+
   coverage(tables: readonly TableSchema[]): PolicyCoverage {
     this.#learnReferences(tables);
     const undecided = tables.flatMap((table) =>
@@ -96,7 +102,7 @@ export class CompiledPolicy {
    */
   check(tables: readonly TableSchema[]): void {
     this.#learnReferences(tables);
-    this.#refuseUnknownNames(tables);
+    refuseUnknownNames(this.#document, tables);
     const { undecided } = this.coverage(tables);
     if (undecided.length > 0 && this.#document.undecided === 'halt') {
       throw new RowsealError('RS-MASK-001', {
@@ -120,8 +126,8 @@ export class CompiledPolicy {
       const there = `${displayName(reference)}.${reference.column}`;
       const [own, other] = [masks.get(where), masks.get(there)];
       if (own === undefined || other === undefined) continue;
-      const same = sameValues(own.method) === sameValues(other.method);
-      if (same) continue;
+      const values = ({ method }: ColumnMask): string => JSON.stringify(withoutHandling(method.description));
+      if (values(own) === values(other)) continue;
       findings.push({
         level: 'warning',
         code: 'RS-MASK-013',
@@ -180,10 +186,14 @@ export class CompiledPolicy {
     });
   }
 
-  /** The compiled method of a domain or column, for detokenizing and tests; the column gives the type. */
-  compileColumn(rule: ColumnRule, column: Column, where: string, isKey = false): ColumnMask {
+  /**
+   * The compiled method of a domain or column, for detokenizing and tests; the column gives the type.
+   *
+   * @param space default: what the rule by itself has
+   */
+  compileColumn(rule: ColumnRule, column: Column, where: string, isKey = false, space?: string): ColumnMask {
     const alone: TableSchema = { namespace: '', name: '', columns: [column], key: isKey ? [0] : [] };
-    return this.#compile(rule, column, where, isKey, alone);
+    return this.#compile(rule, column, where, isKey, alone, space);
   }
 
   #maskedTable(table: TableSchema, masks: readonly ColumnMask[]): MaskedTable {
@@ -269,19 +279,26 @@ export class CompiledPolicy {
     return space;
   }
 
-  #compile(rule: ColumnRule, column: Column, where: string, isKey: boolean, table: TableSchema): ColumnMask {
+  #compile(
+    rule: ColumnRule,
+    column: Column,
+    where: string,
+    isKey: boolean,
+    table: TableSchema,
+    knownSpace?: string,
+  ): ColumnMask {
     const { method, space } = this.#resolve(rule, where);
     const context: MethodContext = {
       where,
       isKey,
-      space: this.#space(space),
+      space: this.#space(knownSpace ?? space),
       host: this.#host,
       entity: (by, entity) => this.#entity(by, entity, table, where),
-      inner: (path, type) => {
-        const place = `${where}${path.path.slice(1)}`;
+      inner: ({ path, rule: inner }) => {
+        const place = `${where}${path.slice(1)}`;
         // A domain is one token space wherever it stands, so its places are the domain's, not the column's.
-        const own = rule.kind === 'domain' ? `place:${rule.domain}:${path.path}` : this.#ownSpace(place);
-        return this.#inner(path.rule, type, place, own);
+        const own = rule.kind === 'domain' ? `place:${rule.domain}:${path}` : this.#ownSpace(place);
+        return this.#inner(inner, place, own);
       },
     };
     return handleColumn(
@@ -295,15 +312,13 @@ export class CompiledPolicy {
   }
 
   /** A rule inside a document. Its place has a token space of its own, unless it names a domain. */
-  #inner(rule: ColumnRule, type: ColumnType, where: string, own: string): CompiledMethod {
-    const resolved = this.#resolve(rule, where);
-    const { method } = resolved;
-    const space = rule.kind === 'domain' ? resolved.space : own;
-    const column: Column = { name: where, type, sourceType: type.kind, id: null };
-    return compileMethod(method, column, {
+  #inner(rule: ColumnRule, where: string, own: string): InnerRule {
+    const { method, space: named } = this.#resolve(rule, where);
+    const space = this.#space(rule.kind === 'domain' ? named : own);
+    const context: MethodContext = {
       where,
       isKey: false,
-      space: this.#space(space),
+      space,
       host: this.#host,
       entity: () => {
         throw new RowsealError('RS-MASK-005', { detail: `${where}: date_shift works on columns` });
@@ -311,7 +326,12 @@ export class CompiledPolicy {
       inner: () => {
         throw new RowsealError('RS-MASK-005', { detail: `${where}: json inside json` });
       },
-    });
+    };
+    return {
+      compile: (type) =>
+        compileMethod(method, { name: where, type, sourceType: type.kind, id: null }, context),
+      handle: (type) => handlePlace(where, type, method, space),
+    };
   }
 
   #entity(by: string, entity: string | null, table: TableSchema, where: string): DateEntity {
@@ -343,27 +363,6 @@ export class CompiledPolicy {
       spell: (value) => normalizeValue(type.kind === 'text' && type.padded ? unpad(value) : value, steps),
     };
   }
-
-  #refuseUnknownNames(tables: readonly TableSchema[]): void {
-    const known = new Map(tables.map((table) => [displayName(table), table]));
-    for (const [name, columns] of this.#document.tables) {
-      const table = known.get(name);
-      if (table === undefined) {
-        throw new RowsealError('RS-MASK-002', {
-          detail: `table \`${name}\` is not captured${similar(name, [...known.keys()])}`,
-          place: { file: 'configuration', path: `mask.tables.${name}` },
-        });
-      }
-      const names = table.columns.map((column) => column.name);
-      for (const column of columns.keys()) {
-        if (names.includes(column)) continue;
-        throw new RowsealError('RS-MASK-002', {
-          detail: `table ${name} has no column \`${column}\`${similar(column, names)}`,
-          place: { file: 'configuration', path: `mask.tables.${name}.${column}` },
-        });
-      }
-    }
-  }
 }
 
 /** Types of a fixed size, which Postgres never leaves out of a change as unchanged TOAST. */
@@ -380,14 +379,4 @@ const ALWAYS_SENT: ReadonlySet<ColumnType['kind']> = new Set([
 function spellingsOf(rule: Rule): readonly Normalizer[] {
   if (rule.method === 'token' || rule.method === 'fpe') return rule.normalize;
   return rule.method === 'email' ? ['trim', 'lower'] : [];
-}
-
-/** What decides the masked value, without what decides about values that cannot be masked. */
-function sameValues(method: CompiledMethod): string {
-  const { on_error, short, foreign, on_null, ...rest } = method.description;
-  return JSON.stringify(rest);
-}
-
-function similar(name: string, candidates: readonly string[]): string {
-  return candidates.length === 0 ? '' : `; a similar name exists: \`${closest(name, candidates)}\``;
 }

@@ -1,7 +1,26 @@
+import type { MaskedTable } from '../model/masked.ts';
 import type { Normalizer, Rule, TokenAlphabet } from './policy-document.ts';
 
 /** What a compiled method says of itself in the policy record of a table (`MaskedTable.policy`). */
 export type RuleDescription = Readonly<Record<string, unknown>>;
+
+/** What the policy record of a table version says of its columns, by name. */
+export function descriptionsOf(table: MaskedTable): ReadonlyMap<string, RuleDescription> {
+  return new Map(JSON.parse(table.policy) as [string, RuleDescription][]);
+}
+
+/** What the policy record says of the places of a document, as the policy names them; of anything else nothing. */
+export function placesIn(description: RuleDescription): ReadonlyMap<string, RuleDescription> {
+  const { method, paths } = description;
+  if (method !== 'json' || typeof paths !== 'object' || paths === null) return new Map();
+  return new Map(Object.entries(paths as Readonly<Record<string, RuleDescription>>));
+}
+
+/** What decides the masked value, without what decides about values that cannot be masked. */
+export function withoutHandling(description: RuleDescription): RuleDescription {
+  const { on_error, short, foreign, on_null, ...rest } = description;
+  return rest;
+}
 
 /**
  * The rule that made the values of a column, from what the log says of it: also of rows that an earlier policy masked.

@@ -12,7 +12,7 @@ import type { ColumnRule, Rule } from './policy-document.ts';
 import type { DomainRules } from './review/disclosure.ts';
 import { describeRule } from './review/disclosure-text.ts';
 import { judgeStricter } from './review/stricter.ts';
-import type { RuleDescription } from './sealed-rule.ts';
+import { descriptionsOf, type RuleDescription } from './sealed-rule.ts';
 
 /** What a sink gets of one table. */
 export interface SinkColumns {
@@ -112,7 +112,7 @@ export class SinkMask {
   #view(table: MaskedTable): SinkView | null {
     const columns = this.#selection.tables.get(displayName(table));
     if (columns === undefined) return this.#selection.others ? whole(table) : null;
-    const descriptions = new Map(JSON.parse(table.policy) as [string, RuleDescription][]);
+    const descriptions = descriptionsOf(table);
     const changed = new Map<number, ColumnMask | 'left out'>();
     table.columns.forEach((column, index) => {
       if (column.method === 'drop') return;

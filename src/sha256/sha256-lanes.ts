@@ -10,6 +10,8 @@ const MESSAGES = 512;
 export const INPUT_BYTES = PAGE_BYTES;
 /** A UTF-16 unit takes at most three bytes of UTF-8. */
 const UTF8_MOST = 3;
+/** Bytes of UTF-8 that a character takes at most: a write without room for the next one ends fewer than that before its limit. */
+const CHARACTER_MOST = 4;
 
 /** Addresses in the module's memory. Vectors are stored and read past the end of digests and messages: each has room behind it. */
 const AT = (() => {
@@ -97,8 +99,10 @@ export class Sha256Lanes {
       units += length;
     }
     const joined = messages.length === to - from ? messages.join('') : messages.slice(from, to).join('');
-    // As many bytes as UTF-16 units: all of it is ASCII, and every message lies where it was placed.
-    if (this.#bytes.write(joined, AT.input, INPUT_BYTES, 'utf8') === joined.length) return to - from;
+    // As many bytes as UTF-16 units: all of it is ASCII, and every message lies where it was placed. Room for a character
+    // more than units may be, because a write that was cut at as many bytes would look the same.
+    const written = this.#bytes.write(joined, AT.input, INPUT_BYTES + CHARACTER_MOST, 'utf8');
+    if (written === joined.length) return to - from;
     return this.#loadSingly(messages, from, most);
   }
 

@@ -10,6 +10,8 @@ import { generateMaskKeyFile, MaskKeys } from '../../src/mask/keys.ts';
 import { noCustomFunctions } from '../../src/mask/method/custom.ts';
 import { CompiledPolicy } from '../../src/mask/policy.ts';
 import { Image, Op } from '../../src/model/change.ts';
+import type { MaskedRun } from '../../src/model/masked.ts';
+import type { TableSchema } from '../../src/model/table.ts';
 import { at, begin } from '../support/masked.ts';
 import { schema } from '../support/policies.ts';
 import { makeProject, type TestProject } from '../support/project.ts';
@@ -28,6 +30,23 @@ const people = schema(
   },
   [0],
 );
+const BIGINT = { kind: 'int', bits: 64, unsigned: false } as const;
+const customers = schema({ id: BIGINT }, [0], 'customers');
+const plainOrders = schema({ id: BIGINT, customer_id: BIGINT }, [0], 'orders');
+/** The run knows the foreign key from the source; the log has no word of it. */
+const orders: TableSchema = {
+  ...plainOrders,
+  columns: plainOrders.columns.map((column) =>
+    column.name === 'customer_id'
+      ? { ...column, references: { namespace: 'public', name: 'customers', column: 'id' } }
+      : column,
+  ),
+};
+const files = schema({ id: BIGINT, profile: { kind: 'json' } }, [0], 'files');
+const ASIDE = {
+  customer_id: '40900123',
+  profile: '{"ssn":"536-22-8726"}',
+};
 const RAW = {
   id: '4711',
   email: 'canary.ann@example.com',
@@ -38,7 +57,10 @@ const RAW = {
   account: '9007199254740993',
 };
 const MASK = {
-  domains: { mail: { method: 'reversible' } },
+  domains: {
+    mail: { method: 'reversible' },
+    docs: { method: 'json', paths: { '$.ssn': 'us_ssn' } },
+  },
   tables: {
     'public.people': {
       id: 'keep',
@@ -49,34 +71,48 @@ const MASK = {
       profile: { method: 'json', paths: { '$.contact.mail': { domain: 'mail' } } },
       account: { method: 'fpe', min: 0 },
     },
+    'public.customers': { id: { method: 'fpe', min: 0 } },
+    'public.orders': { id: 'keep', customer_id: { method: 'fpe', min: 0 } },
+    'public.files': { id: 'keep', profile: { domain: 'docs' } },
   },
 };
 let project: TestProject;
 let masked: Record<keyof typeof RAW, string>;
+let aside: Record<keyof typeof ASIDE, string>;
 
-/** A log as the pipeline writes it; no database is needed to ask it. */
-beforeAll(async () => {
-  project = await makeProject({ url: 'postgres://localhost:1/none', tables: ['public.people'], mask: MASK });
-  const { policy } = loadConfig(project.configFile, {}).mask;
-  const compiled = new CompiledPolicy(policy, MaskKeys.parse(project.maskKey, 1), noCustomFunctions);
-  compiled.check([people]);
-  const run = compiled.compileMasker(people, 'start').mask({
-    table: people,
+function rowOf(policy: CompiledPolicy, table: TableSchema, cells: readonly string[]): MaskedRun {
+  return policy.compileMasker(table, 'start').mask({
+    table,
     count: 1,
     ops: Uint8Array.of(Op.create),
     images: Uint8Array.of(Image.after),
-    cells: Object.values(RAW),
+    cells,
     firstOrdinal: 0,
     bytes: 100,
   });
+}
+
+/** A log as the pipeline writes it; no database is needed to ask it. */
+beforeAll(async () => {
+  project = await makeProject({ url: 'postgres://localhost:1/none', tables: Object.keys(MASK.tables), mask: MASK });
+  const { policy } = loadConfig(project.configFile, {}).mask;
+  const compiled = new CompiledPolicy(policy, MaskKeys.parse(project.maskKey, 1), noCustomFunctions);
+  compiled.check([people, customers, orders, files]);
+  const run = rowOf(compiled, people, Object.values(RAW));
   masked = Object.fromEntries(Object.keys(RAW).map((name, i) => [name, run.cells[i]])) as typeof masked;
+  const others = [
+    rowOf(compiled, customers, [ASIDE.customer_id]),
+    rowOf(compiled, orders, ['1', ASIDE.customer_id]),
+    rowOf(compiled, files, ['1', ASIDE.profile]),
+  ];
+  aside = { customer_id: others[1]!.cells[1] as string, profile: others[2]!.cells[1] as string };
   const { log } = await openAuditLog({
     directory: project.auditDirectory,
     origin: 'rowseal/test',
     signer: parseSigningKey(await readFile(join(project.directory, 'signing.key'), 'utf8')),
   });
   const group = log.begin();
-  await group.append([begin(1), { kind: 'rows', run }]);
+  await group.append([begin(1), ...[run, ...others].map((each) => ({ kind: 'rows', run: each }) as const)]);
   await group.seal(at(10));
   await log.close();
 });
@@ -127,6 +163,28 @@ describe('mask detokenize', { timeout: 180_000 }, () => {
     const mail = /"mail":"([^"]+)"/.exec(masked.profile)![1]!;
     const inside = await detokenize('--column', 'public.people.profile', '--path', '$.contact.mail', mail);
     expect(JSON.parse(inside.stdout)).toMatchObject({ results: [{ value: 'canary.json@example.com' }] });
+  });
+
+  it('asks the log in which space a value was masked: of a foreign key, of a place in a document of a domain', async () => {
+    const ssn = /"ssn":"([^"]+)"/.exec(aside.profile)![1]!;
+    for (const [args, token, value, space] of [
+      [['public.orders.customer_id'], aside.customer_id, ASIDE.customer_id, 'column:public.customers.id'],
+      [['public.files.profile', '--path', '$.ssn'], ssn, '536-22-8726', 'place:docs:$.ssn'],
+    ] as const) {
+      const done = await detokenize('--column', ...args, token);
+      expect(JSON.parse(done.stdout), args[0]).toEqual({ results: [{ token, value }] });
+      expect((await accesses()).at(-1), args[0]).toMatchObject({ space, outcome: 'granted', tokens: [token] });
+    }
+  });
+
+  it('refuses a rule that made nothing of what the log has', async () => {
+    const changed = { ...MASK.tables, 'public.orders': { id: 'keep', customer_id: { method: 'fpe', min: 7 } } };
+    await project.configure({ mask: { key: { file: 'mask.key' }, ...MASK, tables: changed } });
+    const refused = await detokenize('--column', 'public.orders.customer_id', aside.customer_id);
+    await project.configure({});
+    expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining('RS-MASK-017')]);
+    expect(refused.stdout).not.toContain('results');
+    expect((await accesses()).at(-1)).toMatchObject({ outcome: 'refused', tokens: [aside.customer_id] });
   });
 
   it('reads tokens from standard input', () => {
@@ -201,7 +259,7 @@ describe('mask detokenize', { timeout: 180_000 }, () => {
     for (const entry of await readdir(project.auditDirectory, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const text = await readFile(join(entry.parentPath, entry.name), 'latin1');
-      for (const raw of ['canary', RAW.card, RAW.account]) expect(text, entry.name).not.toContain(raw);
+      for (const raw of ['canary', RAW.card, RAW.account, ASIDE.customer_id, '536-22-8726']) expect(text, entry.name).not.toContain(raw);
     }
   });
 });

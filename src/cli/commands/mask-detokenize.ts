@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type AccessEntry, openAccessLog } from '../../audit/access-log.ts';
-import { keySpacesOf } from '../../audit/erase.ts';
+import { versionsOf } from '../../audit/erase.ts';
 import { lockDirectory } from '../../audit/lock.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
 import { tableDirectory } from '../../audit/table-directory.ts';
@@ -14,11 +14,12 @@ import {
 } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
-import { type TokenMaker, tokenMaker } from '../../mask/detokenize.ts';
+import { type TokenMaker, type TokenOrigin, tokenMaker, type WayBack } from '../../mask/detokenize.ts';
 import { customWorkers } from '../../mask/method/custom-worker.ts';
 import { epochOfToken } from '../../mask/method/reversible.ts';
 import { CompiledPolicy } from '../../mask/policy.ts';
-import type { Column, TableName } from '../../model/table.ts';
+import type { MaskedTable } from '../../model/masked.ts';
+import type { TableName } from '../../model/table.ts';
 import { terminal } from '../context.ts';
 import { loadSigner } from '../signer.ts';
 
@@ -120,6 +121,7 @@ async function detokenize(
     const epoch = argv.epoch ?? epochOfToken(token) ?? config.mask.policy.keyEpoch;
     byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), token]);
   }
+  const versions = await askedVersions(config, argv);
   const log = await openAccessLog(
     new NodeDisk(),
     config.audit.directory,
@@ -144,24 +146,23 @@ async function detokenize(
       tokens: of,
     });
   try {
-    const makers = new Map<number, TokenMaker>();
+    const ways = new Map<number, { readonly maker: TokenMaker; readonly reverse: Extract<WayBack, { kind: 'open' }>['reverse'] }>();
     for (const [epoch, of] of byEpoch) {
-      const maker = await makerOf(config, argv, epoch);
-      const refusal =
-        maker.reverse === null ? `\`${maker.method}\` has no way back` : await otherKey(config, argv, epoch);
-      if (refusal !== null) {
+      const maker = makerOf(config, argv, epoch, versions);
+      const { wayBack } = maker;
+      if (wayBack.kind === 'closed') {
         await record(maker, epoch, 'refused', of.slice(0, TOKENS_PER_RECORD));
-        throw new RowsealError('RS-MASK-017', { detail: `${maker.space}: ${refusal}` });
+        throw new RowsealError('RS-MASK-017', { detail: `${maker.space}: ${wayBack.why}` });
       }
-      makers.set(epoch, maker);
+      ways.set(epoch, { maker, reverse: wayBack.reverse });
     }
     const values = new Map<string, string | null>();
     for (const [epoch, of] of byEpoch) {
-      const maker = makers.get(epoch)!;
+      const { maker, reverse } = ways.get(epoch)!;
       for (let from = 0; from < of.length; from += TOKENS_PER_RECORD) {
         const piece = of.slice(from, from + TOKENS_PER_RECORD);
         await record(maker, epoch, 'granted', piece);
-        for (const token of piece) values.set(token, maker.reverse!(token));
+        for (const token of piece) values.set(token, reverse(token));
       }
     }
     return tokens.map((token) => ({ token, value: values.get(token) ?? null }));
@@ -170,18 +171,41 @@ async function detokenize(
   }
 }
 
-async function makerOf(config: RowsealConfig, argv: DetokenizeArguments, epoch: number): Promise<TokenMaker> {
+function makerOf(
+  config: RowsealConfig,
+  argv: DetokenizeArguments,
+  epoch: number,
+  versions: readonly MaskedTable[],
+): TokenMaker {
   const { policy } = config.mask;
   const keys = loadMaskKeys(config, process.env, epoch);
   const compiled = new CompiledPolicy({ ...policy, keyEpoch: epoch }, keys, customWorkers);
-  if (argv.domain !== undefined) return tokenMaker(policy, compiled, { kind: 'domain', domain: argv.domain });
-  const { table, column } = columnNamed(argv.column);
-  return tokenMaker(policy, compiled, {
-    kind: 'column',
-    table,
-    column: await sealedColumn(config, table, column),
-    path: argv.path ?? null,
-  });
+  const inEpoch = versions.filter(({ keyEpoch }) => keyEpoch === epoch);
+  const maker = tokenMaker(
+    policy,
+    compiled,
+    originOf(argv, [...versions, ...inEpoch]),
+    inEpoch.filter(({ keyFingerprint }) => keyFingerprint === keys.fingerprint),
+  );
+  const why = otherKey(inEpoch, epoch, keys.fingerprint);
+  return why === null ? maker : { ...maker, wayBack: { kind: 'closed', why } };
+}
+
+/**
+ * A column is as the log has it: methods with a way back keep the type, or make text whatever it was.
+ *
+ * @param versions of its table; the last one that has the column counts
+ */
+function originOf(argv: DetokenizeArguments, versions: readonly MaskedTable[]): TokenOrigin {
+  if (argv.domain !== undefined) return { kind: 'domain', domain: argv.domain };
+  const { table, column: name } = columnNamed(argv.column);
+  const column = versions
+    .toReversed()
+    .flatMap(({ columns }) => columns)
+    .find((candidate) => candidate.name === name);
+  if (column === undefined)
+    throw new RowsealError('RS-CLI-001', { detail: `the table in the log has no column ${name}` });
+  return { kind: 'column', table, column, path: argv.path ?? null };
 }
 
 function columnNamed(text: string | undefined): { readonly table: TableName; readonly column: string } {
@@ -191,33 +215,25 @@ function columnNamed(text: string | undefined): { readonly table: TableName; rea
   return { table: { namespace, name }, column };
 }
 
-/** The column as the log has it. Methods with a way back keep the type, or make text whatever it was. */
-async function sealedColumn(config: RowsealConfig, table: TableName, name: string): Promise<Column> {
-  const { table: sealed } = await keySpacesOf(new NodeDisk(), config.audit.directory, tableDirectory(table));
-  const column = sealed.columns.find((candidate) => candidate.name === name);
-  if (column === undefined)
-    throw new RowsealError('RS-CLI-001', { detail: `the table in the log has no column ${name}` });
-  return column;
-}
-
-/** What the log says against the key: it was not this one that made the tokens. null: nothing. */
-async function otherKey(
+/** What the log says of the tables that are asked about: of a domain all. */
+async function askedVersions(
   config: RowsealConfig,
   argv: DetokenizeArguments,
-  epoch: number,
-): Promise<string | null> {
+): Promise<readonly MaskedTable[]> {
   const disk = new NodeDisk();
   const { directory } = config.audit;
   const tables =
-    argv.column === undefined
-      ? await disk.list(join(directory, 'tables'))
-      : [tableDirectory(columnNamed(argv.column).table)];
-  const { fingerprint } = loadMaskKeys(config, process.env, epoch);
-  const sealed = new Set<string>();
-  for (const table of tables) {
-    const { keys } = await keySpacesOf(disk, directory, table);
-    for (const key of keys) if (key.epoch === epoch) sealed.add(key.fingerprint);
-  }
+    argv.domain === undefined
+      ? [tableDirectory(columnNamed(argv.column).table)]
+      : await disk.list(join(directory, 'tables'));
+  const versions: MaskedTable[] = [];
+  for (const table of tables) versions.push(...(await versionsOf(disk, directory, table)));
+  return versions;
+}
+
+/** What the log says against the key: it was not this one that made the tokens. null: nothing. */
+function otherKey(inEpoch: readonly MaskedTable[], epoch: number, fingerprint: string): string | null {
+  const sealed = new Set(inEpoch.map(({ keyFingerprint }) => keyFingerprint));
   if (sealed.size === 0) return `nothing in the log was masked under epoch ${epoch}`;
   return sealed.has(fingerprint)
     ? null

@@ -128,7 +128,7 @@ export const maskCodes = defineCodes({
     kind: 'auth',
     title: 'the token cannot be turned back',
     explain:
-      'Only reversible, fpe, pan, phone, iban, us_ssn and ip tokens have a way back, and only under the key and the domain that made them.',
-    fix: 'name the domain or column that made the token, and use the key of its epoch',
+      'Only reversible, fpe, pan, phone, iban, us_ssn and ip tokens have a way back, and only under the key, the rule and the space that made them. All but reversible look alike whatever made them: where the log has values of two rules in one place under one key, neither is turned back, because the other would give a value that looks as good and is wrong.',
+    fix: 'name the domain or column that made the token, with the rule that the log has for it and the key of its epoch; where rules are mixed, tokens made after `rowseal mask rotate` can be turned back',
   },
 });

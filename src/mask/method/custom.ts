@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import type { ColumnType } from '../../model/type.ts';
 import { type CompiledMethod, type MaskResult, TEXT, UNFIT } from '../method.ts';
@@ -22,6 +23,9 @@ export interface CustomHost {
   /** @throws RowsealError RS-MASK-011 when the module cannot be loaded or exports no such function */
   load(module: string, source: string, exported: string, timeoutMs: number): CustomFunction;
 }
+
+/** Of the hash by which the log tells one text of a module from another: 128 bits. */
+const SOURCE_DIGITS = 32;
 
 export function compileCustom(
   options: Extract<MethodDocument, { method: 'custom' }>,
@@ -50,6 +54,8 @@ export function compileCustom(
       module: options.module,
       export: options.export,
       returns: options.returns,
+      source: `sha256:${hash('sha256', options.source, 'hex').slice(0, SOURCE_DIGITS)}`,
+      injective: options.injective,
     },
   };
 }

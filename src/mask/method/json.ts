@@ -1,6 +1,15 @@
 import { RowsealError } from '../../error/rowseal-error.ts';
 import type { ColumnType } from '../../model/type.ts';
-import { type CompiledMethod, type MaskResult, Mended, UNFIT, Unfit, type UnfitReason } from '../method.ts';
+import type { PlaceHandling } from '../column-mask.ts';
+import {
+  type CompiledMethod,
+  type MaskResult,
+  Mended,
+  type MendedPart,
+  UNFIT,
+  Unfit,
+  type UnfitReason,
+} from '../method.ts';
 import { parseJsonPath } from './json-path.ts';
 import { JsonCursor, JsonDefect } from './json-text.ts';
 
@@ -9,6 +18,7 @@ export interface JsonRule {
   readonly path: string;
   readonly text: CompiledMethod;
   readonly number: CompiledMethod | null;
+  readonly handling: PlaceHandling;
 }
 
 interface Node {
@@ -57,7 +67,9 @@ export function compileJson(
     reversible: false,
     description: {
       method: 'json',
-      paths: Object.fromEntries(rules.map(({ path, text }) => [path, text.description])),
+      paths: Object.fromEntries(
+        rules.map(({ path, text, handling }) => [path, { ...text.description, ...handling.description }]),
+      ),
       otherwise,
     },
   };
@@ -93,7 +105,7 @@ function plant(root: Node, rule: JsonRule, where: string): void {
 class JsonWalk {
   readonly #cursor: JsonCursor;
   readonly #otherwise: 'redact' | 'drop';
-  #mended: UnfitReason | null = null;
+  readonly #mended: MendedPart[] = [];
 
   constructor(text: string, otherwise: 'redact' | 'drop') {
     this.#cursor = new JsonCursor(text);
@@ -103,7 +115,7 @@ class JsonWalk {
   run(root: Node): MaskResult {
     const masked = this.#value(root, 0) ?? 'null';
     this.#cursor.end();
-    return this.#mended === null ? masked : new Mended(masked, this.#mended);
+    return this.#mended.length === 0 ? masked : new Mended(masked, this.#mended);
   }
 
   /** The masked text of the value at the cursor; null: leave it out. */
@@ -151,49 +163,60 @@ class JsonWalk {
 
   #ruled(rule: JsonRule, depth: number): string | null {
     const { transform } = rule.text;
-    if (transform.kind === 'keep') return this.#cursor.skip(depth);
+    if (transform.kind === 'keep') {
+      const kept = this.#cursor.skip(depth);
+      return kept === 'null' ? nullAt(rule) : kept;
+    }
     if (transform.kind === 'drop') return this.#denied(depth);
     switch (this.#cursor.next()) {
       case 'string':
-        return this.#masked(rule.text, this.#cursor.string(), false);
+        return this.#masked(rule, rule.text, this.#cursor.string(), false);
       case 'array': {
         const parts: string[] = [];
         this.#cursor.elements(depth, () => parts.push(this.#ruled(rule, depth + 1) ?? 'null'));
         return `[${parts.join(',')}]`;
       }
-      case 'object':
-        this.#cursor.skip(depth);
-        // A constant stands for anything; a method for text cannot take an object.
-        if (transform.kind !== 'constant') this.#mended = 'foreign';
-        return transform.kind === 'constant' ? encoded(transform.value, false) : 'null';
+      case 'object': {
+        const object = this.#cursor.skip(depth);
+        // A constant stands for anything; a method for scalars cannot take an object.
+        return transform.kind === 'constant'
+          ? encoded(transform.value, false)
+          : this.#unfit(rule, 'foreign', object);
+      }
       default: {
         const scalar = this.#cursor.scalar();
-        if (scalar === 'null') return 'null';
+        if (scalar === 'null') return nullAt(rule);
         const isNumber = scalar !== 'true' && scalar !== 'false';
         return isNumber && rule.number !== null
-          ? this.#masked(rule.number, scalar, rule.number.type.kind !== 'text')
-          : this.#masked(rule.text, scalar, false);
+          ? this.#masked(rule, rule.number, scalar, rule.number.type.kind !== 'text')
+          : this.#masked(rule, rule.text, scalar, false);
       }
     }
   }
 
-  #masked(method: CompiledMethod, value: string, asNumber: boolean): string {
+  #masked(rule: JsonRule, method: CompiledMethod, value: string, asNumber: boolean): string {
     const { transform } = method;
     let result: MaskResult;
     if (transform.kind === 'constant') result = transform.value;
     else if (transform.kind === 'map') result = transform.map(value);
     else if (transform.kind === 'batch') result = transform.map([value])[0]!;
     else result = UNFIT.entity;
-    if (result instanceof Unfit) {
-      this.#mended = result.reason;
-      return 'null';
-    }
-    if (result instanceof Mended) {
-      this.#mended = result.reason;
-      return encoded(result.value, asNumber);
-    }
-    return encoded(result, asNumber);
+    if (result instanceof Unfit) return this.#unfit(rule, result.reason, value);
+    // Only documents are mended, and none stands in a document.
+    return encoded(result instanceof Mended ? result.value : result, asNumber);
   }
+
+  #unfit({ handling }: JsonRule, reason: UnfitReason, value: string): string {
+    const { where } = handling;
+    const action = handling.actionFor(reason);
+    if (!this.#mended.some((part) => part.where === where && part.reason === reason))
+      this.#mended.push({ where, reason, action });
+    return action === 'hash' ? JSON.stringify(handling.hash(value)) : 'null';
+  }
+}
+
+function nullAt({ handling: { onNull }, text }: JsonRule): string {
+  return encoded(onNull, text.type.kind !== 'text');
 }
 
 /** Strings and numbers at places that are denied or masked, in a document; none where it is not well-formed. */

@@ -1,11 +1,17 @@
 import { isKeyed } from '../keyed.ts';
-import type { ColumnRule, PolicyDocument, Rule } from '../policy-document.ts';
+import type { ColumnRule, Handling, PolicyDocument, Rule } from '../policy-document.ts';
 import { type Disclosure, type DomainRules, disclosureOf } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
 import { newsBetween } from './disclosure-news.ts';
 import { describeRule } from './disclosure-text.ts';
 import { type Join, joinsOf } from './joins.ts';
-import { compareDisclosures, compareHandling, type Ordering } from './visibility.ts';
+import {
+  compareDisclosures,
+  compareHandling,
+  type HandledMethod,
+  type Ordering,
+  product,
+} from './visibility.ts';
 
 /** A policy, and the tables that its configuration captures (`namespace.name`). */
 export interface PolicySide {
@@ -129,7 +135,9 @@ function diffColumn(
         : ({ kind: 'nothing' } as const)
       : disclosureOf(changed.rule, newDomains);
   const shown = compareDisclosures(after, before);
-  const handled = old === null || changed === null ? 'equal' : compareHandling(changed.rule, old.rule);
+  const misfits =
+    old === null || changed === null ? [] : misfitChanges(old.rule, changed.rule, [oldDomains, newDomains]);
+  const handled = product(misfits.map(({ order }) => order));
   const notes = notesOn(old, changed, [oldDomains, newDomains], captured);
   const same = shown === 'equal' && handled === 'equal' && old !== null && changed !== null;
   if (same && notes.length === 0 && JSON.stringify(old) === JSON.stringify(changed)) return null;
@@ -142,7 +150,7 @@ function diffColumn(
     new: changed === null ? null : describeDecision(changed),
     ...newsBetween(before, after),
     notes: [
-      ...(handled === 'equal' ? [] : [handlingNote(old!.rule, changed!.rule)]),
+      ...misfits.flatMap(({ note }) => note ?? []),
       ...(same && notes.length === 0 ? ['options that change nothing in what is shown'] : notes),
     ],
     paths: pathChanges(before, after),
@@ -189,7 +197,7 @@ function notesOn(
     form(old.rule, oldDomains) !== form(changed.rule, newDomains)
   )
     notes.push('another function, or another text of it: read what it does');
-  if (JSON.stringify(old.rule.onNull) !== JSON.stringify(changed.rule.onNull))
+  if (nulls(old.rule, oldDomains) !== nulls(changed.rule, newDomains))
     notes.push('what a null becomes changes');
   return notes;
 }
@@ -197,14 +205,64 @@ function notesOn(
 /** A rule without what it does with values that it cannot take, and with the rules of the domains that it names. */
 function form(rule: Rule, domains: DomainRules): string {
   const { onError, short, foreign, onNull, ...rest } = rule;
-  const named =
-    rule.method === 'json'
-      ? rule.paths.map(({ rule: inner }) => (inner.kind === 'domain' ? domains.get(inner.domain) : null))
-      : [];
-  return JSON.stringify([rest, named]);
+  if (rest.method !== 'json') return JSON.stringify(rest);
+  const places = rest.paths.map(({ path, rule: inner }) => {
+    const { rule: there, domain } = resolve(inner, domains)!;
+    // A document inside a document is refused elsewhere; one that names itself would have no end.
+    return [path, domain, there.method === 'json' ? null : form(there, domains)];
+  });
+  return JSON.stringify([places, rest.otherwise]);
 }
 
-function handlingNote(old: Rule, changed: Rule): string {
+/** What nulls become, also at the places of a document. */
+function nulls(rule: Rule, domains: DomainRules): string {
+  const places = rule.method === 'json' ? rule.paths : [];
+  const hidden = places.flatMap(({ path, rule: inner }) => {
+    const { onNull } = resolve(inner, domains)!.rule;
+    return onNull === undefined ? [] : [[path, onNull.constant]];
+  });
+  return JSON.stringify([rule.onNull, hidden]);
+}
+
+interface MisfitChange {
+  readonly order: Ordering;
+  /** null: it follows from the document's own. */
+  readonly note: string | null;
+}
+
+/** What becomes of values that the method cannot take, also at the places that both documents have a rule for. */
+function misfitChanges(
+  old: Rule,
+  changed: Rule,
+  [oldDomains, newDomains]: readonly [DomainRules, DomainRules],
+): readonly MisfitChange[] {
+  const order = compareHandling(changed, old);
+  const changes: MisfitChange[] = order === 'equal' ? [] : [{ order, note: handlingNote(old, changed, '') }];
+  if (old.method !== 'json' || changed.method !== 'json') return changes;
+  const before = new Map(old.paths.map(({ path, rule }) => [path, resolve(rule, oldDomains)!.rule]));
+  for (const { path, rule } of changed.paths) {
+    const [was, is] = [before.get(path), resolve(rule, newDomains)!.rule];
+    if (was === undefined) continue;
+    const here = compareHandling(withinDocument(is, changed), withinDocument(was, old));
+    if (here !== 'equal') changes.push({ order: here, note: handlingNote(was, is, ` at ${path}`) });
+  }
+  return changes;
+}
+
+/** What a place leaves open the document decides: a stop holds for its parts, a token of the whole is none of a part. */
+function withinDocument(place: Rule, document: Rule): HandledMethod {
+  const left = (action: Handling['short']): 'halt' | 'redact' => (action === 'halt' ? 'halt' : 'redact');
+  const of = (option: 'short' | 'foreign'): Handling['short'] =>
+    place[option] ?? place.onError ?? left(document[option] ?? document.onError);
+  return {
+    method: place.method,
+    onError: place.onError ?? left(document.onError),
+    short: of('short'),
+    foreign: of('foreign'),
+  };
+}
+
+function handlingNote(old: Rule, changed: Rule, place: string): string | null {
   const parts: string[] = [];
   for (const [option, key] of [
     ['on_error', 'onError'],
@@ -214,7 +272,7 @@ function handlingNote(old: Rule, changed: Rule): string {
     if (old[key] !== changed[key])
       parts.push(`${option} ${old[key] ?? 'default'} → ${changed[key] ?? 'default'}`);
   }
-  return `values that do not fit: ${parts.join(', ')}`;
+  return parts.length === 0 ? null : `values that do not fit${place}: ${parts.join(', ')}`;
 }
 
 function pathChanges(before: Disclosure, after: Disclosure): readonly PathChange[] {

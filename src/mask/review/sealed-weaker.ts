@@ -1,6 +1,6 @@
 import type { MaskedTable } from '../../model/masked.ts';
 import type { Handling } from '../policy-document.ts';
-import { type RuleDescription, sealedRule } from '../sealed-rule.ts';
+import { descriptionsOf, type RuleDescription, sealedRule, withoutHandling } from '../sealed-rule.ts';
 import { type Disclosure, disclosureOf } from './disclosure.ts';
 import { compareDisclosures, compareHandling, type HandledMethod } from './visibility.ts';
 
@@ -24,16 +24,18 @@ function showsMore(after: RuleDescription, before: RuleDescription): boolean {
   return orders.some((order) => order === 'more' || order === 'incomparable');
 }
 
-function descriptionsOf(table: MaskedTable): ReadonlyMap<string, RuleDescription> {
-  return new Map(JSON.parse(table.policy) as [string, RuleDescription][]);
-}
-
 /** Of what cannot be told from its description (a document, a function) only whether it is the same. */
 function disclosureIn(description: RuleDescription): Disclosure {
   const rule = sealedRule(description);
   return rule === null
-    ? { kind: 'function', identity: JSON.stringify(description), injective: false }
+    ? { kind: 'function', identity: identityOf(description), injective: description['injective'] === true }
     : disclosureOf(rule, new Map());
+}
+
+/** A function is its text, whatever its file is called; a log that lacks the text's hash leaves open which it was. */
+function identityOf(description: RuleDescription): string {
+  const { module, ...rest } = withoutHandling(description);
+  return JSON.stringify('source' in rest ? rest : { module, ...rest });
 }
 
 function handlingIn({ method, on_error, short, foreign }: RuleDescription): HandledMethod {

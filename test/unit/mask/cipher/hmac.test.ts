@@ -2,6 +2,17 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HmacSha256 } from '../../../../src/mask/cipher/hmac.ts';
+import { INPUT_BYTES } from '../../../../src/sha256/sha256-lanes.ts';
+
+const key = Buffer.alloc(32, 7);
+
+/** Many together, and each by itself with Node's. */
+function expectAlike(hmac: HmacSha256, texts: readonly string[], bytes: number): void {
+  const expected = texts.map((text) =>
+    createHmac('sha256', key).update(text, 'utf8').digest().subarray(0, bytes),
+  );
+  expect(hmac.texts(texts, bytes).equals(Buffer.concat(expected))).toBe(true);
+}
 
 describe('HMAC-SHA-256', () => {
   // RFC 4231, test cases 1, 2, 3, 4 (keys of at most one block).
@@ -27,7 +38,6 @@ describe('HMAC-SHA-256', () => {
   });
 
   it('agrees with createHmac for every text, short and long, in any order', () => {
-    const key = Buffer.alloc(32, 7);
     const hmac = new HmacSha256(key);
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 20_000 }), (text) => {
@@ -40,15 +50,7 @@ describe('HMAC-SHA-256', () => {
   });
 
   it('many together agree with createHmac: any lengths side by side, any part of the digest', () => {
-    const key = Buffer.alloc(32, 7);
     const hmac = new HmacSha256(key);
-    const expectAlike = (texts: readonly string[], bytes: number): void => {
-      const macs = hmac.texts(texts, bytes);
-      const expected = texts.map((text) =>
-        createHmac('sha256', key).update(text, 'utf8').digest().subarray(0, bytes),
-      );
-      expect(macs.equals(Buffer.concat(expected))).toBe(true);
-    };
     const text = fc.oneof(
       { weight: 4, arbitrary: fc.string({ unit: 'binary-ascii', maxLength: 200 }) },
       // Surrogates alone too: two of them side by side in two texts must not become one character.
@@ -56,20 +58,50 @@ describe('HMAC-SHA-256', () => {
         .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 })
         .map((units) => String.fromCharCode(...units)),
     );
-    fc.assert(fc.property(fc.array(text, { maxLength: 40 }), fc.integer({ min: 1, max: 32 }), expectAlike), {
-      numRuns: 500,
-    });
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 40 }), fc.integer({ min: 1, max: 32 }), (texts, bytes) =>
+        expectAlike(hmac, texts, bytes),
+      ),
+      { numRuns: 500 },
+    );
     // Every length around the ends of blocks, each beside others.
     const ascii = Array.from({ length: 300 }, (_, length) => 'a'.repeat(length));
-    expectAlike(ascii, 32);
-    expectAlike(['\ud83d', '\ude00', 'é'], 32);
+    expectAlike(hmac, ascii, 32);
+    expectAlike(hmac, ['\ud83d', '\ude00', 'é'], 32);
     // More than one call takes, some of them alone longer than all room, in one byte a character or three.
     const long = Array.from({ length: 1_500 }, (_, i) => 'x'.repeat(i % 400 === 7 ? 70_000 : i % 90));
-    expectAlike(long, 18);
+    expectAlike(hmac, long, 18);
     expectAlike(
+      hmac,
       long.map((one) => one.replaceAll('x', '名')),
       16,
     );
-    expectAlike([], 16);
+    expectAlike(hmac, [], 16);
+  });
+
+  it('are not mistaken for ASCII where they fill the room of one call to the last byte', () => {
+    const hmac = new HmacSha256(key);
+    expectAlike(hmac, Array<string>(512).fill(`é${'a'.repeat(127)}`), 16);
+    const wide = fc.constantFrom('é', '名', '𝄞', '\ud83d', '\ude00');
+    const place = fc.oneof(
+      fc.nat({ max: INPUT_BYTES }),
+      fc.integer({ min: INPUT_BYTES - 6, max: INPUT_BYTES }),
+    );
+    fc.assert(
+      fc.property(
+        fc.integer({ min: INPUT_BYTES - 4, max: INPUT_BYTES + 4 }),
+        fc.array(fc.tuple(place, wide), { minLength: 1, maxLength: 5 }),
+        fc.array(place, { maxLength: 20 }),
+        (units, characters, ends) => {
+          let text = 'a'.repeat(units);
+          for (const [at, character] of characters)
+            text = (text.slice(0, at) + character + text.slice(at + character.length)).slice(0, units);
+          const cuts = [0, ...ends.toSorted((a, b) => a - b), units];
+          const texts = cuts.slice(1).map((end, i) => text.slice(cuts[i], end));
+          expectAlike(hmac, texts, 32);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 });

@@ -7,7 +7,7 @@ import { UNCHANGED } from '../../../../src/model/cell.ts';
 import { Image, Op } from '../../../../src/model/change.ts';
 import type { ColumnType } from '../../../../src/model/type.ts';
 import { maskedColumn } from '../../../support/mask-column.ts';
-import { custom, domain, keep, method, policy, redact, schema, token } from '../../../support/policies.ts';
+import { custom, domain, fpe, keep, method, policy, redact, schema, token } from '../../../support/policies.ts';
 
 const int = (bits: 16 | 32 | 64 = 32): ColumnType => ({ kind: 'int', bits, unsigned: false });
 const DATE: ColumnType = { kind: 'date' };
@@ -293,6 +293,79 @@ describe('json', () => {
   it('redacts the place that a method cannot take, and counts it', () => {
     expect(column('{"id":1,"email":{"a":"canary"}}')).toBe('{"id":1,"email":null}');
     expect(column.unfit()).toEqual([{ column: 'value', reason: 'foreign', count: 1 }]);
+  });
+  describe('options of a rule at a place', () => {
+    const ssn = (more: object): ColumnRule => method({ method: 'us_ssn', ...more });
+    const at = (rule: ColumnRule, more: object = {}) =>
+      maskedColumn(method({ ...json({ '$.ssn': rule, '$.keep': keep }), ...more } as Rule), JSONB);
+    const halts = (detail: string) => expect.objectContaining({ code: 'RS-MASK-010', detail });
+
+    it('halt for what the method cannot take there, whatever the document says', () => {
+      expect(() => at(ssn({ onError: 'halt' }))('{"ssn":"canary","keep":1}')).toThrow(
+        halts('public.people.value.ssn: foreign'),
+      );
+      expect(() => at(ssn({ foreign: 'halt' }), { onError: 'redact' })('{"ssn":{"a":1}}')).toThrow(
+        halts('public.people.value.ssn: foreign'),
+      );
+      // The member is not there, or null: nothing that could not be taken.
+      expect(at(ssn({ onError: 'halt' }))('{"keep":1}')).toBe('{"keep":1}');
+      expect(at(ssn({ onError: 'halt' }))('{"ssn":null}')).toBe('{"ssn":null}');
+    });
+    it('redact or hash it though the document would stop, and count it', () => {
+      const redacting = at(ssn({ onError: 'redact' }), { onError: 'halt' });
+      expect(redacting('{"ssn":"canary","keep":1}')).toBe('{"ssn":null,"keep":1}');
+      expect(redacting.unfit()).toEqual([{ column: 'value', reason: 'foreign', count: 1 }]);
+      const hashing = at(ssn({ foreign: 'hash' }), { onError: 'halt' });
+      expect(hashing('{"ssn":"canary"}')).toMatch(/^\{"ssn":"tok_[\w-]{22}"\}$/);
+      expect(hashing('{"ssn":"canary"}')).toBe(hashing('{"ssn":"canary"}'));
+      expect(hashing.unfit()).toEqual([{ column: 'value', reason: 'foreign', count: 3 }]);
+    });
+    it('leave what they do not say to the document', () => {
+      expect(() => at(ssn({ short: 'redact' }), { onError: 'halt' })('{"ssn":"canary"}')).toThrow(
+        halts('public.people.value: foreign'),
+      );
+      // One place asks for a stop, another took care of itself.
+      const two = json({ '$.a': ssn({ onError: 'halt' }), '$.b': ssn({ onError: 'redact' }) });
+      for (const text of ['{"a":"x","b":"y"}', '{"b":"y","a":"x"}'])
+        expect(() => maskedColumn(method(two), JSONB)(text)).toThrow(halts('public.people.value.a: foreign'));
+    });
+    it('does not hide what the document stops for behind what it redacts', () => {
+      const document = {
+        ...json({ '$.a': method({ ...fpe }), '$.b': ssn({}) }),
+        short: 'halt',
+        foreign: 'redact',
+      } as Rule;
+      const column = maskedColumn(method(document), JSONB);
+      expect(() => column('{"a":"12","b":"x"}')).toThrow(halts('public.people.value: short'));
+      expect(column('{"b":"x"}')).toBe('{"b":null}');
+    });
+    it('hide nulls', () => {
+      const hidden = at(ssn({ onNull: { constant: 'none' } }));
+      expect(hidden('{"ssn":null,"keep":null}')).toBe('{"ssn":"none","keep":null}');
+      expect(hidden('{"ssn":[null]}')).toBe('{"ssn":["none"]}');
+      expect(hidden('{}')).toBe('{}');
+      expect(at(method({ method: 'keep', onNull: { constant: 'none' } }))('{"ssn":null}')).toBe(
+        '{"ssn":"none"}',
+      );
+      const number = (constant: string): ColumnRule =>
+        method({ method: 'round', to: '10', onNull: { constant } });
+      expect(at(number('0'))('{"ssn":null}')).toBe('{"ssn":0}');
+      expect(() => at(number('none'))).toThrow(expect.objectContaining({ code: 'RS-MASK-005' }));
+    });
+    it('hold for a method of numbers that meets a text', () => {
+      const halting = at(method({ method: 'round', to: '10', onError: 'halt' }));
+      expect(halting('{"ssn":17}')).toBe('{"ssn":20}');
+      expect(() => halting('{"ssn":"canary"}')).toThrow(halts('public.people.value.ssn: foreign'));
+      const plain = at(method({ method: 'round', to: '10' }));
+      expect(plain('{"ssn":"canary"}')).toBe('{"ssn":null}');
+    });
+    it('stand in the policy record', () => {
+      const table = schema({ id: null, value: JSONB });
+      const rules = { id: keep, value: method(json({ '$.ssn': ssn({ onError: 'halt' }) })) };
+      expect(policy(rules).compileMasker(table, 'start').table.policy).toContain(
+        '{"$.ssn":{"method":"us_ssn","domain":"column:public.people.value.ssn","on_error":"halt"}}',
+      );
+    });
   });
   it('agrees with JSON.parse on what is JSON, and keeps what it keeps', () => {
     const all = maskedColumn(method(json({ $: keep })), JSONB);

@@ -57,6 +57,32 @@ describe('a difference of policies', () => {
     );
   });
 
+  it('tells what becomes of values that do not fit at a place of a document', () => {
+    const document = (inner: Partial<Rule>, own: Partial<Rule> = {}): PolicySide =>
+      side({
+        v: method({
+          method: 'json',
+          paths: [{ path: '$.ssn', rule: method({ method: 'us_ssn', ...inner } as Rule) }],
+          otherwise: 'redact',
+          ...own,
+        } as Rule),
+      });
+    const change = (before: PolicySide, after: PolicySide) => diffPolicies(before, after).columns[0];
+    const note = 'values that do not fit at $.ssn: foreign default → hash';
+    expect(change(document({}), document({ foreign: 'hash' }))).toMatchObject({
+      effect: 'more_visible',
+      notes: expect.arrayContaining([note]),
+    });
+    expect(change(document({ onError: 'halt' }), document({}))?.effect).toBe('more_visible');
+    // The place says what the document said.
+    expect(change(document({}, { onError: 'halt' }), document({ onError: 'halt' }))?.effect).toBe('more_visible');
+    expect(change(document({}), document({ onError: 'redact' }))?.effect).toBe('equally_visible');
+    expect(change(document({}), document({}, { onError: 'halt' }))).toMatchObject({
+      effect: 'less_visible',
+      notes: ['values that do not fit: on_error default → halt'],
+    });
+  });
+
   it('looks the other way round from the other side', () => {
     const opposite: Readonly<Record<string, string>> = {
       more_visible: 'less_visible',

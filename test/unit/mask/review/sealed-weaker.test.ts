@@ -2,10 +2,11 @@ import { expect, it } from 'vitest';
 import type { ColumnRule, Rule } from '../../../../src/mask/policy-document.ts';
 import { weakerColumns } from '../../../../src/mask/review/sealed-weaker.ts';
 import type { MaskedTable } from '../../../../src/model/masked.ts';
-import { keep, method, policy, redact, schema, token } from '../../../support/policies.ts';
+import { custom, idleFunctions, keep, method, policy, redact, schema, token } from '../../../support/policies.ts';
 
 const table = schema({ id: { kind: 'int', bits: 64, unsigned: false }, v: null });
-const ruled = (v: ColumnRule): MaskedTable => policy({ id: keep, v }).compileMasker(table, 'start').table;
+const ruled = (v: ColumnRule): MaskedTable =>
+  policy({ id: keep, v }, {}, undefined, idleFunctions).compileMasker(table, 'start').table;
 const partial = (keepLast: number, more: Partial<Rule> = {}): ColumnRule =>
   method({ method: 'partial', keepFirst: 0, keepLast, fill: '*', ...more } as Rule);
 const json = (path: string): ColumnRule =>
@@ -21,6 +22,9 @@ it.each([
   ['values that do not fit, and become tokens', partial(4), partial(4, { short: 'hash' }), true],
   ['values that do not fit, and stop the pipeline', partial(4), partial(4, { onError: 'halt' }), false],
   ['the same', partial(4), partial(4), false],
+  ['another text of a function', method(custom('a')), method(custom('b')), true],
+  ['a function in another file', method(custom('a')), method(custom('a', { module: 'other.mjs' })), false],
+  ['a function that stops', method(custom('a')), method({ ...custom('a'), onError: 'halt' }), false],
 ] as const)('%s', (_, before, after, weaker) => {
   expect(weakerColumns(ruled(before), ruled(after))).toEqual(weaker ? ['v'] : []);
 });
