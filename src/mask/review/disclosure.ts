@@ -208,6 +208,11 @@ export function disclosureOf(rule: Rule, domains: DomainRules): Disclosure {
   }
 }
 
+/** Whether equal values, or equal finds in a text, become equal tokens: then a shared token space joins columns. */
+export function tellsEqualValues(shown: Disclosure): boolean {
+  return shown.kind === 'derived' && (shown.equalityBits > 0 || shown.traces.has('found_equality'));
+}
+
 function characters(first: number, last: number): Content {
   return first + last === 0 ? NOTHING : { family: 'characters', first, last };
 }

@@ -186,6 +186,59 @@ describe('a difference of policies', () => {
     expect(of(json)).toEqual([]);
   });
 
+  it('knows what documents of one domain let join: tokens at the same path, and nothing else', () => {
+    const profile: Rule = {
+      method: 'json',
+      paths: [
+        { path: '$.ssn', rule: token },
+        { path: '$.mail', rule: domain('mail') },
+        { path: '$.plan', rule: keep },
+        { path: '$.age', rule: method({ method: 'round', to: '10' }) },
+      ],
+      otherwise: 'redact',
+    };
+    const of = (customers: ColumnRule, leads: ColumnRule): PolicySide =>
+      side(
+        { customers, leads },
+        {
+          domains: new Map<string, Rule>([
+            ['docs', profile],
+            ['mail', { method: 'token', normalize: [], prefix: '' }],
+          ]),
+        },
+      );
+    const diff = diffPolicies(of(domain('docs'), method(profile)), of(domain('docs'), domain('docs')));
+    expect(diff.joins).toEqual([
+      {
+        kind: 'gained',
+        domain: 'docs',
+        columns: ['public.people.customers$.ssn', 'public.people.leads$.ssn'],
+      },
+    ]);
+    expect(weakerParts(diff).joins).toHaveLength(1);
+    expect(joinsOf(of(domain('docs'), domain('docs')).policy).map((join) => join.domain)).toEqual([
+      'docs',
+      'mail',
+    ]);
+  });
+
+  it('knows finds in texts, and tokens for what does not fit, as joins', () => {
+    const of = (rule: Rule) =>
+      joinsOf(side({ a: domain('d'), b: domain('d') }, { domains: new Map([['d', rule]]) }).policy);
+    const scan = (replace: 'label' | 'token'): Rule => ({
+      method: 'scan',
+      classes: null,
+      patterns: [],
+      replace,
+    });
+    expect(of(scan('token'))).toHaveLength(1);
+    expect(of(scan('label'))).toEqual([]);
+    const partial: Rule = { method: 'partial', keepFirst: 1, keepLast: 0, fill: '*' };
+    expect(of({ ...partial, short: 'hash' })).toHaveLength(1);
+    expect(of({ ...partial, short: 'redact' })).toEqual([]);
+    expect(of({ method: 'keep', foreign: 'hash' })).toEqual([]);
+  });
+
   it('tells places in documents one by one', () => {
     const json = (paths: Readonly<Record<string, ColumnRule>>): ColumnRule =>
       method({
