@@ -9,6 +9,7 @@ const handling: fc.Arbitrary<Handling> = fc.record(
     onError: fc.constantFrom('redact', 'halt'),
     short: fc.constantFrom('redact', 'halt', 'hash'),
     foreign: fc.constantFrom('redact', 'halt', 'hash'),
+    onNull: fc.constantFrom({ constant: '1' }, { constant: '2' }),
   },
   { requiredKeys: [] },
 );

@@ -3,9 +3,9 @@ import type { ColumnRule, PolicyDocument, Rule } from '../policy-document.ts';
 import { type Disclosure, type DomainRules, disclosureOf } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
 import { newsBetween } from './disclosure-news.ts';
-import { describeRule } from './disclosure-text.ts';
+import { describeRule, HAS_VALUE } from './disclosure-text.ts';
 import { type Join, joinsOf } from './joins.ts';
-import { compareDisclosures, compareHandling, type Ordering } from './visibility.ts';
+import { compareDisclosures, compareHandling, compareNulls, type Ordering } from './visibility.ts';
 
 /** A policy, and the tables that its configuration captures (`namespace.name`). */
 export interface PolicySide {
@@ -130,23 +130,36 @@ function diffColumn(
       : disclosureOf(changed.rule, newDomains);
   const shown = compareDisclosures(after, before);
   const handled = old === null || changed === null ? 'equal' : compareHandling(changed.rule, old.rule);
+  const nulls = compareNulls(
+    { disclosure: after, onNull: changed?.rule.onNull },
+    { disclosure: before, onNull: old?.rule.onNull },
+  );
   const notes = notesOn(old, changed, [oldDomains, newDomains], captured);
-  const same = shown === 'equal' && handled === 'equal' && old !== null && changed !== null;
+  const same =
+    shown === 'equal' && handled === 'equal' && nulls === 'equal' && old !== null && changed !== null;
   if (same && notes.length === 0 && JSON.stringify(old) === JSON.stringify(changed)) return null;
-  const unproven = changed === null && captured && before.kind !== 'value';
-  const effect = unproven ? 'not_comparable' : effectOf(shown, handled);
+  const showedAll = before.kind === 'value' && old?.rule.onNull === undefined;
+  const unproven = changed === null && captured && !showedAll;
+  const effect = unproven ? 'not_comparable' : effectOf(shown, handled, nulls);
+  const news = newsBetween(before, after);
   return {
     column,
     effect,
     old: old === null ? null : describeDecision(old),
     new: changed === null ? null : describeDecision(changed),
-    ...newsBetween(before, after),
+    shows: nulls === 'more' && hasCells(before) ? [...news.shows, HAS_VALUE] : news.shows,
+    hides: nulls === 'less' && hasCells(after) ? [...news.hides, HAS_VALUE] : news.hides,
     notes: [
       ...(handled === 'equal' ? [] : [handlingNote(old!.rule, changed!.rule)]),
       ...(same && notes.length === 0 ? ['options that change nothing in what is shown'] : notes),
     ],
     paths: pathChanges(before, after),
   };
+}
+
+/** Other than null: where there were none, which rows have a value is not what is new first of all. */
+function hasCells({ kind }: Disclosure): boolean {
+  return kind !== 'nothing' && kind !== 'column';
 }
 
 function effectOf(...orderings: readonly Ordering[]): Effect {

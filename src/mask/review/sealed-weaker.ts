@@ -2,7 +2,7 @@ import type { MaskedTable } from '../../model/masked.ts';
 import type { Handling } from '../policy-document.ts';
 import { type RuleDescription, sealedRule } from '../sealed-rule.ts';
 import { type Disclosure, disclosureOf } from './disclosure.ts';
-import { compareDisclosures, compareHandling, type HandledMethod } from './visibility.ts';
+import { compareDisclosures, compareHandling, compareNulls, type HandledMethod } from './visibility.ts';
 
 /**
  * Columns of which rows masked as `now` show more than those that are sealed, or may: as `weakerParts` judges two policies, but
@@ -17,9 +17,15 @@ export function weakerColumns(sealed: MaskedTable, now: MaskedTable): readonly s
 }
 
 function showsMore(after: RuleDescription, before: RuleDescription): boolean {
+  const [shown, earlier] = [disclosureIn(after), disclosureIn(before)];
+  const [handled, handledEarlier] = [handlingIn(after), handlingIn(before)];
   const orders = [
-    compareDisclosures(disclosureIn(after), disclosureIn(before)),
-    compareHandling(handlingIn(after), handlingIn(before)),
+    compareDisclosures(shown, earlier),
+    compareHandling(handled, handledEarlier),
+    compareNulls(
+      { disclosure: shown, onNull: handled.onNull },
+      { disclosure: earlier, onNull: handledEarlier.onNull },
+    ),
   ];
   return orders.some((order) => order === 'more' || order === 'incomparable');
 }
@@ -31,16 +37,18 @@ function descriptionsOf(table: MaskedTable): ReadonlyMap<string, RuleDescription
 /** Of what cannot be told from its description (a document, a function) only whether it is the same. */
 function disclosureIn(description: RuleDescription): Disclosure {
   const rule = sealedRule(description);
-  return rule === null
-    ? { kind: 'function', identity: JSON.stringify(description), injective: false }
-    : disclosureOf(rule, new Map());
+  if (rule !== null) return disclosureOf(rule, new Map());
+  // How values are handled that do not fit, and nulls, is compared by itself.
+  const { on_error, short, foreign, on_null, ...rest } = description;
+  return { kind: 'function', identity: JSON.stringify(rest), injective: false };
 }
 
-function handlingIn({ method, on_error, short, foreign }: RuleDescription): HandledMethod {
+function handlingIn({ method, on_error, short, foreign, on_null }: RuleDescription): HandledMethod {
   return {
     method: method as HandledMethod['method'],
     onError: on_error as Handling['onError'],
     short: short as Handling['short'],
     foreign: foreign as Handling['foreign'],
+    onNull: typeof on_null === 'string' ? { constant: on_null } : undefined,
   };
 }

@@ -114,6 +114,40 @@ export function compareHandling(a: HandledMethod, b: HandledMethod): Ordering {
   return product(left.map((level, i) => ordered(level - right[i]!)));
 }
 
+/** What of a column decides whether somebody sees which rows have no value. */
+export interface NullsShown {
+  readonly disclosure: Disclosure;
+  readonly onNull: Handling['onNull'];
+}
+
+/**
+ * Of nulls alone. A constant hides them as far as values may be masked to it, which only who knows the values can say:
+ * so none of two constants hides more, and each hides more than a null.
+ */
+export function compareNulls(a: NullsShown, b: NullsShown): Ordering {
+  const [left, right] = [nullLevel(a), nullLevel(b)];
+  if (left !== right) return ordered(left - right);
+  return left !== AS_CONSTANT || a.onNull?.constant === b.onNull?.constant ? 'equal' : 'incomparable';
+}
+
+const [ALIKE, AS_CONSTANT, TOLD] = [0, 1, 2] as const;
+
+function nullLevel({ disclosure, onNull }: NullsShown): typeof ALIKE | typeof AS_CONSTANT | typeof TOLD {
+  switch (disclosure.kind) {
+    case 'nothing':
+    case 'column':
+      return ALIKE;
+    // A constant for every value, and another for nulls.
+    case 'presence':
+      return TOLD;
+    case 'derived':
+    case 'document':
+    case 'function':
+    case 'value':
+      return onNull === undefined ? TOLD : AS_CONSTANT;
+  }
+}
+
 /** Every value fits. */
 function ignoresHandling({ method }: Pick<Rule, 'method'>): boolean {
   return method === 'keep' || method === 'drop' || method === 'redact';

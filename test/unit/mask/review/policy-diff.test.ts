@@ -140,6 +140,51 @@ describe('a difference of policies', () => {
     ).toEqual(['both', 'fresh', 'gone', 'up']);
   });
 
+  it('tells when nulls are no longer hidden among values', () => {
+    const none = { onNull: { constant: '' } };
+    const partial: Rule = { method: 'partial', keepFirst: 1, keepLast: 0, fill: '*' };
+    const month: Rule = { method: 'generalize', to: { kind: 'date', unit: 'month', oldestYear: null } };
+    const diff = diffPolicies(
+      side({
+        kept: method({ method: 'keep', ...none }),
+        cut: method({ ...month, onNull: { constant: '1970-01-01' } }),
+        hidden: method(partial),
+        other: method({ ...partial, ...none }),
+        both: method({ method: 'keep', ...none }),
+        gone: method({ method: 'keep', ...none }),
+        constant: method({ method: 'redact', with: { constant: 'x' }, onNull: { constant: 'x' } }),
+        away: method({ ...partial, ...none }),
+      }),
+      side({
+        kept: keep,
+        cut: method(month),
+        hidden: method({ ...partial, ...none }),
+        other: method({ ...partial, onNull: { constant: 'none' } }),
+        both: method(partial),
+        constant: method({ method: 'redact', with: { constant: 'x' } }),
+        away: redact,
+      }),
+    );
+    expect(effects(diff)).toEqual({
+      kept: 'more_visible',
+      cut: 'more_visible',
+      hidden: 'less_visible',
+      other: 'not_comparable',
+      both: 'not_comparable',
+      gone: 'not_comparable',
+      constant: 'more_visible',
+      away: 'less_visible',
+    });
+    const of = (name: string) => diff.columns.find(({ column }) => column === `public.people.${name}`);
+    expect(of('cut')).toMatchObject({
+      shows: ['whether there is a value'],
+      hides: [],
+      notes: ['what a null becomes changes'],
+    });
+    expect(of('hidden')?.hides).toEqual(['whether there is a value']);
+    expect(of('away')?.hides).not.toContain('whether there is a value');
+  });
+
   it('of a table that is no longer captured shows nothing', () => {
     const diff = diffPolicies(side({ a: token, b: keep }), side({}, { tables: new Map() }, []));
     expect(effects(diff)).toEqual({ a: 'less_visible', b: 'less_visible' });

@@ -20,6 +20,8 @@ it.each([
   ['what each shows and the other hides', partial(4), token, true],
   ['values that do not fit, and become tokens', partial(4), partial(4, { short: 'hash' }), true],
   ['values that do not fit, and stop the pipeline', partial(4), partial(4, { onError: 'halt' }), false],
+  ['nulls that are told again', partial(4, { onNull: { constant: '' } }), partial(4), true],
+  ['nulls that are hidden', partial(4), partial(4, { onNull: { constant: '' } }), false],
   ['the same', partial(4), partial(4), false],
 ] as const)('%s', (_, before, after, weaker) => {
   expect(weakerColumns(ruled(before), ruled(after))).toEqual(weaker ? ['v'] : []);
