@@ -1,7 +1,7 @@
-import { compareDecimal, parseDecimal } from '../method/decimal.ts';
 import type { DateUnit, Handling, Rule } from '../policy-document.ts';
 import type { Content, DerivedDisclosure, Disclosure } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
+import { compareNumbers, tellsAllOf } from './ranges.ts';
 
 /**
  * How much one rule shows, compared with another: a partial order. `incomparable`: each shows something that the other
@@ -72,9 +72,9 @@ function compareContents(a: Content, b: Content): Ordering {
     case 'width':
       if (b.family !== a.family) return 'incomparable';
       return ordered(compareNumbers(b.width, a.width));
-    case 'bounds':
+    case 'ranges':
       if (b.family !== a.family) return 'incomparable';
-      return compareSets(new Set(a.bounds.map(canonical)), new Set(b.bounds.map(canonical)));
+      return within(tellsAllOf(b.ranges, a.ranges), tellsAllOf(a.ranges, b.ranges));
     case 'date':
       if (b.family !== a.family) return 'incomparable';
       return product([
@@ -174,16 +174,10 @@ function sign(a: number, b: number): number {
 
 /** A subset is less. */
 function compareSets<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): Ordering {
-  const [within, around] = [a.isSubsetOf(b), a.isSupersetOf(b)];
-  return within ? (around ? 'equal' : 'less') : around ? 'more' : 'incomparable';
+  return within(a.isSubsetOf(b), a.isSupersetOf(b));
 }
 
-function compareNumbers(a: string, b: string): number {
-  const [x, y] = [parseDecimal(a), parseDecimal(b)];
-  return x === null || y === null ? sign(Number(a), Number(b)) : compareDecimal(x, y);
-}
-
-/** One text for equal numbers. */
-function canonical(text: string): string {
-  return text.includes('.') ? text.replace(/0+$/, '').replace(/\.$/, '') : text;
+/** @param inside the second has all of the first @param around the first has all of the second */
+function within(inside: boolean, around: boolean): Ordering {
+  return inside ? (around ? 'equal' : 'less') : around ? 'more' : 'incomparable';
 }

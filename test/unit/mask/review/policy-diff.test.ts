@@ -185,6 +185,24 @@ describe('a difference of policies', () => {
     expect(of('away')?.hides).not.toContain('whether there is a value');
   });
 
+  it('tells ranges that had one label', () => {
+    const bucket = (...labels: readonly string[]): PolicySide =>
+      side({ pulse: method({ method: 'bucket', bounds: ['50', '100'], labels }) });
+    const unusual = bucket('unusual', 'normal', 'unusual');
+    expect(diffPolicies(unusual, bucket('low', 'normal', 'high')).columns).toMatchObject([
+      {
+        effect: 'more_visible',
+        old: 'bucket of 3 ranges, 2 labels',
+        new: 'bucket of 3 ranges',
+        shows: ['which of 3 ranges it is in', 'ranges that had one label'],
+        hides: ['which of 2 labels 3 ranges have'],
+      },
+    ]);
+    expect(diffPolicies(unusual, bucket('a', 'b', 'a')).columns).toMatchObject([
+      { effect: 'equally_visible', notes: ['options that change nothing in what is shown'] },
+    ]);
+  });
+
   it('of a table that is no longer captured shows nothing', () => {
     const diff = diffPolicies(side({ a: token, b: keep }), side({}, { tables: new Map() }, []));
     expect(effects(diff)).toEqual({ a: 'less_visible', b: 'less_visible' });

@@ -36,6 +36,22 @@ it('of a document cannot tell, unless it is the same', () => {
   expect(weakerColumns(of(keep), of(json('$.a')))).toEqual([]);
 });
 
+it('reads the labels of ranges', () => {
+  const typed = schema({
+    id: { kind: 'int', bits: 64, unsigned: false },
+    v: { kind: 'int', bits: 32, unsigned: false },
+  });
+  const of = (...labels: readonly string[]): MaskedTable =>
+    policy({ id: keep, v: method({ method: 'bucket', bounds: ['50', '100'], labels }) }).compileMasker(
+      typed,
+      'start',
+    ).table;
+  const unusual = of('unusual', 'normal', 'unusual');
+  expect(weakerColumns(unusual, of('low', 'normal', 'high'))).toEqual(['v']);
+  expect(weakerColumns(unusual, of('a', 'b', 'a'))).toEqual([]);
+  expect(weakerColumns(of('low', 'normal', 'high'), unusual)).toEqual([]);
+});
+
 it('leaves a column alone that the log does not know', () => {
   const wider = schema({ id: { kind: 'int', bits: 64, unsigned: false }, v: null, w: null });
   const now = policy({ id: keep, v: token, w: keep }).compileMasker(wider, 'start').table;
