@@ -1,7 +1,8 @@
 import type { MaskedTable } from '../../model/masked.ts';
+import { displayName } from '../../model/table.ts';
 import type { Handling } from '../policy-document.ts';
 import { type RuleDescription, sealedRule } from '../sealed-rule.ts';
-import { type Disclosure, disclosureOf } from './disclosure.ts';
+import { type Disclosure, disclosureOf, tellsEqualValues } from './disclosure.ts';
 import { compareDisclosures, compareHandling, compareNulls, type HandledMethod } from './visibility.ts';
 
 /**
@@ -12,8 +13,16 @@ export function weakerColumns(sealed: MaskedTable, now: MaskedTable): readonly s
   const before = descriptionsOf(sealed);
   return [...descriptionsOf(now)].flatMap(([column, after]) => {
     const earlier = before.get(column);
-    return earlier !== undefined && showsMore(after, earlier) ? [column] : [];
+    if (earlier === undefined) return [];
+    const own = `column:${displayName(now)}.${column}`;
+    return showsMore(after, earlier) || mayJoin(after, earlier, own) ? [column] : [];
   });
+}
+
+/** Its tokens are now those of a space that others may be in, a domain or a column that it references. */
+function mayJoin(after: RuleDescription, before: RuleDescription, own: string): boolean {
+  const { domain: space } = after;
+  return space !== before['domain'] && space !== own && tellsEqualValues(disclosureIn(after));
 }
 
 function showsMore(after: RuleDescription, before: RuleDescription): boolean {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { ColumnRule, Rule } from '../../../../src/mask/policy-document.ts';
 import { weakerColumns } from '../../../../src/mask/review/sealed-weaker.ts';
 import type { MaskedTable } from '../../../../src/model/masked.ts';
-import { keep, method, policy, redact, schema, token } from '../../../support/policies.ts';
+import { domain, keep, method, policy, redact, schema, token } from '../../../support/policies.ts';
 
 const table = schema({ id: { kind: 'int', bits: 64, unsigned: false }, v: null });
 const ruled = (v: ColumnRule): MaskedTable => policy({ id: keep, v }).compileMasker(table, 'start').table;
@@ -50,6 +50,23 @@ it('reads the labels of ranges', () => {
   expect(weakerColumns(unusual, of('low', 'normal', 'high'))).toEqual(['v']);
   expect(weakerColumns(unusual, of('a', 'b', 'a'))).toEqual([]);
   expect(weakerColumns(of('low', 'normal', 'high'), unusual)).toEqual([]);
+});
+
+it('names a column that comes into a token space that others may share', () => {
+  const rule: Rule = { method: 'token', normalize: [], prefix: 'tok_' };
+  const of = (v: ColumnRule, shared: Rule = rule): MaskedTable =>
+    policy(
+      { id: keep, v },
+      { domains: new Map([['d', shared], ['e', shared]]) },
+    ).compileMasker(table, 'start').table;
+  expect(weakerColumns(of(token), of(domain('d')))).toEqual(['v']);
+  expect(weakerColumns(of(domain('d')), of(domain('e')))).toEqual(['v']);
+  expect(weakerColumns(of(keep), of(domain('d')))).toEqual(['v']);
+  expect(weakerColumns(of(domain('d')), of(domain('d')))).toEqual([]);
+  expect(weakerColumns(of(domain('d')), of(token))).toEqual([]);
+  const scan = (replace: 'label' | 'token'): Rule => ({ method: 'scan', classes: null, patterns: [], replace });
+  expect(weakerColumns(of(method(scan('token'))), of(domain('d'), scan('token')))).toEqual(['v']);
+  expect(weakerColumns(of(method(scan('label'))), of(domain('d'), scan('label')))).toEqual([]);
 });
 
 it('leaves a column alone that the log does not know', () => {
