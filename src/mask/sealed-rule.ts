@@ -92,7 +92,11 @@ export function sealedRule(description: RuleDescription): Rule | null {
     case 'date_shift':
       return { method: 'date_shift', maxDays: number('max_days'), by: text('by'), entity: text('domain') };
     case 'bucket':
-      return { method: 'bucket', bounds: description['bounds'] as readonly string[], labels: null };
+      return {
+        method: 'bucket',
+        bounds: description['bounds'] as readonly string[],
+        labels: (description['labels'] ?? null) as readonly string[] | null,
+      };
     case 'round':
       return { method: 'round', to: text('to') };
     case 'generalize':

@@ -9,6 +9,7 @@ const handling: fc.Arbitrary<Handling> = fc.record(
     onError: fc.constantFrom('redact', 'halt'),
     short: fc.constantFrom('redact', 'halt', 'hash'),
     foreign: fc.constantFrom('redact', 'halt', 'hash'),
+    onNull: fc.constantFrom({ constant: '1' }, { constant: '2' }),
   },
   { requiredKeys: [] },
 );
@@ -74,11 +75,19 @@ export const plainRules: fc.Arbitrary<Rule> = fc
         by: fc.constantFrom('id', 'owner'),
         entity: fc.constant(null),
       }),
-      fc.record({
-        method: fc.constant('bucket' as const),
-        bounds: fc.subarray(['1', '2', '3.0'], { minLength: 1 }),
-        labels: fc.constant(null),
-      }),
+      fc.subarray(['1', '2', '3.0'], { minLength: 1 }).chain((bounds) =>
+        fc.record({
+          method: fc.constant('bucket' as const),
+          bounds: fc.constant(bounds),
+          labels: fc.option(
+            fc.array(fc.constantFrom('low', 'usual', 'high'), {
+              minLength: bounds.length + 1,
+              maxLength: bounds.length + 1,
+            }),
+            { nil: null },
+          ),
+        }),
+      ),
       fc.record({ method: fc.constant('round' as const), to: fc.constantFrom('1', '10', '0.5') }),
       fc.record({
         method: fc.constant('generalize' as const),

@@ -1,6 +1,7 @@
 import { type DataClass, dataClasses } from '../detect/data-class.ts';
 import type { Content, Disclosure } from './disclosure.ts';
 import { HAS_VALUE, phrasesOf } from './disclosure-text.ts';
+import { tellsSharedNames } from './ranges.ts';
 
 /** What becomes readable when one rule follows another, and what no longer is, one phrase a fact. */
 export function newsBetween(
@@ -53,11 +54,14 @@ function contentNews(before: Content, after: Content): readonly string[] {
         .map((pattern) => `matches of \`${pattern}\``),
     ];
   }
-  if (before.family === 'bounds' && after.family === 'bounds') {
-    const known = new Set(before.bounds);
-    return after.bounds
-      .filter((bound) => !known.has(bound))
-      .map((bound) => `which side of ${bound} it is on`);
+  if (before.family === 'ranges' && after.family === 'ranges') {
+    const [was, is] = [before.ranges, after.ranges];
+    return [
+      ...is.bounds
+        .filter((bound) => !was.bounds.includes(bound))
+        .map((bound) => `which side of ${bound} it is on`),
+      ...(tellsSharedNames(was, is) ? ['ranges that had one label'] : []),
+    ];
   }
   if (before.family === 'moved' && after.family === 'moved' && before.by !== after.by)
     return [`distances between dates of one \`${after.by}\``];

@@ -2,6 +2,7 @@ import { TEXT_CLASSES } from '../detect/text-scanner.ts';
 import type { Rule } from '../policy-document.ts';
 import type { Content, DerivedDisclosure, Disclosure, Trace } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
+import type { Ranges } from './ranges.ts';
 
 /** Of every masked value but null: where nothing else shows, worth a word. */
 export const HAS_VALUE = 'whether there is a value';
@@ -65,8 +66,8 @@ function contentPhrases(content: Content): readonly string[] {
     }
     case 'width':
       return [`the number to within ${content.width}, and its order`];
-    case 'bounds':
-      return [`which of ${content.bounds.length + 1} ranges it is in`];
+    case 'ranges':
+      return [rangesPhrase(content.ranges)];
     case 'date':
       return [
         `the ${content.unit}${content.oldestYear === null ? '' : ` (from ${content.oldestYear} on)`}, and its order`,
@@ -87,6 +88,13 @@ function contentPhrases(content: Content): readonly string[] {
     case 'host':
       return ['the host after the @'];
   }
+}
+
+function rangesPhrase({ names }: Ranges): string {
+  const labels = new Set(names).size;
+  return labels === names.length
+    ? `which of ${labels} ranges it is in`
+    : `which of ${labels} labels ${names.length} ranges have`;
 }
 
 function ends(which: 'first' | 'last', characters: number): string {
@@ -136,7 +144,7 @@ export function describeRule(rule: Rule): string {
     case 'date_shift':
       return `date_shift ${rule.maxDays} days by ${rule.by}`;
     case 'bucket':
-      return `bucket of ${rule.bounds.length + 1} ranges`;
+      return `bucket of ${bucketWords(rule)}`;
     case 'round':
       return `round to ${rule.to}`;
     case 'generalize':
@@ -158,6 +166,11 @@ export function describeRule(rule: Rule): string {
     default:
       return rule.method;
   }
+}
+
+function bucketWords({ bounds, labels }: Extract<Rule, { method: 'bucket' }>): string {
+  const names = labels === null ? bounds.length + 1 : new Set(labels).size;
+  return `${bounds.length + 1} ranges${names > bounds.length ? '' : `, ${names} label${names === 1 ? '' : 's'}`}`;
 }
 
 function kept({ keepFirst, keepLast }: { readonly keepFirst: number; readonly keepLast: number }): string {

@@ -2,6 +2,7 @@ import { TEXT_CLASSES } from '../detect/text-scanner.ts';
 import { namedAlphabets } from '../method/alphabet.ts';
 import type { DateUnit, Normalizer, Rule, TokenAlphabet } from '../policy-document.ts';
 import { type DocumentNode, documentOf } from './disclosure-document.ts';
+import { type Ranges, rangesOf } from './ranges.ts';
 
 /**
  * What somebody without the mask key can learn of a column from its masked values. Pure facts of a rule, before it is
@@ -43,7 +44,7 @@ export type Content =
   | { readonly family: 'characters'; readonly first: number; readonly last: number }
   /** A number to within a width, by rounding or by a range. Decimal text. */
   | { readonly family: 'width'; readonly width: string }
-  | { readonly family: 'bounds'; readonly bounds: readonly string[] }
+  | { readonly family: 'ranges'; readonly ranges: Ranges }
   | { readonly family: 'date'; readonly unit: DateUnit; readonly oldestYear: number | null }
   | { readonly family: 'zip3' }
   /** A date to within days, moved alike for all dates of one entity. */
@@ -159,8 +160,10 @@ export function disclosureOf(rule: Rule, domains: DomainRules): Disclosure {
         'time_of_day',
         'way_back',
       ]);
-    case 'bucket':
-      return derived({ family: 'bounds', bounds: rule.bounds }, 0, []);
+    case 'bucket': {
+      const ranges = rangesOf(rule.bounds, rule.labels);
+      return derived(ranges.bounds.length === 0 ? NOTHING : { family: 'ranges', ranges }, 0, []);
+    }
     case 'round':
       return derived({ family: 'width', width: rule.to }, 0, []);
     case 'generalize':
@@ -206,6 +209,11 @@ export function disclosureOf(rule: Rule, domains: DomainRules): Disclosure {
         injective: rule.injective,
       };
   }
+}
+
+/** Whether equal values, or equal finds in a text, become equal tokens: then a shared token space joins columns. */
+export function tellsEqualValues(shown: Disclosure): boolean {
+  return shown.kind === 'derived' && (shown.equalityBits > 0 || shown.traces.has('found_equality'));
 }
 
 function characters(first: number, last: number): Content {

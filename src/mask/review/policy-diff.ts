@@ -1,25 +1,22 @@
 import { isKeyed } from '../keyed.ts';
 import type { ColumnRule, Handling, PolicyDocument, Rule } from '../policy-document.ts';
+import { type Decision, decisionOf, describeDecision } from './decision.ts';
 import { type Disclosure, type DomainRules, disclosureOf } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
 import { newsBetween } from './disclosure-news.ts';
-import { describeRule } from './disclosure-text.ts';
+import { HAS_VALUE } from './disclosure-text.ts';
+import { type Effect, effectOf } from './effect.ts';
 import { type Join, joinsOf } from './joins.ts';
+import type { PolicySide } from './policy-side.ts';
+import { diffSinks, type SinkChange } from './sink-diff.ts';
 import {
   compareDisclosures,
   compareHandling,
+  compareNulls,
   type HandledMethod,
   type Ordering,
   product,
 } from './visibility.ts';
-
-/** A policy, and the tables that its configuration captures (`namespace.name`). */
-export interface PolicySide {
-  readonly policy: PolicyDocument;
-  readonly captured: ReadonlySet<string>;
-}
-
-export type Effect = 'more_visible' | 'less_visible' | 'equally_visible' | 'not_comparable';
 
 export interface ColumnChange {
   /** `namespace.table.column`. */
@@ -61,6 +58,7 @@ export interface PolicyDiff {
   readonly columns: readonly ColumnChange[];
   readonly joins: readonly JoinChange[];
   readonly settings: readonly SettingChange[];
+  readonly sinks: readonly SinkChange[];
 }
 
 /**
@@ -78,8 +76,8 @@ export function diffPolicies(old: PolicySide, changed: PolicySide): PolicyDiff {
     for (const column of new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])) {
       const change = diffColumn(
         `${table}.${column}`,
-        resolve(before?.get(column), old.policy.domains),
-        resolve(after?.get(column), changed.policy.domains),
+        decide(before?.get(column), old.policy.domains),
+        decide(after?.get(column), changed.policy.domains),
         [old.policy.domains, changed.policy.domains],
         captured,
       );
@@ -90,6 +88,7 @@ export function diffPolicies(old: PolicySide, changed: PolicySide): PolicyDiff {
     columns,
     joins: diffJoins(joinsOf(old.policy), joinsOf(changed.policy)),
     settings: diffSettings(old.policy, changed.policy),
+    sinks: diffSinks(old, changed),
   };
 }
 
@@ -101,20 +100,12 @@ export function weakerParts(diff: PolicyDiff): PolicyDiff {
     columns: diff.columns.filter(weaker),
     joins: diff.joins.filter(({ kind }) => kind === 'gained'),
     settings: diff.settings.filter(weaker),
+    sinks: diff.sinks.filter(weaker),
   };
 }
 
-interface Decision {
-  readonly rule: Rule;
-  readonly domain: string | null;
-}
-
-function resolve(rule: ColumnRule | undefined, domains: DomainRules): Decision | null {
-  if (rule === undefined) return null;
-  if (rule.kind === 'method') return { rule: rule.method, domain: null };
-  const method = domains.get(rule.domain);
-  // A domain that does not exist stops the start; here it is read as showing everything.
-  return { rule: method ?? { method: 'keep' }, domain: rule.domain };
+function decide(rule: ColumnRule | undefined, domains: DomainRules): Decision | null {
+  return rule === undefined ? null : decisionOf(rule, domains);
 }
 
 /** Without a rule a column is redacted (law 2), or not delivered at all. */
@@ -138,17 +129,25 @@ function diffColumn(
   const misfits =
     old === null || changed === null ? [] : misfitChanges(old.rule, changed.rule, [oldDomains, newDomains]);
   const handled = product(misfits.map(({ order }) => order));
+  const nulls = compareNulls(
+    { disclosure: after, onNull: changed?.rule.onNull },
+    { disclosure: before, onNull: old?.rule.onNull },
+  );
   const notes = notesOn(old, changed, [oldDomains, newDomains], captured);
-  const same = shown === 'equal' && handled === 'equal' && old !== null && changed !== null;
+  const same =
+    shown === 'equal' && handled === 'equal' && nulls === 'equal' && old !== null && changed !== null;
   if (same && notes.length === 0 && JSON.stringify(old) === JSON.stringify(changed)) return null;
-  const unproven = changed === null && captured && before.kind !== 'value';
-  const effect = unproven ? 'not_comparable' : effectOf(shown, handled);
+  const showedAll = before.kind === 'value' && old?.rule.onNull === undefined;
+  const unproven = changed === null && captured && !showedAll;
+  const effect = unproven ? 'not_comparable' : effectOf(shown, handled, nulls);
+  const news = newsBetween(before, after);
   return {
     column,
     effect,
     old: old === null ? null : describeDecision(old),
     new: changed === null ? null : describeDecision(changed),
-    ...newsBetween(before, after),
+    shows: nulls === 'more' && hasCells(before) ? [...news.shows, HAS_VALUE] : news.shows,
+    hides: nulls === 'less' && hasCells(after) ? [...news.hides, HAS_VALUE] : news.hides,
     notes: [
       ...misfits.flatMap(({ note }) => note ?? []),
       ...(same && notes.length === 0 ? ['options that change nothing in what is shown'] : notes),
@@ -157,16 +156,9 @@ function diffColumn(
   };
 }
 
-function effectOf(...orderings: readonly Ordering[]): Effect {
-  const changes = new Set(orderings.filter((ordering) => ordering !== 'equal'));
-  if (changes.size === 0) return 'equally_visible';
-  if (changes.size > 1 || changes.has('incomparable')) return 'not_comparable';
-  return changes.has('more') ? 'more_visible' : 'less_visible';
-}
-
-/** As `token · domain email`. */
-function describeDecision({ rule, domain }: Decision): string {
-  return domain === null ? describeRule(rule) : `${describeRule(rule)} · domain ${domain}`;
+/** Other than null. Where there were none, what they show is the news, and that they are there goes without saying. */
+function hasCells({ kind }: Disclosure): boolean {
+  return kind !== 'nothing' && kind !== 'column';
 }
 
 function notesOn(
@@ -207,7 +199,7 @@ function form(rule: Rule, domains: DomainRules): string {
   const { onError, short, foreign, onNull, ...rest } = rule;
   if (rest.method !== 'json') return JSON.stringify(rest);
   const places = rest.paths.map(({ path, rule: inner }) => {
-    const { rule: there, domain } = resolve(inner, domains)!;
+    const { rule: there, domain } = decisionOf(inner, domains);
     // A document inside a document is refused elsewhere; one that names itself would have no end.
     return [path, domain, there.method === 'json' ? null : form(there, domains)];
   });
@@ -218,7 +210,7 @@ function form(rule: Rule, domains: DomainRules): string {
 function nulls(rule: Rule, domains: DomainRules): string {
   const places = rule.method === 'json' ? rule.paths : [];
   const hidden = places.flatMap(({ path, rule: inner }) => {
-    const { onNull } = resolve(inner, domains)!.rule;
+    const { onNull } = decisionOf(inner, domains).rule;
     return onNull === undefined ? [] : [[path, onNull.constant]];
   });
   return JSON.stringify([rule.onNull, hidden]);
@@ -230,7 +222,7 @@ interface MisfitChange {
   readonly note: string | null;
 }
 
-/** What becomes of values that the method cannot take, also at the places that both documents have a rule for. */
+/** What becomes of values that the method cannot take, also at the places that both documents have a rule for, and of nulls there. */
 function misfitChanges(
   old: Rule,
   changed: Rule,
@@ -239,12 +231,17 @@ function misfitChanges(
   const order = compareHandling(changed, old);
   const changes: MisfitChange[] = order === 'equal' ? [] : [{ order, note: handlingNote(old, changed, '') }];
   if (old.method !== 'json' || changed.method !== 'json') return changes;
-  const before = new Map(old.paths.map(({ path, rule }) => [path, resolve(rule, oldDomains)!.rule]));
+  const before = new Map(old.paths.map(({ path, rule }) => [path, decisionOf(rule, oldDomains).rule]));
   for (const { path, rule } of changed.paths) {
-    const [was, is] = [before.get(path), resolve(rule, newDomains)!.rule];
+    const [was, is] = [before.get(path), decisionOf(rule, newDomains).rule];
     if (was === undefined) continue;
     const here = compareHandling(withinDocument(is, changed), withinDocument(was, old));
     if (here !== 'equal') changes.push({ order: here, note: handlingNote(was, is, ` at ${path}`) });
+    const nullsHere = compareNulls(
+      { disclosure: disclosureOf(is, newDomains), onNull: is.onNull },
+      { disclosure: disclosureOf(was, oldDomains), onNull: was.onNull },
+    );
+    if (nullsHere !== 'equal') changes.push({ order: nullsHere, note: null });
   }
   return changes;
 }

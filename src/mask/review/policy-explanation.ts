@@ -7,9 +7,9 @@ import { type DataClass, dataClasses } from '../detect/data-class.ts';
 import { TEXT } from '../method.ts';
 import type { CompiledPolicy, PolicyDecision } from '../policy.ts';
 import type { PolicyDocument, Rule } from '../policy-document.ts';
-import { type Disclosure, disclosureOf, type Trace } from './disclosure.ts';
+import { type Disclosure, disclosureOf, type Trace, tellsEqualValues } from './disclosure.ts';
 import { describeRule, HAS_VALUE, phrasesOf } from './disclosure-text.ts';
-import { membersOf } from './joins.ts';
+import { sharedSpaces } from './joins.ts';
 import { likelyType } from './synthetic-values.ts';
 
 export interface TableExplanation {
@@ -190,15 +190,14 @@ function joinable(
   tables: readonly TableSchema[],
 ): ReadonlyMap<string, readonly string[]> {
   const spaces = new Map<string, Set<string>>();
-  const inDocuments = membersOf(document);
+  const shared = sharedSpaces(document);
   for (const table of tables) {
     for (const column of table.columns) {
       const decision = policy.decision(table, column);
       if (decision === null) continue;
-      const disclosure = disclosureOf(decision.rule, document.domains);
-      if (disclosure.kind !== 'derived' || disclosure.equalityBits === 0) continue;
+      if (!tellsEqualValues(disclosureOf(decision.rule, document.domains))) continue;
       const key = spaceKey(decision);
-      const members = spaces.get(key) ?? new Set(inDocuments.get(decision.domain ?? '') ?? []);
+      const members = spaces.get(key) ?? new Set(shared.get(decision.space)?.places ?? []);
       spaces.set(key, members.add(`${displayName(table)}.${column.name}`));
     }
   }

@@ -1,8 +1,9 @@
 import type { MaskedTable } from '../../model/masked.ts';
+import { displayName } from '../../model/table.ts';
 import type { Handling } from '../policy-document.ts';
 import { descriptionsOf, type RuleDescription, sealedRule, withoutHandling } from '../sealed-rule.ts';
-import { type Disclosure, disclosureOf } from './disclosure.ts';
-import { compareDisclosures, compareHandling, type HandledMethod } from './visibility.ts';
+import { type Disclosure, disclosureOf, tellsEqualValues } from './disclosure.ts';
+import { compareDisclosures, compareHandling, compareNulls, type HandledMethod } from './visibility.ts';
 
 /**
  * Columns of which rows masked as `now` show more than those that are sealed, or may: as `weakerParts` judges two policies, but
@@ -12,14 +13,28 @@ export function weakerColumns(sealed: MaskedTable, now: MaskedTable): readonly s
   const before = descriptionsOf(sealed);
   return [...descriptionsOf(now)].flatMap(([column, after]) => {
     const earlier = before.get(column);
-    return earlier !== undefined && showsMore(after, earlier) ? [column] : [];
+    if (earlier === undefined) return [];
+    const own = `column:${displayName(now)}.${column}`;
+    return showsMore(after, earlier) || mayJoin(after, earlier, own) ? [column] : [];
   });
 }
 
+/** Its tokens are now those of a space that others may be in, a domain or a column that it references. */
+function mayJoin(after: RuleDescription, before: RuleDescription, own: string): boolean {
+  const { domain: space } = after;
+  return space !== before['domain'] && space !== own && tellsEqualValues(disclosureIn(after));
+}
+
 function showsMore(after: RuleDescription, before: RuleDescription): boolean {
+  const [shown, earlier] = [disclosureIn(after), disclosureIn(before)];
+  const [handled, handledEarlier] = [handlingIn(after), handlingIn(before)];
   const orders = [
-    compareDisclosures(disclosureIn(after), disclosureIn(before)),
-    compareHandling(handlingIn(after), handlingIn(before)),
+    compareDisclosures(shown, earlier),
+    compareHandling(handled, handledEarlier),
+    compareNulls(
+      { disclosure: shown, onNull: handled.onNull },
+      { disclosure: earlier, onNull: handledEarlier.onNull },
+    ),
   ];
   return orders.some((order) => order === 'more' || order === 'incomparable');
 }
@@ -38,11 +53,12 @@ function identityOf(description: RuleDescription): string {
   return JSON.stringify('source' in rest ? rest : { module, ...rest });
 }
 
-function handlingIn({ method, on_error, short, foreign }: RuleDescription): HandledMethod {
+function handlingIn({ method, on_error, short, foreign, on_null }: RuleDescription): HandledMethod {
   return {
     method: method as HandledMethod['method'],
     onError: on_error as Handling['onError'],
     short: short as Handling['short'],
     foreign: foreign as Handling['foreign'],
+    onNull: typeof on_null === 'string' ? { constant: on_null } : undefined,
   };
 }

@@ -34,7 +34,7 @@ export function judgeStricter(
       ? { kind: 'function', identity: JSON.stringify(description), injective: false }
       : disclosureOf(sealed, domains);
   const wished = onTopOf(shown, disclosureOf(rule, domains));
-  const order = compareDisclosures(wished, shown);
+  const order = isEmpty(sealed) ? 'equal' : compareDisclosures(wished, shown);
   if (order === 'more' || order === 'incomparable')
     return { kind: order, wished: phrasesOf(wished), sealed: phrasesOf(shown) };
   const why = obstacle(sealed, rule);
@@ -63,8 +63,16 @@ function makesLess({ method }: RuleDescription, rule: Rule, domains: DomainRules
   }
 }
 
+/**
+ * Every cell is null, and stays so. A column that came while running is redacted until somebody decides; a sink's rule is meant
+ * for what came then, and must not keep the sink from the rows before.
+ */
+function isEmpty(sealed: Rule | null): boolean {
+  return sealed?.method === 'redact' && sealed.with === 'null' && sealed.onNull === undefined;
+}
+
 /** What a rule shows of values that are masked: what they do not tell apart, it does not either. */
-function onTopOf(shown: Disclosure, wished: Disclosure): Disclosure {
+export function onTopOf(shown: Disclosure, wished: Disclosure): Disclosure {
   if (shown.kind !== 'derived' || wished.kind !== 'derived') return wished;
   // A token of what is no token would tell masked values apart, and look as if it told raw ones.
   if (shown.equalityBits === 0 || wished.equalityBits === 0) return wished;
@@ -91,7 +99,7 @@ function obstacle(sealed: Rule | null, rule: Rule): string | null {
   if (rule.method === 'custom')
     return 'a function of your own may answer otherwise when the log is read again; the policy may have it';
   if (rule.method === 'date_shift') return 'a date is moved by the raw value of another column';
-  if (sealed?.method === 'keep') return null;
+  if (sealed?.method === 'keep' || isEmpty(sealed)) return null;
   const raw = `${rule.method} needs the raw value, and the log has what ${sealed?.method ?? 'the policy'} made of it`;
   switch (rule.method) {
     case 'token':

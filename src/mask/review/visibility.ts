@@ -1,7 +1,7 @@
-import { compareDecimal, parseDecimal } from '../method/decimal.ts';
 import type { DateUnit, Handling, Rule } from '../policy-document.ts';
 import type { Content, DerivedDisclosure, Disclosure } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
+import { compareNumbers, tellsAllOf } from './ranges.ts';
 
 /**
  * How much one rule shows, compared with another: a partial order. `incomparable`: each shows something that the other
@@ -72,9 +72,9 @@ function compareContents(a: Content, b: Content): Ordering {
     case 'width':
       if (b.family !== a.family) return 'incomparable';
       return ordered(compareNumbers(b.width, a.width));
-    case 'bounds':
+    case 'ranges':
       if (b.family !== a.family) return 'incomparable';
-      return compareSets(new Set(a.bounds.map(canonical)), new Set(b.bounds.map(canonical)));
+      return within(tellsAllOf(b.ranges, a.ranges), tellsAllOf(a.ranges, b.ranges));
     case 'date':
       if (b.family !== a.family) return 'incomparable';
       return product([
@@ -114,6 +114,40 @@ export function compareHandling(a: HandledMethod, b: HandledMethod): Ordering {
   return product(left.map((level, i) => ordered(level - right[i]!)));
 }
 
+/** What of a column decides whether somebody sees which rows have no value. */
+export interface NullsShown {
+  readonly disclosure: Disclosure;
+  readonly onNull: Handling['onNull'];
+}
+
+/**
+ * Of nulls alone. A constant hides them as far as values may be masked to it, which only who knows the values can say:
+ * so none of two constants hides more, and each hides more than a null.
+ */
+export function compareNulls(a: NullsShown, b: NullsShown): Ordering {
+  const [left, right] = [nullLevel(a), nullLevel(b)];
+  if (left !== right) return ordered(left - right);
+  return left !== AS_CONSTANT || a.onNull?.constant === b.onNull?.constant ? 'equal' : 'incomparable';
+}
+
+const [ALIKE, AS_CONSTANT, TOLD] = [0, 1, 2] as const;
+
+function nullLevel({ disclosure, onNull }: NullsShown): typeof ALIKE | typeof AS_CONSTANT | typeof TOLD {
+  switch (disclosure.kind) {
+    case 'nothing':
+    case 'column':
+      return ALIKE;
+    // A constant for every value, and another for nulls.
+    case 'presence':
+      return TOLD;
+    case 'derived':
+    case 'document':
+    case 'function':
+    case 'value':
+      return onNull === undefined ? TOLD : AS_CONSTANT;
+  }
+}
+
 /** Every value fits. */
 function ignoresHandling({ method }: Pick<Rule, 'method'>): boolean {
   return method === 'keep' || method === 'drop' || method === 'redact';
@@ -140,16 +174,10 @@ function sign(a: number, b: number): number {
 
 /** A subset is less. */
 function compareSets<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): Ordering {
-  const [within, around] = [a.isSubsetOf(b), a.isSupersetOf(b)];
-  return within ? (around ? 'equal' : 'less') : around ? 'more' : 'incomparable';
+  return within(a.isSubsetOf(b), a.isSupersetOf(b));
 }
 
-function compareNumbers(a: string, b: string): number {
-  const [x, y] = [parseDecimal(a), parseDecimal(b)];
-  return x === null || y === null ? sign(Number(a), Number(b)) : compareDecimal(x, y);
-}
-
-/** One text for equal numbers. */
-function canonical(text: string): string {
-  return text.includes('.') ? text.replace(/0+$/, '').replace(/\.$/, '') : text;
+/** @param inside the second has all of the first @param around the first has all of the second */
+function within(inside: boolean, around: boolean): Ordering {
+  return inside ? (around ? 'equal' : 'less') : around ? 'more' : 'incomparable';
 }

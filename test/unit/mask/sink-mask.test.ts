@@ -159,6 +159,32 @@ describe('what a sink gets of a table', () => {
     expect(attempt(rule('id', token))).not.toThrow();
   });
 
+  it('is nulls of a version in which nobody had decided yet, whatever the rule is meant for', () => {
+    const { notes: _, ...before } = RULES;
+    const run = policy(before, { domains: DOMAINS })
+      .compileMasker(table, 'running')
+      .mask({
+        table,
+        count: 1,
+        ops: new Uint8Array([Op.create]),
+        images: new Uint8Array([Image.after]),
+        cells: ROW,
+        firstOrdinal: 0,
+        bytes: 0,
+      });
+    for (const rule of [
+      method({ method: 'partial', keepFirst: 1, keepLast: 0, fill: '*' }),
+      domain('email'),
+      keep,
+    ]) {
+      const mask = sinkMask({ rules: new Map([['notes', rule]]) });
+      expect(mask.viewOf(run.table)!.mask(run).cells).toEqual(run.cells);
+      expect(run.cells[4]).toBeNull();
+    }
+    const rules = new Map([['notes', method({ method: 'partial', keepFirst: 1, keepLast: 0, fill: '*' })]]);
+    expect(sinkMask({ rules }).viewOf(sealed(ROW).table)!.mask(sealed(ROW)).cells[4]).toBe('l********');
+  });
+
   it('is made under the keys that the rows were masked with, or not at all', () => {
     const later = MaskKeys.parse(generateMaskKeyFile(), 2);
     const rules = new Map([['notes', token]]);

@@ -2,12 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ColumnRule, PolicyDocument, Rule } from '../../../../src/mask/policy-document.ts';
 import { joinsOf } from '../../../../src/mask/review/joins.ts';
-import {
-  diffPolicies,
-  type PolicyDiff,
-  type PolicySide,
-  weakerParts,
-} from '../../../../src/mask/review/policy-diff.ts';
+import { diffPolicies, type PolicyDiff, weakerParts } from '../../../../src/mask/review/policy-diff.ts';
+import type { PolicySide } from '../../../../src/mask/review/policy-side.ts';
 import { domain, drop, keep, method, redact, token } from '../../../support/policies.ts';
 import { rules } from '../../../support/rule-arbitrary.ts';
 
@@ -25,6 +21,7 @@ const side = (
     ...more,
   },
   captured: new Set(captured),
+  sinks: new Map(),
 });
 
 const effects = (diff: PolicyDiff): Readonly<Record<string, string>> =>
@@ -52,7 +49,7 @@ describe('a difference of policies', () => {
   it('is nothing between a policy and itself', () => {
     fc.assert(
       fc.property(sides, (policy) => {
-        expect(diffPolicies(policy, policy)).toEqual({ columns: [], joins: [], settings: [] });
+        expect(diffPolicies(policy, policy)).toEqual({ columns: [], joins: [], settings: [], sinks: [] });
       }),
     );
   });
@@ -166,6 +163,69 @@ describe('a difference of policies', () => {
     ).toEqual(['both', 'fresh', 'gone', 'up']);
   });
 
+  it('tells when nulls are no longer hidden among values', () => {
+    const none = { onNull: { constant: '' } };
+    const partial: Rule = { method: 'partial', keepFirst: 1, keepLast: 0, fill: '*' };
+    const month: Rule = { method: 'generalize', to: { kind: 'date', unit: 'month', oldestYear: null } };
+    const diff = diffPolicies(
+      side({
+        kept: method({ method: 'keep', ...none }),
+        cut: method({ ...month, onNull: { constant: '1970-01-01' } }),
+        hidden: method(partial),
+        other: method({ ...partial, ...none }),
+        both: method({ method: 'keep', ...none }),
+        gone: method({ method: 'keep', ...none }),
+        constant: method({ method: 'redact', with: { constant: 'x' }, onNull: { constant: 'x' } }),
+        away: method({ ...partial, ...none }),
+      }),
+      side({
+        kept: keep,
+        cut: method(month),
+        hidden: method({ ...partial, ...none }),
+        other: method({ ...partial, onNull: { constant: 'none' } }),
+        both: method(partial),
+        constant: method({ method: 'redact', with: { constant: 'x' } }),
+        away: redact,
+      }),
+    );
+    expect(effects(diff)).toEqual({
+      kept: 'more_visible',
+      cut: 'more_visible',
+      hidden: 'less_visible',
+      other: 'not_comparable',
+      both: 'not_comparable',
+      gone: 'not_comparable',
+      constant: 'more_visible',
+      away: 'less_visible',
+    });
+    const of = (name: string) => diff.columns.find(({ column }) => column === `public.people.${name}`);
+    expect(of('cut')).toMatchObject({
+      shows: ['whether there is a value'],
+      hides: [],
+      notes: ['what a null becomes changes'],
+    });
+    expect(of('hidden')?.hides).toEqual(['whether there is a value']);
+    expect(of('away')?.hides).not.toContain('whether there is a value');
+  });
+
+  it('tells ranges that had one label', () => {
+    const bucket = (...labels: readonly string[]): PolicySide =>
+      side({ pulse: method({ method: 'bucket', bounds: ['50', '100'], labels }) });
+    const unusual = bucket('unusual', 'normal', 'unusual');
+    expect(diffPolicies(unusual, bucket('low', 'normal', 'high')).columns).toMatchObject([
+      {
+        effect: 'more_visible',
+        old: 'bucket of 3 ranges, 2 labels',
+        new: 'bucket of 3 ranges',
+        shows: ['which of 3 ranges it is in', 'ranges that had one label'],
+        hides: ['which of 2 labels 3 ranges have'],
+      },
+    ]);
+    expect(diffPolicies(unusual, bucket('a', 'b', 'a')).columns).toMatchObject([
+      { effect: 'equally_visible', notes: ['options that change nothing in what is shown'] },
+    ]);
+  });
+
   it('of a table that is no longer captured shows nothing', () => {
     const diff = diffPolicies(side({ a: token, b: keep }), side({}, { tables: new Map() }, []));
     expect(effects(diff)).toEqual({ a: 'less_visible', b: 'less_visible' });
@@ -210,6 +270,59 @@ describe('a difference of policies', () => {
     expect(of({ method: 'redact', with: 'null' })).toEqual([]);
     expect(of({ method: 'round', to: '10' })).toEqual([]);
     expect(of(json)).toEqual([]);
+  });
+
+  it('knows what documents of one domain let join: tokens at the same path, and nothing else', () => {
+    const profile: Rule = {
+      method: 'json',
+      paths: [
+        { path: '$.ssn', rule: token },
+        { path: '$.mail', rule: domain('mail') },
+        { path: '$.plan', rule: keep },
+        { path: '$.age', rule: method({ method: 'round', to: '10' }) },
+      ],
+      otherwise: 'redact',
+    };
+    const of = (customers: ColumnRule, leads: ColumnRule): PolicySide =>
+      side(
+        { customers, leads },
+        {
+          domains: new Map<string, Rule>([
+            ['docs', profile],
+            ['mail', { method: 'token', normalize: [], prefix: '' }],
+          ]),
+        },
+      );
+    const diff = diffPolicies(of(domain('docs'), method(profile)), of(domain('docs'), domain('docs')));
+    expect(diff.joins).toEqual([
+      {
+        kind: 'gained',
+        domain: 'docs',
+        columns: ['public.people.customers$.ssn', 'public.people.leads$.ssn'],
+      },
+    ]);
+    expect(weakerParts(diff).joins).toHaveLength(1);
+    expect(joinsOf(of(domain('docs'), domain('docs')).policy).map((join) => join.domain)).toEqual([
+      'docs',
+      'mail',
+    ]);
+  });
+
+  it('knows finds in texts, and tokens for what does not fit, as joins', () => {
+    const of = (rule: Rule) =>
+      joinsOf(side({ a: domain('d'), b: domain('d') }, { domains: new Map([['d', rule]]) }).policy);
+    const scan = (replace: 'label' | 'token'): Rule => ({
+      method: 'scan',
+      classes: null,
+      patterns: [],
+      replace,
+    });
+    expect(of(scan('token'))).toHaveLength(1);
+    expect(of(scan('label'))).toEqual([]);
+    const partial: Rule = { method: 'partial', keepFirst: 1, keepLast: 0, fill: '*' };
+    expect(of({ ...partial, short: 'hash' })).toHaveLength(1);
+    expect(of({ ...partial, short: 'redact' })).toEqual([]);
+    expect(of({ method: 'keep', foreign: 'hash' })).toEqual([]);
   });
 
   it('tells places in documents one by one', () => {

@@ -89,7 +89,7 @@ describe('a rule of a sink', () => {
     expect(judge(token(), redact)).toBe('fits');
     expect(judge(token(), { method: 'drop' })).toBe('fits');
     expect(judge(token(), keep)).toBe('more');
-    expect(judge(redact, token())).toBe('more');
+    expect(judge({ method: 'redact', with: 'shape' }, token())).toBe('more');
     expect(judge(partial(0, 2), partial(0, 4))).toBe('more');
     expect(judge(token(), partial(0, 4))).toBe('incomparable');
     expect(judge(partial(0, 4), token())).toBe('incomparable');
@@ -97,6 +97,15 @@ describe('a rule of a sink', () => {
     expect(judge({ method: 'email', host: 'keep' }, { method: 'email', host: 'token' })).toBe(
       'not-computable',
     );
+  });
+
+  it('may be any of a column of nulls, which it leaves as it is', () => {
+    for (const rule of [keep, token(), partial(0, 4), cut('month'), round('10'), fpe])
+      expect(judge(redact, rule)).toBe('fits');
+    expect(judge(redact, custom('export const mask = (v) => v'))).toBe('not-computable');
+    // There nulls are told from values.
+    expect(judge({ ...redact, onNull: { constant: 'none' } }, token())).toBe('more');
+    expect(judge({ method: 'redact', with: { constant: 'x' } }, partial(0, 4))).toBe('more');
   });
 
   it('may be a token of a token: what the first did not tell apart, the second does not', () => {
@@ -178,6 +187,7 @@ describe('a rule of a sink', () => {
         const verdict = judgeStricter(description, wished, new Map());
         if (verdict.kind === 'more' || verdict.kind === 'incomparable') return;
         if (sealed.method === 'keep' || wished.method === 'drop' || wished.method === 'redact') return;
+        if (sealed.method === 'redact' && sealed.with === 'null' && sealed.onNull === undefined) return;
         // What fits of masked values is made of them: a token, or the same method and coarser.
         if (verdict.kind !== 'fits') return;
         expect(['token', 'partial', 'round', 'generalize', 'scan', 'json']).toContain(wished.method);

@@ -51,6 +51,12 @@ const json = (paths: Readonly<Record<string, Rule>>, otherwise: 'redact' | 'drop
   otherwise,
 });
 
+const bucket = (...labels: readonly [string, string, string]): Rule => ({
+  method: 'bucket',
+  bounds: ['35', '38'],
+  labels,
+});
+
 describe('the order of visibility', () => {
   it('is reflexive, and looks the same from both sides', () => {
     fc.assert(
@@ -135,6 +141,15 @@ describe('the order of visibility', () => {
       ],
     ],
     [
+      'ranges of one label',
+      [
+        bucket('low', 'usual', 'high'),
+        bucket('unusual', 'usual', 'unusual'),
+        bucket('any', 'any', 'any'),
+        shape,
+      ],
+    ],
+    [
       'calendar units',
       [month('day'), month('month'), month('year'), month('year', 1930), month('year', 1950)],
     ],
@@ -190,6 +205,7 @@ describe('the order of visibility', () => {
       { method: 'date_shift', maxDays: 9, by: 'id', entity: null },
       { method: 'date_shift', maxDays: 30, by: 'owner', entity: null },
     ],
+    ['other ranges of one label', bucket('a', 'b', 'a'), bucket('a', 'a', 'b')],
     ['different classes', scan(['email']), scan(['phone'])],
     ['scan and partial', scan(null), partial(1, 1)],
     ['different places', json({ '$.a': token }), json({ '$.b': token })],
@@ -227,6 +243,12 @@ describe('the order of visibility', () => {
     const hidden: Rule = { method: 'redact', with: { constant: 'x' }, onNull: { constant: 'x' } };
     expect(compare(hidden, none)).toBe('equal');
     expect(compare({ method: 'redact', with: { constant: 'x' } }, none)).toBe('more');
+  });
+
+  it('takes other names for the same ranges, and a bound within a label, for nothing', () => {
+    expect(compare(bucket('a', 'b', 'a'), bucket('x', 'y', 'x'))).toBe('equal');
+    const one: Rule = { method: 'bucket', bounds: ['38'], labels: null };
+    expect(compare(bucket('a', 'a', 'b'), one)).toBe('equal');
   });
 
   it('survives a document that names itself', () => {
