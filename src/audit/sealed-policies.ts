@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { DIGEST_BYTES } from './hashing.ts';
 import type { Disk } from './disk.ts';
 import { FrameType } from './frame.ts';
+import { DIGEST_BYTES } from './hashing.ts';
 import { readFrames, readSegmentHeader } from './journal-reader.ts';
 import { decodeRecord, RecordKind } from './record.ts';
 import { RecordScan } from './record-scan.ts';
@@ -23,7 +23,11 @@ export interface SealedPolicy {
  * @param folder of the table, inside the audit directory
  * @throws MalformedBytes where the bytes cannot be read
  */
-export async function sealedPolicies(disk: Disk, directory: string, folder: string): Promise<readonly SealedPolicy[]> {
+export async function sealedPolicies(
+  disk: Disk,
+  directory: string,
+  folder: string,
+): Promise<readonly SealedPolicy[]> {
   const segments = await headers(disk, directory, folder);
   const found: SealedPolicy[] = [];
   for (const [i, { path }] of segments.entries()) {
@@ -45,7 +49,12 @@ export async function sealedPolicies(disk: Disk, directory: string, folder: stri
  *
  * @throws MalformedBytes where the bytes cannot be read
  */
-export async function copyBegan(disk: Disk, directory: string, folder: string, seq: number): Promise<boolean> {
+export async function copyBegan(
+  disk: Disk,
+  directory: string,
+  folder: string,
+  seq: number,
+): Promise<boolean> {
   const scan = new RecordScan();
   const segments = await headers(disk, directory, folder);
   const first = segments.findLastIndex(({ header }) => header.next <= seq);
@@ -57,7 +66,8 @@ export async function copyBegan(disk: Disk, directory: string, folder: string, s
         at = to + DIGEST_BYTES;
         if (scan.change(payload, from, to)) continue;
         const record = decodeRecord(payload.subarray(from, to));
-        if (record.kind === RecordKind.snapshot && record.seq >= seq && beginsCopy(record.payload)) return true;
+        if (record.kind === RecordKind.snapshot && record.seq >= seq && beginsCopy(record.payload))
+          return true;
       }
     }
   }

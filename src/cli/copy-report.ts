@@ -34,10 +34,7 @@ export async function planCopies(
   try {
     const tables = await source.tables();
     policy.check(tables);
-    const due = chooseDue(
-      await choose(choiceOf(config, policy, tables, sealed.tables)),
-      sealed.position,
-    );
+    const due = chooseDue(await choose(choiceOf(config, policy, tables, sealed.tables)), sealed.position);
     const estimates = new Map(
       (await source.discover()).map(({ table, estimatedRows }) => [tableKey(table), estimatedRows]),
     );

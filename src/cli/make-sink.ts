@@ -34,11 +34,7 @@ export async function makeSink(
 }
 
 /** Logs in with what the configuration says at that moment: a password may have been rotated since the start. */
-async function makeRenewedSink(
-  sink: SinkConfig,
-  file: string,
-  report: SinkWatch['trouble'],
-): Promise<Sink> {
+async function makeRenewedSink(sink: SinkConfig, file: string, report: SinkWatch['trouble']): Promise<Sink> {
   const first = await makeBareSink(sink, report);
   if (!logsIn(sink)) return first;
   let known = sink;

@@ -8,8 +8,7 @@ import { loginOf } from './login-of.ts';
 import { roomBesideLog } from './room-beside-log.ts';
 
 /** What a source is made of. Without a policy it can be looked at, but not run. */
-export type SourceSettings = Pick<RowsealConfig, 'source'> &
-  Partial<Pick<RowsealConfig, 'audit' | 'file'>>;
+export type SourceSettings = Pick<RowsealConfig, 'source'> & Partial<Pick<RowsealConfig, 'audit' | 'file'>>;
 
 /**
  * The only place that knows which sources there are. Drivers are loaded when a command needs them.

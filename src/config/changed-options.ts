@@ -20,10 +20,7 @@ export function changedOptions(before: ConfigDocument, after: ConfigDocument): r
  *
  * @param fixed sections of which nothing is taken over this time
  */
-export function needRestart(
-  options: readonly string[],
-  fixed: readonly string[] = [],
-): readonly string[] {
+export function needRestart(options: readonly string[], fixed: readonly string[] = []): readonly string[] {
   return options.filter(
     (option) =>
       fixed.some((section) => option.startsWith(`${section}.`)) || !LIVE.some((live) => live.test(option)),

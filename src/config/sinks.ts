@@ -155,9 +155,7 @@ function sinkColumns(
   return {
     leaveOut: leave_out === undefined ? null : new Set(leave_out),
     only: only === undefined ? null : new Set(only),
-    rules: new Map(
-      Object.entries(mask).map(([column, rule]) => [column, columnRule(rule, readModule)]),
-    ),
+    rules: new Map(Object.entries(mask).map(([column, rule]) => [column, columnRule(rule, readModule)])),
   };
 }
 

@@ -89,7 +89,9 @@ export function handlePlace(
 ): PlaceHandling {
   const onNull = handling.onNull?.constant ?? null;
   if (onNull !== null && !fitsType(onNull, type))
-    throw new RowsealError('RS-MASK-005', { detail: `${where}: the constant for nulls is not a ${type.kind}` });
+    throw new RowsealError('RS-MASK-005', {
+      detail: `${where}: the constant for nulls is not a ${type.kind}`,
+    });
   return {
     where,
     onNull,

@@ -67,7 +67,9 @@ export function tokenMaker(
       why: `\`${String(configured.description['method'])}\` has no way back`,
     });
   const made =
-    origin.kind === 'domain' ? madeInSpace(configured, sealed) : madeAt(origin.column.name, origin.path, sealed);
+    origin.kind === 'domain'
+      ? madeInSpace(configured, sealed)
+      : madeAt(origin.column.name, origin.path, sealed);
   // A sink may have tokens of a domain that the log has none of.
   const method = origin.kind === 'domain' ? configured : inSealedSpace(compiled, made);
   if (method === null)

@@ -94,7 +94,11 @@ function rowOf(policy: CompiledPolicy, table: TableSchema, cells: readonly strin
 
 /** A log as the pipeline writes it; no database is needed to ask it. */
 beforeAll(async () => {
-  project = await makeProject({ url: 'postgres://localhost:1/none', tables: Object.keys(MASK.tables), mask: MASK });
+  project = await makeProject({
+    url: 'postgres://localhost:1/none',
+    tables: Object.keys(MASK.tables),
+    mask: MASK,
+  });
   const { policy } = loadConfig(project.configFile, {}).mask;
   const compiled = new CompiledPolicy(policy, MaskKeys.parse(project.maskKey, 1), noCustomFunctions);
   compiled.check([people, customers, orders, files]);
@@ -173,12 +177,19 @@ describe('mask detokenize', { timeout: 180_000 }, () => {
     ] as const) {
       const done = await detokenize('--column', ...args, token);
       expect(JSON.parse(done.stdout), args[0]).toEqual({ results: [{ token, value }] });
-      expect((await accesses()).at(-1), args[0]).toMatchObject({ space, outcome: 'granted', tokens: [token] });
+      expect((await accesses()).at(-1), args[0]).toMatchObject({
+        space,
+        outcome: 'granted',
+        tokens: [token],
+      });
     }
   });
 
   it('refuses a rule that made nothing of what the log has', async () => {
-    const changed = { ...MASK.tables, 'public.orders': { id: 'keep', customer_id: { method: 'fpe', min: 7 } } };
+    const changed = {
+      ...MASK.tables,
+      'public.orders': { id: 'keep', customer_id: { method: 'fpe', min: 7 } },
+    };
     await project.configure({ mask: { key: { file: 'mask.key' }, ...MASK, tables: changed } });
     const refused = await detokenize('--column', 'public.orders.customer_id', aside.customer_id);
     await project.configure({});
@@ -259,7 +270,8 @@ describe('mask detokenize', { timeout: 180_000 }, () => {
     for (const entry of await readdir(project.auditDirectory, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const text = await readFile(join(entry.parentPath, entry.name), 'latin1');
-      for (const raw of ['canary', RAW.card, RAW.account, ASIDE.customer_id, '536-22-8726']) expect(text, entry.name).not.toContain(raw);
+      for (const raw of ['canary', RAW.card, RAW.account, ASIDE.customer_id, '536-22-8726'])
+        expect(text, entry.name).not.toContain(raw);
     }
   });
 });

@@ -213,10 +213,10 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
   }, async () => {
     await server.createDatabase('warehouse');
     const warehouse = await server.client('warehouse');
-    await warehouse.query("CREATE ROLE loader LOGIN PASSWORD 'first'");
+    await warehouse.query("CREATE ROLE loader LOGIN PASSWORD 'canary-1'");
     await warehouse.query('GRANT CREATE, TEMPORARY ON DATABASE warehouse TO loader');
     const secret = join(project.directory, 'sink-password');
-    await writeFile(secret, 'first\n');
+    await writeFile(secret, 'canary-1\n');
     const sinks = {
       warehouse: {
         type: 'postgres',
@@ -230,11 +230,11 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
     await insert(running);
     await until('it has all', async () => (await status())?.sinks[0]?.behind_groups === 0);
     const rows = (await status())!.sinks[0]!.rows;
-    await warehouse.query("ALTER ROLE loader PASSWORD 'second'");
+    await warehouse.query("ALTER ROLE loader PASSWORD 'canary-2'");
     await warehouse.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'loader'");
     await client.query('INSERT INTO t VALUES ($1)', [++inserted]);
     await until('it is refused', async () => (await status())?.sinks[0]?.error?.code === 'RS-PGS-002');
-    await writeFile(secret, 'second\n');
+    await writeFile(secret, 'canary-2\n');
     await project.configure({ ...mask('token', 'keep'), sinks, log: { format: 'json', level: 'debug' } });
     expect(await reload(running)).toMatchObject({ outcome: 'unchanged', restart_needed: [] });
     // Counted on, over the login.
@@ -242,7 +242,7 @@ describe.skipIf(noPostgres(18))('SIGHUP', () => {
     await until('more is told', () => running.output.includes('"message":"delivered"'));
     expect(running.output).toContain('log.level is debug');
     expect((await running.terminate()).code).toBe(0);
-    expect(running.output).not.toMatch(/first|second/);
+    expect(running.output).not.toMatch(/canary-/);
     const { rows: delivered } = await warehouse.query('SELECT max(id) AS last FROM w_public.t');
     expect(delivered).toEqual([{ last: inserted }]);
     await warehouse.end();

@@ -42,7 +42,7 @@ function httpOf(file: string, say: (why: string) => void): HttpConfig | null {
   } catch (thrown) {
     const error = toRowsealError(thrown);
     if (error.code !== 'RS-CFG-002') throw error;
-    say(`${error.message}; the process goes on with what it read before`);
+    say(`${error.code} ${error.message}; the process goes on with what it read before`);
     return null;
   }
   if (http.enabled) return http;

@@ -146,7 +146,10 @@ async function detokenize(
       tokens: of,
     });
   try {
-    const ways = new Map<number, { readonly maker: TokenMaker; readonly reverse: Extract<WayBack, { kind: 'open' }>['reverse'] }>();
+    const ways = new Map<
+      number,
+      { readonly maker: TokenMaker; readonly reverse: Extract<WayBack, { kind: 'open' }>['reverse'] }
+    >();
     for (const [epoch, of] of byEpoch) {
       const maker = makerOf(config, argv, epoch, versions);
       const { wayBack } = maker;

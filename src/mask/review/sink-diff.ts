@@ -148,7 +148,10 @@ function sightOf(way: Way, sealed: Decision | null, own: DomainRules, domains: D
 
 function compareSights(a: Sight, b: Sight): readonly Ordering[] {
   const shown = compareDisclosures(a.shown, b.shown);
-  const nulls = compareNulls({ disclosure: a.shown, onNull: a.onNull }, { disclosure: b.shown, onNull: b.onNull });
+  const nulls = compareNulls(
+    { disclosure: a.shown, onNull: a.onNull },
+    { disclosure: b.shown, onNull: b.onNull },
+  );
   if (a.own !== null && b.own !== null) return [shown, nulls, compareHandling(a.own.rule, b.own.rule)];
   // A rule of a sink makes of what is sealed, and shows no more, also where the two cannot be compared by themselves.
   if (a.own !== null && b.kind === 'as sealed') return [shown === 'equal' ? 'equal' : 'less', nulls];

@@ -59,8 +59,18 @@ it('knows what a running process takes over', () => {
 it('takes over what sinks log in with, and how much is logged', () => {
   const sinks = (login: string, fillfactor: number): Readonly<Record<string, unknown>> => ({
     sinks: {
-      warehouse: { type: 'postgres', url: 'postgres://db/w', password: login, tls: { ca_file: login }, fillfactor },
-      lake: { type: 'parquet', dir: 's3://lake/shop', s3: { access_key_id: login, secret_access_key: login } },
+      warehouse: {
+        type: 'postgres',
+        url: 'postgres://db/w',
+        password: login,
+        tls: { ca_file: login },
+        fillfactor,
+      },
+      lake: {
+        type: 'parquet',
+        dir: 's3://lake/shop',
+        s3: { access_key_id: login, secret_access_key: login },
+      },
       query: { type: 'bigquery', project: 'project-1', dataset: 'shop', key_file: login },
     },
     log: { level: login === 'one' ? 'info' : 'debug' },

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { configSchema } from '../../../src/config/schema.ts';
 import { logsIn, withLoginOf } from '../../../src/config/sink-login.ts';
 import { type SinkConfig, sinkConfig } from '../../../src/config/sinks.ts';
-import { configSchema } from '../../../src/config/schema.ts';
 
-function sink(written: Readonly<Record<string, unknown>>, files: Readonly<Record<string, string>> = {}): SinkConfig {
+function sink(
+  written: Readonly<Record<string, unknown>>,
+  files: Readonly<Record<string, string>> = {},
+): SinkConfig {
   const document = configSchema.parse({
     pipeline: 'shop',
     source: { type: 'postgres', url: 'postgres://db/shop', tables: ['public.t'] },
@@ -48,7 +51,9 @@ describe('what a sink logs in with', () => {
     const known = s3({ access_key_id: 'a', secret_access_key: 'one' });
     const changed = withLoginOf(known, s3({ access_key_id: 'b', secret_access_key: 'two' }));
     expect(changed).toMatchObject({ place: { credentials: { accessKeyId: 'b', secretAccessKey: 'two' } } });
-    expect(withLoginOf(known, s3({ access_key_id: 'b', secret_access_key: 'two' }, 's3://other/shop'))).toBe(known);
+    expect(withLoginOf(known, s3({ access_key_id: 'b', secret_access_key: 'two' }, 's3://other/shop'))).toBe(
+      known,
+    );
   });
 
   it('of BigQuery is the content of the key file', () => {
@@ -61,16 +66,17 @@ describe('what a sink logs in with', () => {
 
   it('is left as it is where the newest names another place or another kind of sink', () => {
     const known = postgres();
-    expect(withLoginOf(known, postgres({ url: 'postgres://loader@elsewhere/warehouse', password: 'two' }))).toBe(known);
+    expect(
+      withLoginOf(known, postgres({ url: 'postgres://loader@elsewhere/warehouse', password: 'two' })),
+    ).toBe(known);
     expect(withLoginOf(known, sink(bigquery))).toBe(known);
     expect(withLoginOf(sink(bigquery), postgres())).toEqual(sink(bigquery));
   });
 
   it('is nothing where files are written', () => {
     expect([postgres(), sink(bigquery), s3({})].map(logsIn)).toEqual([true, true, true]);
-    expect([sink({ type: 'duckdb', path: 'w.duckdb' }), sink({ type: 'parquet', dir: 'lake' })].map(logsIn)).toEqual([
-      false,
-      false,
-    ]);
+    expect(
+      [sink({ type: 'duckdb', path: 'w.duckdb' }), sink({ type: 'parquet', dir: 'lake' })].map(logsIn),
+    ).toEqual([false, false]);
   });
 });

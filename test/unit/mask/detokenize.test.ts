@@ -83,9 +83,14 @@ describe('what made a token', () => {
   });
 
   it('cannot be told where two rules made values that look alike', () => {
-    expect(answer(ask(none.document, { column: 'card' }, [four.sealed, none.sealed]), none.tokens[1]!)).toBe('closed');
+    expect(answer(ask(none.document, { column: 'card' }, [four.sealed, none.sealed]), none.tokens[1]!)).toBe(
+      'closed',
+    );
     // What was kept, or handled otherwise, is no token of another rule.
-    const halting = made(cards, { id: keep, card: method({ ...rule(pan(4)), onError: 'halt' }) }, ['1', CARD]);
+    const halting = made(cards, { id: keep, card: method({ ...rule(pan(4)), onError: 'halt' }) }, [
+      '1',
+      CARD,
+    ]);
     const versions = [kept.sealed, four.sealed, halting.sealed];
     expect(answer(ask(four.document, { column: 'card' }, versions), four.tokens[1]!)).toBe(CARD);
   });

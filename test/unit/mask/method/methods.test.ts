@@ -7,7 +7,17 @@ import { UNCHANGED } from '../../../../src/model/cell.ts';
 import { Image, Op } from '../../../../src/model/change.ts';
 import type { ColumnType } from '../../../../src/model/type.ts';
 import { maskedColumn } from '../../../support/mask-column.ts';
-import { custom, domain, fpe, keep, method, policy, redact, schema, token } from '../../../support/policies.ts';
+import {
+  custom,
+  domain,
+  fpe,
+  keep,
+  method,
+  policy,
+  redact,
+  schema,
+  token,
+} from '../../../support/policies.ts';
 
 const int = (bits: 16 | 32 | 64 = 32): ColumnType => ({ kind: 'int', bits, unsigned: false });
 const DATE: ColumnType = { kind: 'date' };

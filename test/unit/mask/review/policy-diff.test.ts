@@ -72,7 +72,9 @@ describe('a difference of policies', () => {
     });
     expect(change(document({ onError: 'halt' }), document({}))?.effect).toBe('more_visible');
     // The place says what the document said.
-    expect(change(document({}, { onError: 'halt' }), document({ onError: 'halt' }))?.effect).toBe('more_visible');
+    expect(change(document({}, { onError: 'halt' }), document({ onError: 'halt' }))?.effect).toBe(
+      'more_visible',
+    );
     expect(change(document({}), document({ onError: 'redact' }))?.effect).toBe('equally_visible');
     expect(change(document({}), document({}, { onError: 'halt' }))).toMatchObject({
       effect: 'less_visible',
