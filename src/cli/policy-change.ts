@@ -69,8 +69,10 @@ function sameColumns({ sealed, now }: { readonly sealed: MaskedTable; readonly n
 /** In what a policy shows more than another, or may: columns, settings, joins; by name. */
 export function weakerIn(config: RowsealConfig, inForce: MaskSection, next: MaskSection): readonly string[] {
   const captured = new Set(config.source.tables.map(displayName));
+  // What sinks get changes with a restart only.
+  const same = { captured, sinks: new Map<string, null>() };
   const { columns, settings, joins } = weakerParts(
-    diffPolicies({ policy: inForce.policy, captured }, { policy: next.policy, captured }),
+    diffPolicies({ ...same, policy: inForce.policy }, { ...same, policy: next.policy }),
   );
   return [
     ...columns.map(({ column }) => column),

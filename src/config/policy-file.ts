@@ -1,19 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import type { PolicyDocument } from '../mask/policy-document.ts';
+import type { PolicySide } from '../mask/review/policy-side.ts';
 import { CONFIG_CODES, readDocument } from './document.ts';
 import { keySource, loggedNames, type MaskKeySource, readText } from './load.ts';
 import { policyDocument } from './policy.ts';
 import { configSchema } from './schema.ts';
 import { resolveSecrets } from './secrets.ts';
+import { sinkTables } from './sinks.ts';
 
 /** The policy of a configuration, read without the secrets of source and sinks: for CI, and for old revisions. */
-export interface PolicyFile {
+export interface PolicyFile extends PolicySide {
   /** As people named it. */
   readonly file: string;
-  readonly policy: PolicyDocument;
-  /** `namespace.table`, as `source.tables` lists them. */
-  readonly captured: ReadonlySet<string>;
   readonly key: MaskKeySource;
 }
 
@@ -66,6 +64,9 @@ function readPolicy(
     file: path,
     policy: policyDocument(value.mask, reading.readModule),
     captured: new Set(loggedNames(value.source)),
+    sinks: new Map(
+      Object.entries(value.sinks).map(([name, { tables }]) => [name, sinkTables(tables, reading.readModule)]),
+    ),
     key: keySource(value.mask.key, reading.absolute),
   };
 }

@@ -72,7 +72,7 @@ export interface Paths {
 }
 
 export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): SinkConfig {
-  const any = { name, tables: sink.tables === undefined ? null : sinkTables(sink.tables, paths) };
+  const any = { name, tables: sinkTables(sink.tables, (path) => paths.readModule(path)) };
   switch (sink.type) {
     case 'duckdb':
       return {
@@ -132,24 +132,30 @@ export function sinkConfig(name: string, sink: SinkDocument, paths: Paths): Sink
 
 const WHOLE: SinkColumns = { leaveOut: null, only: null, rules: new Map() };
 
-function sinkTables(config: NonNullable<SinkDocument['tables']>, paths: Paths): SinkTables {
+/**
+ * @param readModule text of a module that a rule names
+ * @returns null: all tables, whole
+ */
+export function sinkTables(
+  config: SinkDocument['tables'],
+  readModule: (path: string) => string,
+): SinkTables | null {
+  if (config === undefined) return null;
   if (Array.isArray(config)) return { tables: new Map(config.map((table) => [table, WHOLE])), others: false };
   const tables = Object.entries(config).flatMap(([name, table]) =>
-    name === '*' ? [] : [[name, table === null ? WHOLE : sinkColumns(table, paths)] as const],
+    name === '*' ? [] : [[name, table === null ? WHOLE : sinkColumns(table, readModule)] as const],
   );
   return { tables: new Map(tables), others: '*' in config };
 }
 
-function sinkColumns({ leave_out, only, mask }: SinkTableDocument, paths: Paths): SinkColumns {
+function sinkColumns(
+  { leave_out, only, mask }: SinkTableDocument,
+  readModule: (path: string) => string,
+): SinkColumns {
   return {
     leaveOut: leave_out === undefined ? null : new Set(leave_out),
     only: only === undefined ? null : new Set(only),
-    rules: new Map(
-      Object.entries(mask).map(([column, rule]) => [
-        column,
-        columnRule(rule, (path) => paths.readModule(path)),
-      ]),
-    ),
+    rules: new Map(Object.entries(mask).map(([column, rule]) => [column, columnRule(rule, readModule)])),
   };
 }
 

@@ -194,7 +194,8 @@ export class SinkMask {
   }
 }
 
-function isWanted({ leaveOut, only }: SinkColumns, name: string): boolean {
+/** Whether the sink gets a column of that name. */
+export function isWanted({ leaveOut, only }: SinkColumns, name: string): boolean {
   return only === null ? leaveOut?.has(name) !== true : only.has(name);
 }
 

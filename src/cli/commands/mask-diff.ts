@@ -6,14 +6,15 @@ import { type PolicyFile, parsePolicyText } from '../../config/policy-file.ts';
 import { Exit } from '../../error/exit.ts';
 import { errorJson, renderError } from '../../error/render.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
+import type { Effect } from '../../mask/review/effect.ts';
 import {
   type ColumnChange,
   diffPolicies,
-  type Effect,
   type PathChange,
   type PolicyDiff,
   weakerParts,
 } from '../../mask/review/policy-diff.ts';
+import type { SinkChange } from '../../mask/review/sink-diff.ts';
 import { renderOptions, type Terminal, terminal } from '../context.ts';
 import { count, markdownRow, outputWidth, wrapped } from '../layout.ts';
 
@@ -50,7 +51,8 @@ export const maskDiffCommand: CommandModule<object, MaskDiffArguments> = {
         array: true,
         nargs: 1,
         default: [],
-        describe: 'schema.table.column or setting that was reviewed: --no-weaker lets it pass',
+        describe:
+          'schema.table.column, setting or sinks.NAME.schema.table.column that was reviewed: --no-weaker lets it pass',
       })
       .option('markdown', { type: 'boolean', default: false, describe: 'For a pull request' })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
@@ -71,7 +73,9 @@ export const maskDiffCommand: CommandModule<object, MaskDiffArguments> = {
     if (argv.markdown) t.out(markdown(shown, old.file, changed.file, refused !== null));
     else print(t, shown, old.file, changed.file, refused !== null);
     const parts =
-      refused === null ? 0 : refused.columns.length + refused.joins.length + refused.settings.length;
+      refused === null
+        ? 0
+        : refused.columns.length + refused.joins.length + refused.settings.length + refused.sinks.length;
     const error =
       parts === 0
         ? null
@@ -120,6 +124,7 @@ function without(diff: PolicyDiff, accepted: readonly string[], t: Terminal): Po
     columns: diff.columns.filter(({ column }) => !passes(column)),
     joins: diff.joins.filter(({ columns }) => !columns.some((place) => passes(place.split('$')[0]!))),
     settings: diff.settings.filter(({ setting }) => !passes(setting)),
+    sinks: diff.sinks.filter((change) => !namesOf(change).some((name) => passes(name.split('$')[0]!))),
   };
   for (const name of names.difference(used))
     t.say(`${t.paint('yellow', '⚠')} --accept ${name}: nothing there becomes more visible`);
@@ -143,24 +148,36 @@ function print(t: Terminal, diff: PolicyDiff, old: string, changed: string, weak
   for (const { effect, mark, title, style } of SECTIONS) {
     const columns = diff.columns.filter((change) => change.effect === effect);
     const settings = diff.settings.filter((change) => change.effect === effect);
-    if (columns.length + settings.length === 0) continue;
+    const sinks = diff.sinks.filter((change) => change.effect === effect);
+    if (columns.length + settings.length + sinks.length === 0) continue;
     t.out(`\n${t.paint(style, `${mark} ${title}`)}`);
     for (const change of columns) printColumn(t, change);
     for (const { setting, old: before, new: after } of settings)
       t.out(`  ${t.paint('bold', setting)}  ${before} → ${after}${note(setting)}`);
+    for (const change of sinks.slice(0, JOINS_MAX))
+      t.out(`  ${t.paint('bold', namesOf(change).join(' = '))}  ${change.old} → ${change.new}`);
+    if (sinks.length > JOINS_MAX) printRest(t, sinks.length - JOINS_MAX);
   }
   if (diff.joins.length > 0) t.out(`\n${t.paint('cyan', '⋈ joins')}`);
   for (const { kind, domain, columns } of diff.joins.slice(0, JOINS_MAX))
     t.out(
       `  ${t.paint(kind === 'gained' ? 'red' : 'green', kind === 'gained' ? '+' : '-')} ${columns.join(' = ')}  ${t.paint('gray', `domain ${domain}, ${kind}`)}`,
     );
-  if (diff.joins.length > JOINS_MAX)
-    t.out(`  ${t.paint('gray', `and ${diff.joins.length - JOINS_MAX} more (--json has them all)`)}`);
+  if (diff.joins.length > JOINS_MAX) printRest(t, diff.joins.length - JOINS_MAX);
   t.out(`\n${summary(diff, weakerOnly)}`);
 }
 
-/** A domain of many columns makes many pairs. */
+/** A domain of many columns makes many pairs, here and in sinks. */
 const JOINS_MAX = 20;
+
+function printRest(t: Terminal, more: number): void {
+  t.out(`  ${t.paint('gray', `and ${more} more (--json has them all)`)}`);
+}
+
+/** As the configuration would: `sinks.lake.public.people.city`. */
+function namesOf({ sink, places }: SinkChange): readonly string[] {
+  return places.length === 0 ? [`sinks.${sink}`] : places.map((place) => `sinks.${sink}.${place}`);
+}
 
 function note(setting: string): string {
   return setting === 'key.epoch' ? '  (every masked value changes)' : '';
@@ -199,7 +216,7 @@ function decisions({ old, new: changed }: ColumnChange): string {
 }
 
 function summary(diff: PolicyDiff, weakerOnly: boolean): string {
-  const all = [...diff.columns, ...diff.settings];
+  const all = [...diff.columns, ...diff.settings, ...diff.sinks];
   const of = (effect: Effect): number => all.filter((change) => change.effect === effect).length;
   const joins = (kind: 'gained' | 'lost'): number => diff.joins.filter((join) => join.kind === kind).length;
   if (all.length + diff.joins.length === 0)
@@ -235,6 +252,18 @@ function markdown(diff: PolicyDiff, old: string, changed: string, weakerOnly: bo
           `\`mask.${change.setting}\``,
           `${change.old} → ${change.new}`,
           note(change.setting).trim(),
+        ]),
+      ),
+    ...diff.sinks
+      .filter((change) => change.effect === effect)
+      .map((change) =>
+        markdownRow([
+          `${mark} ${title}`,
+          namesOf(change)
+            .map((name) => `\`${name}\``)
+            .join(' = '),
+          `${change.old} → ${change.new}`,
+          '',
         ]),
       ),
   ]);

@@ -1,19 +1,15 @@
 import { isKeyed } from '../keyed.ts';
 import type { ColumnRule, PolicyDocument, Rule } from '../policy-document.ts';
+import { type Decision, decisionOf, describeDecision } from './decision.ts';
 import { type Disclosure, type DomainRules, disclosureOf } from './disclosure.ts';
 import { placesOf } from './disclosure-document.ts';
 import { newsBetween } from './disclosure-news.ts';
-import { describeRule, HAS_VALUE } from './disclosure-text.ts';
+import { HAS_VALUE } from './disclosure-text.ts';
+import { type Effect, effectOf } from './effect.ts';
 import { type Join, joinsOf } from './joins.ts';
-import { compareDisclosures, compareHandling, compareNulls, type Ordering } from './visibility.ts';
-
-/** A policy, and the tables that its configuration captures (`namespace.name`). */
-export interface PolicySide {
-  readonly policy: PolicyDocument;
-  readonly captured: ReadonlySet<string>;
-}
-
-export type Effect = 'more_visible' | 'less_visible' | 'equally_visible' | 'not_comparable';
+import type { PolicySide } from './policy-side.ts';
+import { diffSinks, type SinkChange } from './sink-diff.ts';
+import { compareDisclosures, compareHandling, compareNulls } from './visibility.ts';
 
 export interface ColumnChange {
   /** `namespace.table.column`. */
@@ -55,6 +51,7 @@ export interface PolicyDiff {
   readonly columns: readonly ColumnChange[];
   readonly joins: readonly JoinChange[];
   readonly settings: readonly SettingChange[];
+  readonly sinks: readonly SinkChange[];
 }
 
 /**
@@ -72,8 +69,8 @@ export function diffPolicies(old: PolicySide, changed: PolicySide): PolicyDiff {
     for (const column of new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])) {
       const change = diffColumn(
         `${table}.${column}`,
-        resolve(before?.get(column), old.policy.domains),
-        resolve(after?.get(column), changed.policy.domains),
+        decide(before?.get(column), old.policy.domains),
+        decide(after?.get(column), changed.policy.domains),
         [old.policy.domains, changed.policy.domains],
         captured,
       );
@@ -84,6 +81,7 @@ export function diffPolicies(old: PolicySide, changed: PolicySide): PolicyDiff {
     columns,
     joins: diffJoins(joinsOf(old.policy), joinsOf(changed.policy)),
     settings: diffSettings(old.policy, changed.policy),
+    sinks: diffSinks(old, changed),
   };
 }
 
@@ -95,20 +93,12 @@ export function weakerParts(diff: PolicyDiff): PolicyDiff {
     columns: diff.columns.filter(weaker),
     joins: diff.joins.filter(({ kind }) => kind === 'gained'),
     settings: diff.settings.filter(weaker),
+    sinks: diff.sinks.filter(weaker),
   };
 }
 
-interface Decision {
-  readonly rule: Rule;
-  readonly domain: string | null;
-}
-
-function resolve(rule: ColumnRule | undefined, domains: DomainRules): Decision | null {
-  if (rule === undefined) return null;
-  if (rule.kind === 'method') return { rule: rule.method, domain: null };
-  const method = domains.get(rule.domain);
-  // A domain that does not exist stops the start; here it is read as showing everything.
-  return { rule: method ?? { method: 'keep' }, domain: rule.domain };
+function decide(rule: ColumnRule | undefined, domains: DomainRules): Decision | null {
+  return rule === undefined ? null : decisionOf(rule, domains);
 }
 
 /** Without a rule a column is redacted (law 2), or not delivered at all. */
@@ -157,21 +147,9 @@ function diffColumn(
   };
 }
 
-/** Other than null: where there were none, which rows have a value is not what is new first of all. */
+/** Other than null. Where there were none, what they show is the news, and that they are there goes without saying. */
 function hasCells({ kind }: Disclosure): boolean {
   return kind !== 'nothing' && kind !== 'column';
-}
-
-function effectOf(...orderings: readonly Ordering[]): Effect {
-  const changes = new Set(orderings.filter((ordering) => ordering !== 'equal'));
-  if (changes.size === 0) return 'equally_visible';
-  if (changes.size > 1 || changes.has('incomparable')) return 'not_comparable';
-  return changes.has('more') ? 'more_visible' : 'less_visible';
-}
-
-/** As `token · domain email`. */
-function describeDecision({ rule, domain }: Decision): string {
-  return domain === null ? describeRule(rule) : `${describeRule(rule)} · domain ${domain}`;
 }
 
 function notesOn(

@@ -72,7 +72,7 @@ function isEmpty(sealed: Rule | null): boolean {
 }
 
 /** What a rule shows of values that are masked: what they do not tell apart, it does not either. */
-function onTopOf(shown: Disclosure, wished: Disclosure): Disclosure {
+export function onTopOf(shown: Disclosure, wished: Disclosure): Disclosure {
   if (shown.kind !== 'derived' || wished.kind !== 'derived') return wished;
   // A token of what is no token would tell masked values apart, and look as if it told raw ones.
   if (shown.equalityBits === 0 || wished.equalityBits === 0) return wished;

@@ -2,12 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ColumnRule, PolicyDocument, Rule } from '../../../../src/mask/policy-document.ts';
 import { joinsOf } from '../../../../src/mask/review/joins.ts';
-import {
-  diffPolicies,
-  type PolicyDiff,
-  type PolicySide,
-  weakerParts,
-} from '../../../../src/mask/review/policy-diff.ts';
+import { diffPolicies, type PolicyDiff, weakerParts } from '../../../../src/mask/review/policy-diff.ts';
+import type { PolicySide } from '../../../../src/mask/review/policy-side.ts';
 import { domain, drop, keep, method, redact, token } from '../../../support/policies.ts';
 import { rules } from '../../../support/rule-arbitrary.ts';
 
@@ -25,6 +21,7 @@ const side = (
     ...more,
   },
   captured: new Set(captured),
+  sinks: new Map(),
 });
 
 const effects = (diff: PolicyDiff): Readonly<Record<string, string>> =>
@@ -52,7 +49,7 @@ describe('a difference of policies', () => {
   it('is nothing between a policy and itself', () => {
     fc.assert(
       fc.property(sides, (policy) => {
-        expect(diffPolicies(policy, policy)).toEqual({ columns: [], joins: [], settings: [] });
+        expect(diffPolicies(policy, policy)).toEqual({ columns: [], joins: [], settings: [], sinks: [] });
       }),
     );
   });

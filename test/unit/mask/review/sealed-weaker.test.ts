@@ -28,7 +28,10 @@ it.each([
 });
 
 it('of a document cannot tell, unless it is the same', () => {
-  const typed = schema({ id: { kind: 'int', bits: 64, unsigned: false }, v: { kind: 'json', binary: true } as never });
+  const typed = schema({
+    id: { kind: 'int', bits: 64, unsigned: false },
+    v: { kind: 'json', binary: true } as never,
+  });
   const of = (v: ColumnRule): MaskedTable => policy({ id: keep, v }).compileMasker(typed, 'start').table;
   expect(weakerColumns(of(json('$.a')), of(json('$.b')))).toEqual(['v']);
   expect(weakerColumns(of(json('$.a')), of(json('$.a')))).toEqual([]);
@@ -57,14 +60,24 @@ it('names a column that comes into a token space that others may share', () => {
   const of = (v: ColumnRule, shared: Rule = rule): MaskedTable =>
     policy(
       { id: keep, v },
-      { domains: new Map([['d', shared], ['e', shared]]) },
+      {
+        domains: new Map([
+          ['d', shared],
+          ['e', shared],
+        ]),
+      },
     ).compileMasker(table, 'start').table;
   expect(weakerColumns(of(token), of(domain('d')))).toEqual(['v']);
   expect(weakerColumns(of(domain('d')), of(domain('e')))).toEqual(['v']);
   expect(weakerColumns(of(keep), of(domain('d')))).toEqual(['v']);
   expect(weakerColumns(of(domain('d')), of(domain('d')))).toEqual([]);
   expect(weakerColumns(of(domain('d')), of(token))).toEqual([]);
-  const scan = (replace: 'label' | 'token'): Rule => ({ method: 'scan', classes: null, patterns: [], replace });
+  const scan = (replace: 'label' | 'token'): Rule => ({
+    method: 'scan',
+    classes: null,
+    patterns: [],
+    replace,
+  });
   expect(weakerColumns(of(method(scan('token'))), of(domain('d'), scan('token')))).toEqual(['v']);
   expect(weakerColumns(of(method(scan('label'))), of(domain('d'), scan('label')))).toEqual([]);
 });
