@@ -84,6 +84,25 @@ describe('examples/mask-in-ci', () => {
     ]);
   });
 
+  it('stops what a sink would get more than before, until it is accepted', async () => {
+    const before = join(directory, 'before.yaml');
+    cpSync(config, before);
+    const sink = (tables: string): void =>
+      edit('path: warehouse.duckdb }', `path: warehouse.duckdb, tables: ${tables} }`, before);
+    sink('{ public.payments: { mask: { amount: redact } }, "*": {} }');
+    const diff = (...more: string[]) => rowseal(['mask', 'diff', before, config, '--no-weaker', ...more]);
+    const { stdout, stderr, code } = await diff();
+    expect(stdout).toMatch(
+      /▲ more visible\n {2}sinks\.warehouse\.public\.payments\.amount {2}redact → as the/,
+    );
+    expect(stdout).toContain('1 more visible, 0 not comparable');
+    expect(stderr).toContain('RS-MASK-016');
+    expect(code).toBe(1);
+    const accepted = await diff('--accept', 'sinks.warehouse.public.payments.amount', '--markdown');
+    expect(accepted.stdout).toContain('nothing becomes more visible');
+    expect(accepted.code).toBe(0);
+  });
+
   it('is compared with a committed version, modules included', async () => {
     writeFileSync(join(directory, 'mask.mjs'), 'export const mask = (value) => value.slice(0, 2);\n');
     edit('amount: keep', 'amount: { method: custom, module: mask.mjs, returns: text }');
