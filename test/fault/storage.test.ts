@@ -8,11 +8,12 @@ import type { Disk } from '../../src/audit/disk.ts';
 import { eraseRow, planErasure } from '../../src/audit/erase.ts';
 import type { ImageAge } from '../../src/audit/expire.ts';
 import { type ExpiryReport, expireImages } from '../../src/audit/expire-images.ts';
+import { encodeFrame, FrameType } from '../../src/audit/frame.ts';
 import { GroupReader } from '../../src/audit/group-reader.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
-import { isPacked, packSegment } from '../../src/audit/packed-segment.ts';
+import { isPacked, packSegment, rewriteSegment } from '../../src/audit/packed-segment.ts';
 import { listSegments, type SegmentKind, segmentName } from '../../src/audit/segment.ts';
 import { SegmentBytes } from '../../src/audit/segment-bytes.ts';
 import { tableDirectory } from '../../src/audit/table-directory.ts';
@@ -119,6 +120,19 @@ async function packedCount(directory: string, disk: Disk = new NodeDisk()): Prom
   return count;
 }
 
+/** As an expiry does it: another packing, of other lengths. */
+async function emptyImages(disk: Disk, path: string, size: number): Promise<void> {
+  const segments = new SegmentBytes(disk);
+  await rewriteSegment(
+    disk,
+    path,
+    size,
+    (offset, length) => segments.read(path, offset, length),
+    ({ type, payload }) =>
+      type === FrameType.images ? encodeFrame(FrameType.images, payload.fill(0)) : null,
+  );
+}
+
 let root: string;
 let whole: string;
 let copies = 0;
@@ -191,6 +205,28 @@ describe('packed segments', () => {
     expect(isPacked(await disk.read(path, 0, 9))).toBe(true);
   });
 
+  it('may be replaced at any moment while they are read', async () => {
+    for (let moment = 1; moment < 12; moment++) {
+      const directory = copyOfWhole();
+      await packAll(directory, 'rows');
+      const disk = new NodeDisk();
+      const path = join(directory, 'tables', folder, segmentName('rows', 1));
+      const plain = await new SegmentBytes(disk).read(path, 0, 1e6);
+      let reads = 0;
+      const between: Disk = Object.assign(Object.create(disk), {
+        read: async (name: string, offset: number, length: number) => {
+          if (++reads === moment) await emptyImages(disk, path, plain.length);
+          return disk.read(name, offset, length);
+        },
+      });
+      const segments = new SegmentBytes(between);
+      expect(await segments.size(path)).toBe(plain.length);
+      await segments.checkEnd(path);
+      // The header's frame, which no replacement changes.
+      expect(await segments.read(path, 0, 40)).toEqual(plain.subarray(0, 40));
+    }
+  });
+
   it('that are torn or damaged are left as they are', async () => {
     const directory = copyOfWhole();
     const disk = new NodeDisk();
@@ -228,7 +264,6 @@ describe('packed segments', () => {
     const disk = new NodeDisk();
     const path = join(directory, 'tables', folder, segmentName('rows', 0));
     const bytes = await disk.read(path, 0, 1e6);
-    const { encodeFrame, FrameType } = await import('../../src/audit/frame.ts');
     const index = Buffer.alloc(17);
     index[0] = 1;
     index.writeBigUInt64BE(0x3fff_ffffn, 1);
