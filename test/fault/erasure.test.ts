@@ -104,6 +104,7 @@ describe('erasure', () => {
       images: 5,
       records: 3,
       keys: 2,
+      undelivered: 0,
       alive: true,
       erased: 5,
       recorded: true,
@@ -156,6 +157,7 @@ describe('erasure', () => {
       images: 0,
       records: 3,
       keys: 2,
+      undelivered: 0,
       alive: true,
       erased: 0,
       recorded: false,
@@ -242,7 +244,7 @@ describe('erasure', () => {
   it('plans without changing, and knows whether the source still has the row', async () => {
     const copy = await copyOfWhole();
     const plan = await planErasure(new NodeDisk(), copy, request);
-    expect(plan).toEqual({ images: 5, records: 3, keys: 2, alive: true });
+    expect(plan).toEqual({ images: 5, records: 3, keys: 2, undelivered: 0, alive: true });
     expect(await textOfRows(copy)).toContain('canary-c');
     const { log } = await openAuditLog({ directory: copy, origin: ORIGIN, signer });
     const group = log.begin();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuditLog, SealedEvent } from '../../src/audit/audit-log.ts';
+import type { AuditLog, NeedFrom, SealedEvent, SinkNeed } from '../../src/audit/audit-log.ts';
 import type { Disk } from '../../src/audit/disk.ts';
 import { eraseRow, planErasure } from '../../src/audit/erase.ts';
 import type { ImageAge } from '../../src/audit/expire.ts';
@@ -39,6 +39,8 @@ interface Opening {
   readonly pack?: boolean;
   readonly age?: ImageAge;
   readonly failures?: unknown[];
+  readonly need?: () => SinkNeed;
+  readonly held?: NeedFrom[];
 }
 
 async function open({
@@ -48,6 +50,8 @@ async function open({
   pack,
   age,
   failures,
+  need,
+  held,
 }: Opening): Promise<AuditLog & { idle(): Promise<void> }> {
   const { log, settled } = await openAuditLog({
     directory,
@@ -59,6 +63,8 @@ async function open({
     storage: {
       pack: pack ?? false,
       imageAge: age ?? null,
+      ...(need === undefined ? {} : { sinkNeed: need }),
+      onHeld: (by) => held?.push(by),
       onFailure: (error) => failures?.push(error),
     },
     ...(disk === undefined ? {} : { disk, lock: () => async () => {} }),
@@ -374,6 +380,69 @@ describe('expiry', () => {
     }
     expect(failures).toEqual([]);
     expect(await packedCount(directory)).toBeGreaterThan(4);
+  });
+
+  it('takes nothing that a sink has not had, says so, and goes on when it had', async () => {
+    const directory = copyOfWhole();
+    const held: NeedFrom[] = [];
+    const sealTwice = async (day: number, need: () => SinkNeed): Promise<number> => {
+      const nowUs = START_US + BigInt(day) * DAY_US;
+      const log = await open({ directory, nowUs, age: forDays(10n), need, held });
+      for (let n = 0; n < 2; n++) {
+        await seal(log, 2 * day + n);
+        await log.idle();
+      }
+      await log.close();
+      const report = await verify(directory);
+      expect(exitOf(report), JSON.stringify(report.problems)).toBe(0);
+      return report.expired;
+    };
+    const behind = { kind: 'from', group: 5, sink: 'slow' } as const;
+    expect(await sealTwice(24, () => behind)).toBe(5 * 4);
+    expect(held).toEqual([behind]);
+    // One that has all that is old enough holds up nothing.
+    expect(await sealTwice(25, () => ({ kind: 'from', group: 16, sink: 'slow' }))).toBe(16 * 4);
+    expect(held).toHaveLength(1);
+    expect(await sealTwice(26, () => ({ kind: 'nothing' }))).toBe(17 * 4);
+  });
+
+  it('is looked for again with the next group while a sink has not said what it has', async () => {
+    const directory = copyOfWhole();
+    let known = false;
+    const log = await open({
+      directory,
+      nowUs: START_US + 24n * DAY_US,
+      age: forDays(10n),
+      need: () => (known ? { kind: 'nothing' } : { kind: 'unknown' }),
+    });
+    for (let n = 0; n < 2; n++) {
+      await seal(log, 50 + n);
+      await log.idle();
+    }
+    expect((await verify(directory)).expired).toBe(0);
+    known = true;
+    for (let n = 0; n < 2; n++) {
+      await seal(log, 60 + n);
+      await log.idle();
+    }
+    await log.close();
+    expect((await verify(directory)).expired).toBe(15 * 4);
+  });
+
+  it('by hand is refused while a sink has not had it', async () => {
+    const directory = copyOfWhole();
+    const log = await open({ directory, nowUs: now });
+    const by = { actor: 'a', reason: 'r' };
+    const need = { kind: 'from', group: 5, sink: 'slow' } as const;
+    const expired = expireImages(new NodeDisk(), directory, log, forDays(10n), now, by, need);
+    await expect(expired).rejects.toMatchObject({
+      code: 'RS-AUD-034',
+      detail: 'sink slow has groups up to 4',
+    });
+    const plan = await expireImages(new NodeDisk(), directory, log, forDays(10n), now, null, need);
+    expect(plan).toMatchObject({ gone: 0, held: true });
+    await log.close();
+    expect(await verify(directory)).toMatchObject({ expired: 0, expiries: 0 });
   });
 
   it('and packing survive a power cut at any moment', { timeout: 240_000 }, async () => {
