@@ -6,6 +6,20 @@ import type { Signer } from './signers/signer.ts';
 /** Number of a sealed group: the index of its leaf in the journal, from 0, without holes. */
 export type GroupIndex = number;
 
+/** Which sealed groups the sinks have yet to read. */
+export type SinkNeed =
+  | { readonly kind: 'nothing' }
+  /** One of them has not said yet what it has. */
+  | { readonly kind: 'unknown' }
+  | NeedFrom;
+
+export interface NeedFrom {
+  readonly kind: 'from';
+  /** The first group that a sink lacks, and the sink. */
+  readonly group: GroupIndex;
+  readonly sink: string;
+}
+
 /** The durable hand-over: masked changes in, sealed groups out. One writer per directory, one open group at a time. */
 export interface AuditLog {
   /** Newest sealed group, after recovery; null for a new log. */
@@ -114,5 +128,7 @@ export type SealedEvent =
       readonly op: number;
       readonly keyTag: Uint8Array | null;
       readonly oldKeyTag: Uint8Array | null;
+      /** It expired, and nothing that follows makes up for it: a sink that lacks it must not go on. */
+      readonly lost: boolean;
     }
   | Extract<MaskedEvent, { kind: 'begin' | 'finding' | 'erasure' | 'expiry' | 'gap' }>;

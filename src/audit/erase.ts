@@ -2,18 +2,19 @@ import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { Op } from '../model/change.ts';
 import type { MaskedTable } from '../model/masked.ts';
-import type { AuditLog } from './audit-log.ts';
+import type { AuditLog, GroupIndex, NeedFrom } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { isErased, parseErasure } from './erased.ts';
 import { parseExpiry } from './expired.ts';
 import { encodeFrame, FrameType, type ReadAt } from './frame.ts';
 import { SALT_BYTES } from './hashing.ts';
-import { readFrames } from './journal-reader.ts';
+import { readFrames, readLeaves } from './journal-reader.ts';
 import { rewriteSegment } from './packed-segment.ts';
 import { type AuditRecord, RecordKind } from './record.ts';
 import { listSegments, segmentName } from './segment.ts';
 import { segmentBytes } from './segment-bytes.ts';
+import { undelivered } from './sink-need.ts';
 import { tableFromPayloads } from './table-payload.ts';
 import { readTableRecords, tagsOf } from './table-records.ts';
 
@@ -42,6 +43,8 @@ export interface ErasePlan {
   readonly records: number;
   /** Keys that the row has had, each under its epoch: the asked ones, and those that key changes lead to and from. */
   readonly keys: number;
+  /** Of the images, those that a sink has not had. */
+  readonly undelivered: number;
   /** As far as the log knows the source still has the row, so its next change brings new images. */
   readonly alive: boolean;
 }
@@ -89,14 +92,20 @@ export async function versionsOf(
   return versions;
 }
 
-/** What erasing would do; changes nothing. @throws RowsealError RS-AUD-011 when the log knows no such row, RS-AUD-004 */
+/**
+ * What erasing would do; changes nothing.
+ *
+ * @param need what sinks lack
+ * @throws RowsealError RS-AUD-011 when the log knows no such row, RS-AUD-004
+ */
 export async function planErasure(
   disk: Disk,
   directory: string,
   request: Pick<EraseRequest, 'table' | 'tags'>,
+  need: NeedFrom | null = null,
 ): Promise<ErasePlan> {
-  const { images, records, tags, alive } = await survey(disk, directory, request);
-  return { images, records, keys: tags.length, alive };
+  const { tags, ...plan } = await survey(disk, directory, request, need);
+  return { ...plan, keys: tags.length };
 }
 
 /**
@@ -104,15 +113,20 @@ export async function planErasure(
  * between leaves a promise that `audit verify` sees unkept and the same command keeps; never images that are gone
  * without a record. The log must be open, and nothing else be going on in it.
  *
- * @throws RowsealError RS-AUD-011 when the log knows no such row, RS-AUD-004
+ * @param need what sinks lack
+ * @throws RowsealError RS-AUD-011 when the log knows no such row, RS-AUD-004; RS-AUD-034 when a sink lacks one of the images,
+ *   and nothing was changed
  */
 export async function eraseRow(
   disk: Disk,
   directory: string,
   log: AuditLog,
   request: EraseRequest,
+  need: NeedFrom | null = null,
 ): Promise<EraseReport> {
-  const { images, records, tags, alive } = await survey(disk, directory, request);
+  const { tags, ...plan } = await survey(disk, directory, request, need);
+  const { images } = plan;
+  if (plan.undelivered > 0 && need !== null) throw undelivered(need);
   if (images > 0) {
     const { table } = await keySpacesOf(disk, directory, request.table);
     const { actor, reason } = request;
@@ -122,13 +136,14 @@ export async function eraseRow(
     await group.seal(log.last!.position);
   }
   const erased = await damageIsSaid(() => carryOut(disk, directory, join('tables', request.table)));
-  return { images, records, keys: tags.length, alive, erased, recorded: images > 0 };
+  return { ...plan, keys: tags.length, erased, recorded: images > 0 };
 }
 
 interface Survey {
   readonly tags: readonly string[];
   readonly records: number;
   readonly images: number;
+  readonly undelivered: number;
   readonly alive: boolean;
 }
 
@@ -136,24 +151,44 @@ async function survey(
   disk: Disk,
   directory: string,
   request: Pick<EraseRequest, 'table' | 'tags'>,
+  need: NeedFrom | null,
 ): Promise<Survey> {
   const folder = join('tables', request.table);
   const found = await damageIsSaid(async () => {
     const tags = await everyKey(disk, directory, folder, request.tags);
     const erased = await erasures(disk, directory, folder);
     const expired = await expiredBefore(disk, directory, folder);
-    let [records, images, alive] = [0, 0, false];
+    const delivered = await recordsBefore(disk, directory, request.table, need?.group ?? null);
+    let [records, images, undelivered, alive] = [0, 0, 0, false];
     for await (const record of readTableRecords(disk, directory, folder)) {
       if (record.kind === RecordKind.truncate) alive = false;
       if (!tagsOf(record).some((tag) => tags.has(tag))) continue;
       records++;
       alive = record.op !== Op.delete;
-      if (record.seq >= expired && !isNamed(record, erased)) images += imagesOf(record);
+      if (record.seq < expired || isNamed(record, erased)) continue;
+      images += imagesOf(record);
+      if (record.seq >= delivered) undelivered += imagesOf(record);
     }
-    return { tags: [...tags].sort(), records, images, alive };
+    return { tags: [...tags].sort(), records, images, undelivered, alive };
   });
   if (found.records === 0) throw new RowsealError('RS-AUD-011', { detail: `table ${request.table}` });
   return found;
+}
+
+/** Records of a table in groups before this one; null: all that there are. */
+async function recordsBefore(
+  disk: Disk,
+  directory: string,
+  table: string,
+  group: GroupIndex | null,
+): Promise<number> {
+  if (group === null) return Number.POSITIVE_INFINITY;
+  let size = 0;
+  for await (const { leaf } of readLeaves(disk, directory, 0, group)) {
+    if (leaf.group === group) break;
+    size = leaf.tables.find((touched) => touched.directory === table)?.size ?? size;
+  }
+  return size;
 }
 
 /** The tags of all keys that key changes tie to the given ones, in either direction of time. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { GroupIndex } from './audit-log.ts';
 import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
@@ -18,6 +19,16 @@ export interface DueExpiry {
   readonly before: number;
   /** End of these images: segment of rows, and offset in it. */
   readonly until: { readonly segment: number; readonly offset: number };
+}
+
+/** What {@link ExpiryScan.due} finds. */
+export interface DueImages {
+  /** Not yet recorded. */
+  readonly record: readonly DueExpiry[];
+  /** Recorded, and not yet carried out. */
+  readonly carryOut: readonly DueExpiry[];
+  /** Other images are as old, and a sink has not had them. */
+  readonly held: boolean;
 }
 
 /** How long row images are kept, from the sealing of their group on, in microseconds. */
@@ -55,15 +66,13 @@ export class ExpiryScan {
 
   /**
    * @param last newest group to look at
-   * @returns what is due and not yet recorded, and what is recorded and not yet carried out
+   * @param neededFrom images from this group on stay, whatever their age; null: a sink needs none
    * @throws MalformedBytes
    */
-  async due(
-    nowUs: bigint,
-    last: number,
-  ): Promise<{ readonly record: readonly DueExpiry[]; readonly carryOut: readonly DueExpiry[] }> {
+  async due(nowUs: bigint, last: number, neededFrom: GroupIndex | null): Promise<DueImages> {
     const youngestUs = nowUs - this.#age.shortestUs;
     let settled = true;
+    let held = false;
     for await (const { leaf } of readLeaves(this.#disk, this.#directory, this.#from, last)) {
       if (leaf.sealedAtUs > youngestUs) break;
       for (const { directory, size, rows } of leaf.tables) {
@@ -71,6 +80,7 @@ export class ExpiryScan {
         const end = rows.at(-1);
         if (keep === null || end === undefined) continue;
         if (leaf.sealedAtUs > nowUs - keep) settled = false;
+        else if (leaf.group >= (neededFrom ?? Number.POSITIVE_INFINITY)) held = true;
         else
           this.#known.set(directory, {
             table: directory,
@@ -78,6 +88,7 @@ export class ExpiryScan {
             until: { segment: end.segment, offset: end.end },
           });
       }
+      if (held) break;
       // A group that is too young for one table is read again the next time.
       if (settled) this.#from = leaf.group + 1;
     }
@@ -88,7 +99,7 @@ export class ExpiryScan {
       if (state !== null && !state.done) carryOut.push(state);
       if (due !== null && due.before > (state?.before ?? 0)) record.push(due);
     }
-    return { record, carryOut };
+    return { record, carryOut, held };
   }
 
   /** The record is sealed. */

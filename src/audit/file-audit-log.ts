@@ -7,16 +7,18 @@ import type {
   GroupIndex,
   GroupWriter,
   HeadComparison,
+  NeedFrom,
   SealedGroup,
   SealedGroupInfo,
+  SinkNeed,
 } from './audit-log.ts';
 import type { Disclosure } from './disclosure/disclosure.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
-import { type DueExpiry, ExpiryScan, type ImageAge } from './expire.ts';
-import { ExpiryClock } from './expiry-clock.ts';
+import type { DueExpiry, ImageAge } from './expire.ts';
 import { GroupReader } from './group-reader.ts';
 import { type GroupContent, type GroupHost, OpenGroup } from './group-writer.ts';
+import { ImageExpiry } from './image-expiry.ts';
 import { Journal, type JournalState } from './journal.ts';
 import { groupInfo, type JournalLeaf } from './journal-leaf.ts';
 import type { KeyChange } from './key-change.ts';
@@ -59,6 +61,10 @@ export interface StorageOptions {
   readonly pack: boolean;
   /** Row images older than this go, at the latest a day later; null: none ever does. */
   readonly imageAge: ImageAge | null;
+  /** Row images of groups that a sink lacks stay, whatever their age. */
+  readonly sinkNeed: () => SinkNeed;
+  /** Told at each look at which images stay beyond their age for this sink. */
+  readonly onHeld: (need: NeedFrom) => void;
   /** Told what hindered either; the log goes on without. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -87,10 +93,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
   #headsDue = new Map<string, string>();
   #headsWrittenMs = Number.NEGATIVE_INFINITY;
   readonly #packer: SegmentPacker;
-  readonly #expiry: ExpiryScan | null;
-  readonly #expiryClock = new ExpiryClock();
-  /** To be recorded with the next group. */
-  #expiriesDue: readonly DueExpiry[] = [];
+  readonly #expiry: ImageExpiry | null;
 
   constructor(options: FileAuditLogOptions, recovered: RecoveredState, release: () => Promise<void>) {
     this.#options = options;
@@ -102,12 +105,22 @@ export class FileAuditLog implements AuditLog, GroupHost {
       options.segmentMaxBytes,
       recovered.journal,
     );
-    this.#reader = new GroupReader(options.disk, options.directory);
+    this.#reader = new GroupReader(options.disk, options.directory, 'tell');
     this.#release = release;
     this.#last = recovered.last === null ? null : groupInfo(recovered.last);
     const { disk, directory, storage } = options;
     this.#packer = new SegmentPacker(disk, directory, storage.onFailure);
-    this.#expiry = storage.imageAge === null ? null : new ExpiryScan(disk, directory, storage.imageAge);
+    this.#expiry =
+      storage.imageAge === null
+        ? null
+        : new ImageExpiry({
+            disk,
+            directory,
+            age: storage.imageAge,
+            need: storage.sinkNeed,
+            onHeld: storage.onHeld,
+            run: (work) => this.#packer.run(work),
+          });
     for (const [table, state] of recovered.tables) this.#settled(table, state);
   }
 
@@ -300,11 +313,11 @@ export class FileAuditLog implements AuditLog, GroupHost {
       this.#last = groupInfo(leaf);
       this.#headsDue.set(join('journal', 'head'), await journalNote);
       if (performance.now() - this.#headsWrittenMs >= this.#options.headIntervalMs) await this.#writeHeads();
-      this.#carryOut([...expiries.values()]);
+      this.#expiry?.carryOut([...expiries.values()]);
       ended.forEach(({ touched }, i) => {
         this.#settled(touched.directory, ends[i]!);
       });
-      this.#lookForExpiries(leaf);
+      this.#expiry?.look(leaf);
     });
     const { events } = content;
     return {
@@ -312,7 +325,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
       head: await journalNote,
       tables: content.tables,
       resident: events !== null,
-      chunks: events === null ? () => this.#reader.chunks(leaf) : () => memoryChunks(events),
+      chunks: events === null ? () => this.#reader.chunks(leaf, leaf.group) : () => memoryChunks(events),
     };
   }
 
@@ -333,23 +346,10 @@ export class FileAuditLog implements AuditLog, GroupHost {
     this.#packer.reached(table, 'rows', rowsEnd.segment);
   }
 
-  /** In the background, once a day: what it finds goes into the next group. */
-  #lookForExpiries({ group, sealedAtUs }: JournalLeaf): void {
-    const scan = this.#expiry;
-    if (scan === null || !this.#expiryClock.isTime(sealedAtUs, performance.now())) return;
-    this.#packer.run(async () => {
-      const { record, carryOut } = await scan.due(sealedAtUs, group);
-      for (const due of carryOut) await scan.carryOut(due);
-      this.#expiriesDue = record;
-    });
-  }
-
   /** Between the events of one group and those of the next: nothing is awaited here. */
   #recordExpiries(): ReadonlyMap<TableLog, DueExpiry> {
-    const due = this.#expiriesDue;
-    this.#expiriesDue = [];
     const recorded = new Map<TableLog, DueExpiry>();
-    for (const expiry of due) {
+    for (const expiry of this.#expiry?.takeDue() ?? []) {
       const log = this.#logIn(expiry.table);
       const { schema, policy } = log.state();
       if (schema === null || policy === null) continue;
@@ -361,15 +361,6 @@ export class FileAuditLog implements AuditLog, GroupHost {
       recorded.set(log, expiry);
     }
     return recorded;
-  }
-
-  #carryOut(expiries: readonly DueExpiry[]): void {
-    const scan = this.#expiry;
-    if (scan === null || expiries.length === 0) return;
-    this.#packer.run(async () => {
-      for (const due of expiries) await scan.recorded(due);
-      for (const due of expiries) await scan.carryOut(due);
-    });
   }
 
   /** Writes the newest heads. The journal's head comes last: a table's head never runs ahead of nothing. */

@@ -7,6 +7,7 @@ import { MalformedBytes } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { groupInfo, type JournalLeaf, restorePosition, type TouchedTable } from './journal-leaf.ts';
 import { type LeafFrame, LeafPlaces, readLeaves } from './journal-reader.ts';
+import { LostChanges } from './lost-changes.ts';
 import { RecordKind } from './record.ts';
 import { readTableEvents, type TablePiece } from './row-reader.ts';
 import { TableVersions } from './table-versions.ts';
@@ -16,6 +17,7 @@ export class GroupReader {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #gone: 'skip' | 'tell';
+  readonly #lost: LostChanges;
   readonly #versions = new Map<string, TableVersions>();
   readonly #places = new LeafPlaces();
 
@@ -24,13 +26,14 @@ export class GroupReader {
     this.#disk = disk;
     this.#directory = directory;
     this.#gone = gone;
+    this.#lost = new LostChanges(disk, directory);
   }
 
   /** @throws RowsealError RS-AUD-004 when sealed bytes are damaged */
   async *read(from: GroupIndex, to: GroupIndex): AsyncGenerator<SealedGroup> {
     try {
       for await (const frame of readLeaves(this.#disk, this.#directory, from, to, this.#places))
-        yield await this.#group(frame);
+        yield await this.#group(frame, to);
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'journal'));
     }
@@ -46,20 +49,24 @@ export class GroupReader {
     }
   }
 
-  /** The events of one group: tables merged in the order of transactions and operations. */
-  async *chunks(leaf: JournalLeaf): AsyncGenerator<readonly SealedEvent[]> {
+  /**
+   * The events of one group: tables merged in the order of transactions and operations.
+   *
+   * @param last sealed group up to which the log is looked at for what makes up for a change that is gone
+   */
+  async *chunks(leaf: JournalLeaf, last: GroupIndex): AsyncGenerator<readonly SealedEvent[]> {
     try {
       const streams = leaf.tables.map((touched) =>
         readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched), this.#gone),
       );
       if (leaf.gaps.length > 0) yield leaf.gaps.map((gap) => ({ kind: 'gap', gap }));
-      yield* merge(leaf, streams);
+      yield* merge(leaf, streams, (touched, seq) => this.#lost.includes(seq, touched, leaf.group, last));
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'tables'));
     }
   }
 
-  async #group({ leaf, note }: LeafFrame): Promise<SealedGroup> {
+  async #group({ leaf, note }: LeafFrame, last: GroupIndex): Promise<SealedGroup> {
     const tables: MaskedTable[] = [];
     for (const touched of leaf.tables) tables.push(...(await this.#versionsOf(touched).inGroup(touched)));
     return {
@@ -67,7 +74,7 @@ export class GroupReader {
       head: note,
       tables,
       resident: false,
-      chunks: () => this.chunks(leaf),
+      chunks: () => this.chunks(leaf, last),
     };
   }
 
@@ -89,9 +96,14 @@ export class GroupReader {
 async function* merge(
   leaf: JournalLeaf,
   streams: readonly AsyncGenerator<TablePiece>[],
+  isLost: (touched: TouchedTable, seq: number) => Promise<boolean>,
 ): AsyncGenerator<readonly SealedEvent[]> {
   const heads = await Promise.all(
-    streams.map(async (stream) => ({ stream, piece: (await stream.next()).value as TablePiece | undefined })),
+    streams.map(async (stream, i) => ({
+      stream,
+      touched: leaf.tables[i]!,
+      piece: (await stream.next()).value as TablePiece | undefined,
+    })),
   );
   let transaction = -1;
   while (true) {
@@ -114,7 +126,9 @@ async function* merge(
         },
       });
     }
-    events.push(eventOf(piece));
+    events.push(
+      isGone(piece) ? goneEvent(piece, await isLost(first.touched, piece.record.seq)) : eventOf(piece),
+    );
     yield events;
     first.piece = (await first.stream.next()).value as TablePiece | undefined;
   }
@@ -125,13 +139,18 @@ function before(a: TablePiece, b: TablePiece): boolean {
   return byTransaction < 0 || (byTransaction === 0 && a.record.ordinal < b.record.ordinal);
 }
 
+function isGone({ record, run }: TablePiece): boolean {
+  return run === null && record.kind === RecordKind.change;
+}
+
+function goneEvent({ record, table }: TablePiece, lost: boolean): SealedEvent {
+  const { seq, op, keyTag, oldKeyTag } = record;
+  return { kind: 'gone', table, seq, op, keyTag, oldKeyTag, lost };
+}
+
 function eventOf(piece: TablePiece): SealedEvent {
   const { seq } = piece.record;
   if (piece.run !== null) return { kind: 'rows', run: piece.run, seq };
-  if (piece.record.kind === RecordKind.change) {
-    const { op, keyTag, oldKeyTag } = piece.record;
-    return { kind: 'gone', table: piece.table, seq, op, keyTag, oldKeyTag };
-  }
   const payload = JSON.parse(piece.record.payload) as Record<string, unknown>;
   if (piece.record.kind === RecordKind.truncate && piece.record.op === Op.truncate) {
     return {

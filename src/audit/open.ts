@@ -20,8 +20,8 @@ export interface AuditLogOptions {
   readonly residentGroupBytes?: number;
   readonly spillBytes?: number;
   readonly headIntervalMs?: number;
-  /** By default segments stay as they are written. */
-  readonly storage?: StorageOptions;
+  /** What is left out: segments stay as they are written. */
+  readonly storage?: Partial<StorageOptions>;
   readonly disk?: Disk;
   readonly nowUs?: () => bigint;
   /** What image hashes of a table commit to; default: whole rows. */
@@ -40,7 +40,13 @@ export interface OpenedAuditLog {
 }
 
 const MIB = 1 << 20;
-const AS_WRITTEN: StorageOptions = { pack: false, imageAge: null, onFailure: () => {} };
+const AS_WRITTEN: StorageOptions = {
+  pack: false,
+  imageAge: null,
+  sinkNeed: () => ({ kind: 'nothing' }),
+  onHeld: () => {},
+  onFailure: () => {},
+};
 
 /**
  * Takes the lock, recovers and opens a log; makes a new one in an empty directory.
@@ -76,7 +82,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
         nowUs: options.nowUs ?? (() => BigInt(Date.now()) * 1000n),
         disclosure: options.disclosure ?? (() => 'row'),
         indexSpacing: options.indexSpacing ?? INDEX_SPACING,
-        storage: options.storage ?? AS_WRITTEN,
+        storage: { ...AS_WRITTEN, ...options.storage },
       },
       recovered,
       release,

@@ -73,10 +73,13 @@ export class SegmentBytes {
    * @throws MalformedBytes
    */
   async checkEnd(path: string): Promise<void> {
-    if (!isPacked(await this.#headOf(path))) return;
-    const { index } = await this.#look(path);
-    if ((await this.#disk.size(path)) !== index.end)
-      throw new MalformedBytes('a packed segment does not end where its index says');
+    for (let attempt = 1; ; attempt++) {
+      if (!isPacked(await this.#headOf(path))) return;
+      const { head, index } = await this.#look(path);
+      if ((await this.#disk.size(path)) === index.end) return;
+      if (attempt >= ATTEMPTS || (await this.#headOf(path)).equals(head))
+        throw new MalformedBytes('a packed segment does not end where its index says');
+    }
   }
 
   /** The file was replaced. */
@@ -85,13 +88,24 @@ export class SegmentBytes {
     for (const key of this.#blocks.keys()) if (key.startsWith(`${path}:`)) this.#blocks.delete(key);
   }
 
+  /** Reads the index, again where another packing took its place between two reads. */
   async #look(path: string): Promise<KnownPacked> {
     const read = (offset: number, length: number): Promise<Buffer> => this.#disk.read(path, offset, length);
-    const frame = await readFrame(read, 0);
-    if (frame === null) throw new MalformedBytes('a packed segment has no index');
-    const known = { head: await this.#headOf(path), index: decodePackedIndex(frame.payload) };
-    this.#packed.set(path, known);
-    return known;
+    for (let attempt = 1; ; attempt++) {
+      const head = await this.#headOf(path);
+      try {
+        const frame = await readFrame(read, 0);
+        if (frame === null) throw new MalformedBytes('a packed segment has no index');
+        const known = { head, index: decodePackedIndex(frame.payload) };
+        if ((await this.#headOf(path)).equals(head)) {
+          this.#packed.set(path, known);
+          return known;
+        }
+      } catch (error) {
+        if (!(error instanceof MalformedBytes) || (await this.#headOf(path)).equals(head)) throw error;
+      }
+      if (attempt >= ATTEMPTS) throw new MalformedBytes('a segment changes while it is read');
+    }
   }
 
   #headOf(path: string): Promise<Buffer> {

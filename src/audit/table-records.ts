@@ -13,15 +13,19 @@ import { decodeRecordsFrame } from './table-versions.ts';
  *
  * @param folder of the table, inside the audit directory
  * @param only `meta`: the few records that are not about rows
- * @throws MalformedBytes where the bytes cannot be read
+ * @param first segment to begin with
+ * @throws MalformedBytes where the bytes cannot be read, or, of all records, one is missing
  */
 export async function* readTableRecords(
   disk: Disk,
   directory: string,
   folder: string,
   only: 'all' | 'meta' = 'all',
+  first = 0,
 ): AsyncGenerator<AuditRecord> {
-  for (const segment of await listSegments(disk, join(directory, folder), 'records')) {
+  const segments = await listSegments(disk, join(directory, folder), 'records');
+  let next = first === 0 ? 0 : null;
+  for (const segment of segments.filter((number) => number >= first)) {
     const path = join(directory, folder, segmentName('records', segment));
     let isFirst = true;
     const frames = readFrames(disk, path, 0, null);
@@ -30,14 +34,20 @@ export async function* readTableRecords(
       try {
         frame = (await frames.next()).value ?? undefined;
       } catch (error) {
-        // A crash tears what is not sealed; a verifier says where else something is torn.
-        if (isFirst || !(error instanceof MalformedBytes)) throw error;
+        // A crash tears the end of what is not sealed. Anywhere else who counts records would count wrong from there on.
+        if (isFirst || segment !== segments.at(-1) || !(error instanceof MalformedBytes)) throw error;
       }
       if (frame === undefined) break;
       if (isFirst && frame.type !== FrameType.header) throw new MalformedBytes('the file has no header');
       isFirst = false;
       const wanted = frame.type === FrameType.meta || (only === 'all' && frame.type === FrameType.records);
-      if (wanted) yield* decodeRecordsFrame(frame.payload);
+      if (!wanted) continue;
+      for (const record of decodeRecordsFrame(frame.payload)) {
+        if (only === 'all' && record.seq !== (next ?? record.seq))
+          throw new MalformedBytes(`record ${record.seq} stands where record ${next} is due`);
+        next = record.seq + 1;
+        yield record;
+      }
     }
   }
 }

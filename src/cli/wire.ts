@@ -1,5 +1,6 @@
-import type { AuditLog } from '../audit/audit-log.ts';
+import type { AuditLog, NeedFrom } from '../audit/audit-log.ts';
 import type { StorageOptions } from '../audit/file-audit-log.ts';
+import { describeNeed } from '../audit/sink-need.ts';
 import type { Source } from '../capture/source.ts';
 import { loadMaskKeys, type RowsealConfig } from '../config/load.ts';
 import { type ErrorCode, errorCodes } from '../error/codes.ts';
@@ -76,9 +77,12 @@ async function wiredWith(
     trouble: (sink, error, inMs) => observer.sinkFailed(sink, error, { kind: 'retry', inMs }),
   };
   const sinks = await Promise.all(config.sinks.map((sink) => makeSink(sink, config, watch)));
+  let pipeline: Pipeline | null = null;
   const storage: StorageOptions = {
     pack: config.audit.compress,
     imageAge: imageAgeOf(config),
+    sinkNeed: () => pipeline?.sinkNeed ?? { kind: 'unknown' },
+    onHeld: (need) => observer.warning(heldImages(need)),
     onFailure: (thrown) => observer.storageFailed(toRowsealError(thrown)),
   };
   const { log, epoch } = await openLog(config, { storage, ...(timings === null ? {} : { timings }) });
@@ -86,7 +90,7 @@ async function wiredWith(
     const changes = await sealCapturedSet(config, log);
     await prepare({ policy, log, tables });
     const notices = [...changes, ...compareWithLog({ policy, log, tables })];
-    const pipeline = new Pipeline({
+    pipeline = new Pipeline({
       name: config.pipeline,
       makeSource: source,
       policy,
@@ -115,6 +119,19 @@ async function wiredWith(
     await log.close();
     throw error;
   }
+}
+
+/** The promise of an age is not kept as long as it lasts, so somebody should know. */
+function heldImages(need: NeedFrom): Finding {
+  const code = 'RS-AUD-033';
+  const { title, fix } = errorCodes[code];
+  return {
+    level: 'warning',
+    code,
+    subject: `sink ${need.sink}`,
+    detail: `${title}: ${describeNeed(need)}`,
+    fix,
+  };
 }
 
 /**

@@ -1,7 +1,8 @@
-import type { AuditLog, SealedGroup } from '../audit/audit-log.ts';
+import type { AuditLog, SealedGroup, SinkNeed } from '../audit/audit-log.ts';
 import type { Source } from '../capture/source.ts';
 import { Delivery } from '../deliver/delivery.ts';
 import { GroupMemory } from '../deliver/group-memory.ts';
+import { needOf } from '../deliver/need.ts';
 import { backoffMs, defaultRetry, type RetryPolicy, sleep } from '../deliver/retry.ts';
 import type { Sink } from '../deliver/sink.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
@@ -121,6 +122,11 @@ export class Pipeline {
 
   get source(): Source | null {
     return this.#source;
+  }
+
+  /** What the sinks have yet to read of the log. */
+  get sinkNeed(): SinkNeed {
+    return needOf(this.deliveries);
   }
 
   /** Columns redacted because the policy does not decide them, by table. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccessLog } from '../../src/audit/access-log.ts';
 import type { AuditLog } from '../../src/audit/audit-log.ts';
 import { eraseRow, keySpacesOf, planErasure } from '../../src/audit/erase.ts';
+import { FRAME_HEADER_BYTES, FrameType } from '../../src/audit/frame.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { lockDirectory } from '../../src/audit/lock.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
@@ -16,6 +17,7 @@ import { seededRandom } from '../../src/cli/demo/shop.ts';
 import { isRowsealError } from '../../src/error/rowseal-error.ts';
 import { at, begin, column, INT, rows, table } from '../support/masked.ts';
 import { PowerCut, SimulatedDisk } from '../support/simulated-disk.ts';
+import { editFrames } from '../support/tamper-attacks.ts';
 
 const ORIGIN = 'rowseal/erasure';
 const signer = parseSigningKey(generateSigningKeyFile());
@@ -102,6 +104,7 @@ describe('erasure', () => {
       images: 5,
       records: 3,
       keys: 2,
+      undelivered: 0,
       alive: true,
       erased: 5,
       recorded: true,
@@ -125,6 +128,28 @@ describe('erasure', () => {
     expect(cells).toEqual([0, 1, 2, 3, 4, 5].flatMap((n) => [String(100 + n), `other-${n}`]));
   });
 
+  it('refuses where a frame of records in an older segment is damaged, and touches no image', async () => {
+    const copy = await copyOfWhole();
+    const file = join(copy, 'tables', directoryOfPeople, 'records-00000001.seg');
+    const bytes = await readFile(file);
+    let at = 0;
+    while (bytes[at + 4] !== FrameType.records) at += FRAME_HEADER_BYTES + bytes.readUInt32BE(at);
+    bytes[at + FRAME_HEADER_BYTES + 20]! ^= 1;
+    await writeFile(file, bytes);
+    const before = await textOfRows(copy);
+    await expect(erase(copy)).rejects.toThrow(expect.objectContaining({ code: 'RS-AUD-004' }));
+    expect(await textOfRows(copy)).toBe(before);
+  });
+
+  it('refuses where a frame of records is missing, and touches no image', async () => {
+    const copy = await copyOfWhole();
+    const file = join(copy, 'tables', directoryOfPeople, 'records-00000001.seg');
+    await editFrames(file, (list) => list.filter((frame) => frame[4] !== FrameType.records));
+    const before = await textOfRows(copy);
+    await expect(erase(copy)).rejects.toThrow(expect.objectContaining({ code: 'RS-AUD-004' }));
+    expect(await textOfRows(copy)).toBe(before);
+  });
+
   it('again changes nothing; of a row that is not there it says so', async () => {
     const copy = await copyOfWhole();
     await erase(copy);
@@ -132,6 +157,7 @@ describe('erasure', () => {
       images: 0,
       records: 3,
       keys: 2,
+      undelivered: 0,
       alive: true,
       erased: 0,
       recorded: false,
@@ -218,7 +244,7 @@ describe('erasure', () => {
   it('plans without changing, and knows whether the source still has the row', async () => {
     const copy = await copyOfWhole();
     const plan = await planErasure(new NodeDisk(), copy, request);
-    expect(plan).toEqual({ images: 5, records: 3, keys: 2, alive: true });
+    expect(plan).toEqual({ images: 5, records: 3, keys: 2, undelivered: 0, alive: true });
     expect(await textOfRows(copy)).toContain('canary-c');
     const { log } = await openAuditLog({ directory: copy, origin: ORIGIN, signer });
     const group = log.begin();

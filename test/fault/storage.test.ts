@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuditLog, SealedEvent } from '../../src/audit/audit-log.ts';
+import type { AuditLog, NeedFrom, SealedEvent, SinkNeed } from '../../src/audit/audit-log.ts';
 import type { Disk } from '../../src/audit/disk.ts';
 import { eraseRow, planErasure } from '../../src/audit/erase.ts';
 import type { ImageAge } from '../../src/audit/expire.ts';
 import { type ExpiryReport, expireImages } from '../../src/audit/expire-images.ts';
+import { encodeFrame, FrameType } from '../../src/audit/frame.ts';
 import { GroupReader } from '../../src/audit/group-reader.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
-import { isPacked, packSegment } from '../../src/audit/packed-segment.ts';
+import { isPacked, packSegment, rewriteSegment } from '../../src/audit/packed-segment.ts';
 import { listSegments, type SegmentKind, segmentName } from '../../src/audit/segment.ts';
 import { SegmentBytes } from '../../src/audit/segment-bytes.ts';
 import { tableDirectory } from '../../src/audit/table-directory.ts';
@@ -38,6 +39,8 @@ interface Opening {
   readonly pack?: boolean;
   readonly age?: ImageAge;
   readonly failures?: unknown[];
+  readonly need?: () => SinkNeed;
+  readonly held?: NeedFrom[];
 }
 
 async function open({
@@ -47,6 +50,8 @@ async function open({
   pack,
   age,
   failures,
+  need,
+  held,
 }: Opening): Promise<AuditLog & { idle(): Promise<void> }> {
   const { log, settled } = await openAuditLog({
     directory,
@@ -58,6 +63,8 @@ async function open({
     storage: {
       pack: pack ?? false,
       imageAge: age ?? null,
+      ...(need === undefined ? {} : { sinkNeed: need }),
+      onHeld: (by) => held?.push(by),
       onFailure: (error) => failures?.push(error),
     },
     ...(disk === undefined ? {} : { disk, lock: () => async () => {} }),
@@ -117,6 +124,19 @@ async function packedCount(directory: string, disk: Disk = new NodeDisk()): Prom
     for (const segment of await listSegments(disk, path, kind))
       if (isPacked(await disk.read(join(path, segmentName(kind, segment)), 0, 9))) count++;
   return count;
+}
+
+/** As an expiry does it: another packing, of other lengths. */
+async function emptyImages(disk: Disk, path: string, size: number): Promise<void> {
+  const segments = new SegmentBytes(disk);
+  await rewriteSegment(
+    disk,
+    path,
+    size,
+    (offset, length) => segments.read(path, offset, length),
+    ({ type, payload }) =>
+      type === FrameType.images ? encodeFrame(FrameType.images, payload.fill(0)) : null,
+  );
 }
 
 let root: string;
@@ -191,6 +211,28 @@ describe('packed segments', () => {
     expect(isPacked(await disk.read(path, 0, 9))).toBe(true);
   });
 
+  it('may be replaced at any moment while they are read', async () => {
+    for (let moment = 1; moment < 12; moment++) {
+      const directory = copyOfWhole();
+      await packAll(directory, 'rows');
+      const disk = new NodeDisk();
+      const path = join(directory, 'tables', folder, segmentName('rows', 1));
+      const plain = await new SegmentBytes(disk).read(path, 0, 1e6);
+      let reads = 0;
+      const between: Disk = Object.assign(Object.create(disk), {
+        read: async (name: string, offset: number, length: number) => {
+          if (++reads === moment) await emptyImages(disk, path, plain.length);
+          return disk.read(name, offset, length);
+        },
+      });
+      const segments = new SegmentBytes(between);
+      expect(await segments.size(path)).toBe(plain.length);
+      await segments.checkEnd(path);
+      // The header's frame, which no replacement changes.
+      expect(await segments.read(path, 0, 40)).toEqual(plain.subarray(0, 40));
+    }
+  });
+
   it('that are torn or damaged are left as they are', async () => {
     const directory = copyOfWhole();
     const disk = new NodeDisk();
@@ -228,7 +270,6 @@ describe('packed segments', () => {
     const disk = new NodeDisk();
     const path = join(directory, 'tables', folder, segmentName('rows', 0));
     const bytes = await disk.read(path, 0, 1e6);
-    const { encodeFrame, FrameType } = await import('../../src/audit/frame.ts');
     const index = Buffer.alloc(17);
     index[0] = 1;
     index.writeBigUInt64BE(0x3fff_ffffn, 1);
@@ -339,6 +380,69 @@ describe('expiry', () => {
     }
     expect(failures).toEqual([]);
     expect(await packedCount(directory)).toBeGreaterThan(4);
+  });
+
+  it('takes nothing that a sink has not had, says so, and goes on when it had', async () => {
+    const directory = copyOfWhole();
+    const held: NeedFrom[] = [];
+    const sealTwice = async (day: number, need: () => SinkNeed): Promise<number> => {
+      const nowUs = START_US + BigInt(day) * DAY_US;
+      const log = await open({ directory, nowUs, age: forDays(10n), need, held });
+      for (let n = 0; n < 2; n++) {
+        await seal(log, 2 * day + n);
+        await log.idle();
+      }
+      await log.close();
+      const report = await verify(directory);
+      expect(exitOf(report), JSON.stringify(report.problems)).toBe(0);
+      return report.expired;
+    };
+    const behind = { kind: 'from', group: 5, sink: 'slow' } as const;
+    expect(await sealTwice(24, () => behind)).toBe(5 * 4);
+    expect(held).toEqual([behind]);
+    // One that has all that is old enough holds up nothing.
+    expect(await sealTwice(25, () => ({ kind: 'from', group: 16, sink: 'slow' }))).toBe(16 * 4);
+    expect(held).toHaveLength(1);
+    expect(await sealTwice(26, () => ({ kind: 'nothing' }))).toBe(17 * 4);
+  });
+
+  it('is looked for again with the next group while a sink has not said what it has', async () => {
+    const directory = copyOfWhole();
+    let known = false;
+    const log = await open({
+      directory,
+      nowUs: START_US + 24n * DAY_US,
+      age: forDays(10n),
+      need: () => (known ? { kind: 'nothing' } : { kind: 'unknown' }),
+    });
+    for (let n = 0; n < 2; n++) {
+      await seal(log, 50 + n);
+      await log.idle();
+    }
+    expect((await verify(directory)).expired).toBe(0);
+    known = true;
+    for (let n = 0; n < 2; n++) {
+      await seal(log, 60 + n);
+      await log.idle();
+    }
+    await log.close();
+    expect((await verify(directory)).expired).toBe(15 * 4);
+  });
+
+  it('by hand is refused while a sink has not had it', async () => {
+    const directory = copyOfWhole();
+    const log = await open({ directory, nowUs: now });
+    const by = { actor: 'a', reason: 'r' };
+    const need = { kind: 'from', group: 5, sink: 'slow' } as const;
+    const expired = expireImages(new NodeDisk(), directory, log, forDays(10n), now, by, need);
+    await expect(expired).rejects.toMatchObject({
+      code: 'RS-AUD-034',
+      detail: 'sink slow has groups up to 4',
+    });
+    const plan = await expireImages(new NodeDisk(), directory, log, forDays(10n), now, null, need);
+    expect(plan).toMatchObject({ gone: 0, held: true });
+    await log.close();
+    expect(await verify(directory)).toMatchObject({ expired: 0, expiries: 0 });
   });
 
   it('and packing survive a power cut at any moment', { timeout: 240_000 }, async () => {

@@ -7,7 +7,6 @@ import {
   linesOf,
   parseAccessLine,
 } from '../access-log.ts';
-import { strictUtf8 } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import { leafHash } from '../hashing.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
@@ -25,12 +24,14 @@ export interface CheckedAccessLog {
  * docs/audit-format.md §9: every request to turn tokens back is covered by a signature made before the answer.
  *
  * @param leaves of the journal: which key might sign at the time of a request
+ * @param headText of the head file, read before all else; null: there is none
  */
 export async function checkAccessLog(
   disk: Disk,
   directory: string,
   verifier: TrustedKeys,
   leaves: readonly JournalLeaf[],
+  headText: string | null,
   findings: Findings,
 ): Promise<CheckedAccessLog> {
   const file = join(ACCESS_FOLDER, ACCESS_FILE);
@@ -41,7 +42,7 @@ export async function checkAccessLog(
   const size = (await disk.size(join(directory, file))) ?? 0;
   const bytes = size === 0 ? Buffer.alloc(0) : await disk.read(join(directory, file), 0, size);
   const lines = linesOf(bytes);
-  const kept = await keptHead(disk, directory, origin, bytes.length > 0, findings);
+  const kept = keptHead(headText, origin, bytes.length > 0, findings);
   const found = (): FoundLog => ({ origin, size: tree.size, rootAt: roots, kept });
   const done = (): CheckedAccessLog => {
     if (kept !== null && !verifier.signedByKey(kept, group))
@@ -90,15 +91,8 @@ function groupAt(leaves: readonly JournalLeaf[], timeUs: bigint): number {
 const UNFINISHED = `${join(ACCESS_FOLDER, ACCESS_FILE)}: an unfinished line at the end; the request was not answered`;
 
 /** The head file, if it is one of this log. */
-async function keptHead(
-  disk: Disk,
-  directory: string,
-  origin: string,
-  due: boolean,
-  findings: Findings,
-): Promise<SignedHead | null> {
+function keptHead(text: string | null, origin: string, due: boolean, findings: Findings): SignedHead | null {
   const file = join(ACCESS_FOLDER, 'head');
-  const text = await readText(disk, join(directory, file));
   if (text === null) {
     if (due)
       findings.notes.push(`${file} is not there: nothing in the directory itself would show a cut-off end`);
@@ -109,9 +103,4 @@ async function keptHead(
   if (signed !== null && signed.head.origin === origin) return signed;
   findings.add('RS-AUD-020', 'the file is not a head of the access log', { file });
   return null;
-}
-
-async function readText(disk: Disk, path: string): Promise<string | null> {
-  const size = await disk.size(path);
-  return size === null ? null : (strictUtf8(await disk.read(path, 0, size)) ?? '');
 }

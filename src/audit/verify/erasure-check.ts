@@ -12,6 +12,7 @@ interface Place {
 
 interface MetImage {
   readonly place: Place;
+  readonly tags: readonly string[];
   excused: boolean;
 }
 
@@ -43,15 +44,15 @@ export class ErasureCheck {
   }
 
   gone(record: AuditRecord, place: Place): void {
-    const image = { place, excused: false };
+    const image = { place, tags: tagsOf(record), excused: false };
     this.#gone.push(image);
-    for (const tag of tagsOf(record)) push(this.#goneByTag, tag, image);
+    for (const tag of image.tags) push(this.#goneByTag, tag, image);
   }
 
   kept(record: AuditRecord, place: Place): void {
     if (this.#announced.size === 0) return;
-    const image = { place, excused: false };
-    for (const tag of tagsOf(record)) if (this.#announced.has(tag)) push(this.#keptByTag, tag, image);
+    const image = { place, tags: tagsOf(record), excused: false };
+    for (const tag of image.tags) if (this.#announced.has(tag)) push(this.#keptByTag, tag, image);
   }
 
   /** An erasure record that is in its place in the chain. @throws MalformedBytes */
@@ -76,10 +77,23 @@ export class ErasureCheck {
     }
   }
 
-  /** After the last sealed record. */
-  finish(): void {
-    for (const { place, excused } of this.#gone)
-      if (!excused)
+  /** Images are gone, and no record that was met says so. To be asked after the last sealed record. */
+  get unexplained(): boolean {
+    return this.#gone.some(({ excused }) => !excused);
+  }
+
+  /**
+   * After the last sealed record.
+   *
+   * @param wentSince whether groups that were sealed since the journal was read name the image
+   */
+  finish(wentSince: (seq: number, tags: readonly string[]) => boolean): void {
+    const left = this.#gone.filter(({ excused }) => !excused);
+    const [since] = left.filter(({ place, tags }) => wentSince(place.seq, tags));
+    if (since !== undefined)
+      this.#findings.add('RS-AUD-036', 'row images went by a group that was sealed meanwhile', since.place);
+    for (const { place, tags } of left)
+      if (!wentSince(place.seq, tags))
         this.#findings.add('RS-AUD-020', 'a row image is gone, and no erasure record says so', place);
   }
 }

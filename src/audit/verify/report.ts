@@ -13,7 +13,8 @@ export type ProblemCode =
   | 'RS-AUD-026'
   | 'RS-AUD-028'
   | 'RS-AUD-029'
-  | 'RS-AUD-032';
+  | 'RS-AUD-032'
+  | 'RS-AUD-036';
 
 export interface Problem {
   readonly code: ProblemCode;
@@ -84,7 +85,7 @@ export class Findings {
   }
 }
 
-/** 0 all good · 1 an erasure or expiry not carried out · 10 tampered · 11 truncated or rolled back · 12 signatures. The gravest proof of tampering comes first. */
+/** 0 all good · 1 an erasure or expiry not carried out, or one meanwhile · 10 tampered · 11 truncated or rolled back · 12 signatures. The gravest proof of tampering comes first. */
 export function exitOf(report: {
   readonly problems: readonly { readonly code: ProblemCode }[];
 }): 0 | 1 | 10 | 11 | 12 {

@@ -33,6 +33,7 @@ import { ErasureCheck } from './erasure-check.ts';
 import { ExpiryCheck } from './expiry-check.ts';
 import type { Findings } from './report.ts';
 import { RowImages } from './row-images.ts';
+import { sealedSince } from './sealed-since.ts';
 import { readSegmentFile, type SegmentFile } from './segment-file.ts';
 import type { TrustedKeys } from './trusted-keys.ts';
 
@@ -132,7 +133,11 @@ export class TableCheck {
         await this.#checkFrames(file);
       }
       await this.#rows.finish(this.#expected.at(-1)?.touched ?? null);
-      this.#erasures.finish();
+      this.#erasures.finish(
+        this.#erasures.unexplained
+          ? await sealedSince(this.#disk, this.#root, this.#directory, this.#expected.at(-1)!)
+          : () => false,
+      );
       this.#expiries.finish();
     } catch (error) {
       if (error instanceof Broken) return this.#result();

@@ -1,11 +1,18 @@
 import { join } from 'node:path';
 import { RowsealError } from '../../error/rowseal-error.ts';
+import { ACCESS_FOLDER } from '../access-log.ts';
 import { strictUtf8 } from '../bytes.ts';
 import type { Disk } from '../disk.ts';
 import type { JournalLeaf } from '../journal-leaf.ts';
 import { COSIGNED_FILE } from '../journal-reader.ts';
 import { NodeDisk } from '../node-disk.ts';
-import { parseSignedHead, parseVerifierKey, type SignedHead, type VerifierKey } from '../note.ts';
+import {
+  MAX_NOTE_LENGTH,
+  parseSignedHead,
+  parseVerifierKey,
+  type SignedHead,
+  type VerifierKey,
+} from '../note.ts';
 import type { WitnessPolicy } from '../witness-policy.ts';
 import { checkAccessLog } from './access-check.ts';
 import { checkQuorum } from './cosignature-check.ts';
@@ -49,8 +56,12 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
   const origin = verifier.name;
   const brought = listOf(options.head).map(parseSignedHead);
   const named = brought.filter((head) => head !== null);
-  const kept = await readHead(disk, directory, join('journal', 'head'), findings);
+  const keptFile = join('journal', 'head');
+  const kept = parseHead(await readText(disk, join(directory, keptFile)), keptFile, findings);
   const cosigned = await readCosigned(disk, directory, findings);
+  // All heads before the journal: what a writer signs after the journal was read must not look as if it were cut off.
+  const tableHeads = await readTableHeads(disk, directory);
+  const accessHead = await readText(disk, join(directory, ACCESS_FOLDER, 'head'));
 
   const ofJournal = [kept, cosigned, ...named].filter((head) => head !== null);
   const journal = await checkJournal(disk, directory, verifier, sizesOf(ofJournal, origin), findings);
@@ -80,7 +91,7 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     checked++;
     const table = `${origin}/tables/${name}`;
     const file = join('tables', name, 'head');
-    const tableHead = await readHead(disk, directory, file, findings);
+    const tableHead = parseHead(tableHeads.get(name) ?? null, file, findings);
     const ofTable = [tableHead, ...outside].filter((head) => head !== null);
     const result = await new TableCheck(
       disk,
@@ -101,7 +112,7 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     judgeHeads(log, signed, findings);
     judge(log);
   }
-  const access = await checkAccessLog(disk, directory, verifier, journal.leaves, findings);
+  const access = await checkAccessLog(disk, directory, verifier, journal.leaves, accessHead, findings);
   judge(access.log);
   const heads = brought.map((head) => judged.get(head!) ?? leftOver(head, outside, origin, groups, findings));
   const fitting = [...signedOwn, ...outside].filter(
@@ -231,14 +242,16 @@ function groupsByTable(leaves: readonly JournalLeaf[]): ReadonlyMap<string, read
   return groups;
 }
 
-/** The kept head of a log. Writers rewrite it every second or so; a missing one is said. */
-async function readHead(
-  disk: Disk,
-  directory: string,
-  file: string,
-  findings: Findings,
-): Promise<SignedHead | null> {
-  const text = await readText(disk, join(directory, file));
+/** By directory of the table: its head file. Writers rewrite it every second or so. */
+async function readTableHeads(disk: Disk, directory: string): Promise<ReadonlyMap<string, string | null>> {
+  const heads = new Map<string, string | null>();
+  for (const name of await disk.list(join(directory, 'tables')))
+    heads.set(name, await readText(disk, join(directory, 'tables', name, 'head')));
+  return heads;
+}
+
+/** The kept head of a log. @param text of the file; null: it is missing, which is said */
+function parseHead(text: string | null, file: string, findings: Findings): SignedHead | null {
   if (text === null) {
     findings.notes.push(`${file} is not there: nothing in the directory itself would show a cut-off end`);
     return null;
@@ -297,5 +310,7 @@ async function noteStrangers(
 
 async function readText(disk: Disk, path: string): Promise<string | null> {
   const size = await disk.size(path);
-  return size === null ? null : (strictUtf8(await disk.read(path, 0, size)) ?? '');
+  if (size === null) return null;
+  // A writer may put a longer one in its place between the two.
+  return strictUtf8(await disk.read(path, 0, size + MAX_NOTE_LENGTH)) ?? '';
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type ErasePlan, eraseRow, type KeySpaces, keySpacesOf, planErasure } from '../../audit/erase.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
+import { describeNeed } from '../../audit/sink-need.ts';
 import { tableDirectory } from '../../audit/table-directory.ts';
 import {
   loadConfig,
@@ -13,6 +14,7 @@ import {
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
 import { rowKeyTag } from '../../mask/key-tagger.ts';
+import { askSinks, furthestBehind, furthestBehindOfAnswering } from '../ask-sinks.ts';
 import { type Terminal, terminal } from '../context.ts';
 import { openLog } from '../open-log.ts';
 import { tableNamed } from '../table-choice.ts';
@@ -24,6 +26,7 @@ interface EraseArguments {
   readonly actor: string;
   readonly reason: string;
   readonly yes: boolean;
+  readonly 'regardless-of-sinks': boolean;
   readonly json: boolean;
 }
 
@@ -52,13 +55,18 @@ export const eraseCommand: CommandModule<object, EraseArguments> = {
         default: false,
         describe: 'Do it; without it only says what would go',
       })
+      .option('regardless-of-sinks', {
+        type: 'boolean',
+        default: false,
+        describe: 'Also what a sink has not had, or when one cannot be asked',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
       .example(
         '$0 audit erase --table public.customers --key 4711 --actor dpo@example.com --reason "request 17"',
         'what would go',
       )
       .epilogue(
-        'Stop `rowseal run` first. Neither key nor values are recorded: actor and reason are, so keep them free of personal data of the row. Sinks, backups and copies of the log are not touched. Exit code 2 without --yes.',
+        'Stop `rowseal run` first. Neither key nor values are recorded: actor and reason are, so keep them free of personal data of the row. Sinks, backups and copies of the log are not touched: what a sink has not had, above all that the row was deleted, it would never get, so that is refused. Exit code 2 without --yes.',
       ),
   handler: async (argv) => {
     refuseDangerousEnvironment(process.env);
@@ -77,6 +85,10 @@ export const eraseCommand: CommandModule<object, EraseArguments> = {
     const disk = new NodeDisk();
     const { log } = await openLog(config);
     try {
+      // One that has no group has nothing of the row either: leaving all of it out is right.
+      const sinks = argv['regardless-of-sinks']
+        ? []
+        : (await askSinks(config)).filter((asked) => asked.kind === 'silent' || asked.cursor !== null);
       const spaces = await keySpacesOf(disk, directory, table);
       const request = {
         table,
@@ -85,15 +97,20 @@ export const eraseCommand: CommandModule<object, EraseArguments> = {
         reason: argv.reason,
       };
       if (!argv.yes) {
-        const plan = await planErasure(disk, directory, request);
+        const need = furthestBehindOfAnswering(sinks, t);
+        const plan = await planErasure(disk, directory, request, need);
         t.out(`${describePlan(plan)} would be erased`);
         warn(t, plan, directory);
+        if (plan.undelivered > 0 && need !== null)
+          t.out(
+            `${t.paint('yellow', '!')} of these images ${plan.undelivered} are still to be delivered: ${describeNeed(need)}; let \`rowseal run\` do that first`,
+          );
         t.out('nothing was erased; to do it add --yes');
         t.result({ ...plan, erased: 0, recorded: false });
         process.exitCode = Exit.usage;
         return;
       }
-      const report = await eraseRow(disk, directory, log, request);
+      const report = await eraseRow(disk, directory, log, request, furthestBehind(sinks));
       t.out(
         report.recorded
           ? `${describePlan(report)} erased, with a signed record by ${argv.actor}`

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
+import type { NeedFrom } from '../../audit/audit-log.ts';
 import { type ExpiryReport, expireImages } from '../../audit/expire-images.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
+import { describeNeed } from '../../audit/sink-need.ts';
 import { tableDirectory } from '../../audit/table-directory.ts';
 import { loadConfig, refuseDangerousEnvironment } from '../../config/load.ts';
 import { Exit } from '../../error/exit.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
+import { askSinks, furthestBehind, furthestBehindOfAnswering } from '../ask-sinks.ts';
 import { terminal } from '../context.ts';
 import { count } from '../layout.ts';
 import { imageAgeOf, openLog } from '../open-log.ts';
@@ -19,6 +22,7 @@ interface ExpireArguments {
   readonly actor: string;
   readonly reason: string;
   readonly yes: boolean;
+  readonly 'regardless-of-sinks': boolean;
   readonly json: boolean;
 }
 
@@ -42,10 +46,15 @@ export const expireCommand: CommandModule<object, ExpireArguments> = {
         default: false,
         describe: 'Do it; without it only says what would go',
       })
+      .option('regardless-of-sinks', {
+        type: 'boolean',
+        default: false,
+        describe: 'Also what a sink has not had, or when one cannot be asked',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'One JSON document on stdout' })
       .example('$0 audit expire --days 365 --actor dpo@example.com --reason "retention schedule 3"', '')
       .epilogue(
-        'Stop `rowseal run` first; with audit.retention it does the same once a day by itself. What expired cannot be shown, replayed or reconciled any more. Exit code 2 without --yes.',
+        'Stop `rowseal run` first; with audit.retention it does the same once a day by itself. What expired cannot be shown, delivered, replayed or reconciled any more, so what a sink has not had is refused. Exit code 2 without --yes.',
       ),
   handler: async (argv) => {
     refuseDangerousEnvironment(process.env);
@@ -69,7 +78,10 @@ export const expireCommand: CommandModule<object, ExpireArguments> = {
     if (age === null) throw new RowsealError('RS-CLI-001', { detail: 'give --days, or set audit.retention' });
     const { log } = await openLog(config);
     let report: ExpiryReport;
+    let need: NeedFrom | null = null;
     try {
+      const sinks = argv['regardless-of-sinks'] ? [] : await askSinks(config);
+      need = argv.yes ? furthestBehind(sinks) : furthestBehindOfAnswering(sinks, t);
       const { actor, reason } = argv;
       const nowUs = BigInt(Date.now()) * 1000n;
       report = await expireImages(
@@ -79,13 +91,18 @@ export const expireCommand: CommandModule<object, ExpireArguments> = {
         age,
         nowUs,
         argv.yes ? { actor, reason } : null,
+        need,
       );
     } finally {
       await log.close();
     }
     for (const { table, before } of report.tables)
       t.out(`${table}: row images of ${count(before, 'record')} ${argv.yes ? 'are' : 'would be'} gone`);
-    if (report.tables.length === 0) t.out('no row images are that old');
+    if (report.held && need !== null)
+      t.out(
+        `${t.paint('yellow', '!')} others that are as old are still to be delivered: ${describeNeed(need)}; let \`rowseal run\` do that first`,
+      );
+    else if (report.tables.length === 0) t.out('no row images are that old');
     t.out(
       argv.yes
         ? `${count(report.gone, 'row image')} taken away now`

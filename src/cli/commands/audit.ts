@@ -101,7 +101,7 @@ const verifyCommand: CommandModule<object, VerifyArguments> = {
         'the strongest check',
       )
       .epilogue(
-        'Exit codes: 0 good, 1 a recorded erasure or expiry is not carried out, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key, or too few witnesses',
+        'Exit codes: 0 good, 1 a recorded erasure or expiry is not carried out, or was carried out meanwhile, 10 tampered, 11 truncated or rolled back, 12 signature missing or not by the key, or too few witnesses',
       ),
   handler: async (argv) => {
     const t = terminal(argv.json);

@@ -36,11 +36,23 @@ export async function feedGroup(
         case 'finding':
         case 'erasure':
         case 'expiry':
+          break;
         case 'gone':
+          if (event.lost) throw lostChange(event.table, group);
           break;
       }
     }
   }
+}
+
+/** Going on would leave rows out, or leave deleted ones in, and nobody would know. */
+function lostChange(table: MaskedTable, { index }: SealedGroup): RowsealError {
+  const name = displayName(table);
+  return new RowsealError('RS-AUD-035', {
+    detail: `table ${name}, group ${index}`,
+    state: 'the batch was not delivered',
+    fix: `rowseal resnapshot --table ${name} --yes; the sink then goes on by itself`,
+  });
 }
 
 /** One taker for each table of a batch, made when its first change comes. */

@@ -77,4 +77,11 @@ export const auditVerifyCodes = defineCodes({
       'The signed expiry record comes first, then the old row images go. Between the two the process ended, or images were put back from a copy.',
     fix: 'start `rowseal run`, or run `rowseal audit expire` again: both carry out what is recorded',
   },
+  'RS-AUD-036': {
+    kind: 'integrity',
+    title: 'row images went while the log was verified',
+    explain:
+      'An erasure or expiry was sealed and carried out after the journal had been read. What it says is not verified yet; that is no proof of tampering.',
+    fix: 'verify again',
+  },
 });

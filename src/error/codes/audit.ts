@@ -83,6 +83,27 @@ export const auditCodes = defineCodes({
       'Rows are found by a keyed tag of their key. The key must be written as the source prints it, columns in the order of the primary key, and the mask key must be the one that the log was masked with.',
     fix: 'check table, key and mask key',
   },
+  'RS-AUD-033': {
+    kind: 'transient',
+    title: 'row images stay beyond their age, because a sink has not had them',
+    explain:
+      'Row images go at the age that `audit.retention` says, but never before every configured sink has the change: what is gone cannot be delivered any more. The sink named is furthest behind. When it has caught up, the images go within a day.',
+    fix: 'mend the sink (rowseal status says what it waits for), or take it out of the configuration and restart',
+  },
+  'RS-AUD-034': {
+    kind: 'usage',
+    title: 'a sink has not had the row images that are to be taken away',
+    explain:
+      'The sink would never get these changes: rows that were deleted would stay in it, others would be missing. Sinks are asked for the head that they store with their cursor. Nothing was changed.',
+    fix: 'start `rowseal run` until the sink has caught up, then try again; if it is never to get these changes, add --regardless-of-sinks',
+  },
+  'RS-AUD-035': {
+    kind: 'data',
+    title: 'row images that a sink needs have expired',
+    explain:
+      'The sink lacks changes whose row images went by age: it is new, or it is older than it was, or somebody took them away regardless of it. Passing over them would leave rows out and deleted ones in. This sink is halted; sealing and the other sinks go on. A later copy of the table in the log makes up for them in its mirror (not in a history, which lacks these versions for good), so the table is copied again. What cannot be copied again can be left out of the sink (`tables`), or the sink can be filled anew by `rowseal audit replay`, which passes over what is gone. Erased rows halt no sink.',
+    fix: 'rowseal resnapshot --table <schema>.<table> --yes; the sink then goes on by itself',
+  },
   'RS-AUD-030': {
     kind: 'integrity',
     title: 'the tiles in the directory are not of this log',
