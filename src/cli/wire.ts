@@ -90,7 +90,7 @@ async function wiredWith(
     const changes = await sealCapturedSet(config, log);
     await prepare({ policy, log, tables });
     const notices = [...changes, ...compareWithLog({ policy, log, tables })];
-    pipeline = new Pipeline({
+    const made = new Pipeline({
       name: config.pipeline,
       makeSource: source,
       policy,
@@ -104,15 +104,16 @@ async function wiredWith(
       leaveMs: 4_000,
       observer,
     });
+    pipeline = made;
     return {
-      pipeline,
+      pipeline: made,
       makeSource: source,
       log,
       tables: () => log.tables(),
       notices,
       close: async () => {
         await log.close();
-        pipeline.policies.end();
+        made.policies.end();
       },
     };
   } catch (error) {
