@@ -107,7 +107,10 @@ export class FileAuditLog implements AuditLog, GroupHost {
     this.#last = recovered.last === null ? null : groupInfo(recovered.last);
     const { disk, directory, storage } = options;
     this.#packer = new SegmentPacker(disk, directory, storage.onFailure);
-    this.#expiry = storage.imageAge === null ? null : new ExpiryScan(disk, directory, storage.imageAge);
+    this.#expiry =
+      storage.imageAge === null
+        ? null
+        : new ExpiryScan(disk, directory, storage.imageAge, () => this.#packer.ended);
     for (const [table, state] of recovered.tables) this.#settled(table, state);
   }
 
