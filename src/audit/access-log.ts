@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
+import { activeKeys, requireActive } from './active-keys.ts';
 import { strictUtf8 } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { quarantineTail, replaceFile, writeAgain } from './durable.ts';
@@ -7,8 +8,9 @@ import { nodeEd25519 } from './ed25519/node-ed25519.ts';
 import { leafHash } from './hashing.ts';
 import { verifierKeyOf } from './keys.ts';
 import { CompactRange } from './merkle.ts';
-import { parseSignedHead, parseVerifierKey, type SignedHead } from './note.ts';
+import { parseSignedHead, parseVerifierKey, type SignedHead, type TreeHead } from './note.ts';
 import { type Signer, signHead } from './signers/signer.ts';
+import { followedKeys } from './verify/key-history.ts';
 import { HeadVerifier } from './verify/signature.ts';
 
 /** One request to turn tokens back, written down and signed before it is answered (docs/audit-format.md §9). */
@@ -77,6 +79,8 @@ function isEntry(entry: AccessEntry): boolean {
 export interface AccessLog {
   /** Durable and signed when it resolves; only then may the request be answered. */
   append(entry: AccessEntry): Promise<void>;
+  /** Signs the newest head once more, by other keys: those that go on after a change. */
+  signAnew(signers: readonly Signer[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -84,7 +88,7 @@ export interface AccessLog {
  * Opens the access log of an audit directory. It has a lock of its own, so that a request does not wait for the pipeline
  * that is writing the log beside it. An unfinished last line (a crash before the answer) is moved aside.
  *
- * @throws RowsealError RS-AUD-006, RS-AUD-012
+ * @throws RowsealError RS-AUD-006, RS-AUD-007 when the key may not sign (any more), RS-AUD-012
  */
 export async function openAccessLog(
   disk: Disk,
@@ -98,6 +102,9 @@ export async function openAccessLog(
   await disk.syncDirectory(directory);
   const release = lock(folder);
   try {
+    // Under the lock, which a change of keys takes too.
+    const keys = await activeKeys(disk, directory, origin);
+    requireActive(verifierKeyOf(signer, origin), keys);
     const path = join(folder, ACCESS_FILE);
     const size = (await disk.size(path)) ?? 0;
     const bytes = size === 0 ? Buffer.alloc(0) : await disk.read(path, 0, size);
@@ -105,14 +112,12 @@ export async function openAccessLog(
     const { tree, last, end, note } = replay(bytes, published?.head.size ?? 0);
     if (published !== null && published.head.size > tree.size)
       throw damaged(`a head for ${published.head.size} requests was published, ${tree.size} are there`);
-    const verifier = new HeadVerifier(parseVerifierKey(verifierKeyOf(signer, origin))!, nodeEd25519);
     // The newest head covers every line before it. After a change of keys the head file has it, not the last line.
-    const newest = [note, published].filter((head) => head?.head.size === tree.size);
-    if (
-      note !== null &&
-      !newest.some((head) => head?.head.root === tree.root() && verifier.signedByKey(head))
-    )
-      throw damaged('its newest head is signed by another key');
+    const newest = [note, published]
+      .filter((head) => head !== null)
+      .filter(({ head }) => head.size === tree.size && head.root === tree.root());
+    if (note !== null && !(await someOfLog(disk, directory, keys, newest)))
+      throw damaged('its newest head is signed by none of the keys of the log');
     if (end < size) {
       const quarantine = join(directory, 'quarantine');
       const number = (await disk.list(quarantine)).length;
@@ -125,6 +130,20 @@ export async function openAccessLog(
     await release();
     throw error;
   }
+}
+
+/** @param active keys that may sign now */
+async function someOfLog(
+  disk: Disk,
+  directory: string,
+  active: readonly string[],
+  heads: readonly SignedHead[],
+): Promise<boolean> {
+  const keys = active.map((text) => parseVerifierKey(text)).filter((key) => key !== null);
+  const now = keys.map((key) => new HeadVerifier(key, nodeEd25519));
+  if (heads.some((head) => now.some((key) => key.signedByKey(head)))) return true;
+  // By a key that was retired since: what it signed stands, and only the whole journal knows it.
+  return heads.some(await followedKeys(disk, directory, keys));
 }
 
 interface Replayed {
@@ -221,8 +240,7 @@ class FileAccessLog implements AccessLog {
     this.#dead = true;
     const bytes = entryBytes(entry);
     this.#tree.append(leafHash(bytes));
-    const head = { origin: accessOrigin(this.#origin), size: this.#tree.size, root: this.#tree.root() };
-    const note = await signHead(head, this.#origin, [this.#signer]);
+    const note = await signHead(this.#head(), this.#origin, [this.#signer]);
     const line = Buffer.from(
       `${JSON.stringify({ entry: JSON.parse(bytes.toString('utf8')), note })}\n`,
       'utf8',
@@ -236,12 +254,24 @@ class FileAccessLog implements AccessLog {
     }
     await this.#disk.syncDirectory(this.#folder);
     this.#end += line.length;
-    await replaceFile(this.#disk, join(this.#folder, 'head'), Buffer.from(note, 'utf8'));
+    await this.#publish(note);
     this.#dead = false;
+  }
+
+  async signAnew(signers: readonly Signer[]): Promise<void> {
+    if (this.#tree.size > 0) await this.#publish(await signHead(this.#head(), this.#origin, signers));
   }
 
   close(): Promise<void> {
     return this.#release();
+  }
+
+  #head(): TreeHead {
+    return { origin: accessOrigin(this.#origin), size: this.#tree.size, root: this.#tree.root() };
+  }
+
+  #publish(note: string): Promise<void> {
+    return replaceFile(this.#disk, join(this.#folder, 'head'), Buffer.from(note, 'utf8'));
   }
 }
 

@@ -54,14 +54,17 @@ export class ExpiryScan {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #age: ImageAge;
+  readonly #ended: () => boolean;
   #from = 0;
   readonly #known = new Map<string, DueExpiry | null>();
   readonly #recorded = new Map<string, ExpiryState | null>();
 
-  constructor(disk: Disk, directory: string, age: ImageAge) {
+  /** @param ended asked before each group and segment: what is left is for a later scan */
+  constructor(disk: Disk, directory: string, age: ImageAge, ended: () => boolean = () => false) {
     this.#disk = disk;
     this.#directory = directory;
     this.#age = age;
+    this.#ended = ended;
   }
 
   /**
@@ -74,7 +77,7 @@ export class ExpiryScan {
     let settled = true;
     let held = false;
     for await (const { leaf } of readLeaves(this.#disk, this.#directory, this.#from, last)) {
-      if (leaf.sealedAtUs > youngestUs) break;
+      if (leaf.sealedAtUs > youngestUs || this.#ended()) break;
       for (const { directory, size, rows } of leaf.tables) {
         const keep = this.#age.of(directory);
         const end = rows.at(-1);
@@ -110,7 +113,8 @@ export class ExpiryScan {
   }
 
   /**
-   * Zeros the images. Whole segments are replaced, so a crash leaves each as it was or as it is to be.
+   * Zeros the images. Whole segments are replaced, so a crash leaves each as it was or as it is to be. Ended in the middle, it
+   * keeps how far it got.
    *
    * @returns images that went now
    */
@@ -122,6 +126,10 @@ export class ExpiryScan {
     for (const segment of await listSegments(this.#disk, join(this.#directory, folder), 'rows')) {
       if (segment < from) continue;
       if (segment > until.segment) break;
+      if (this.#ended()) {
+        if (segment > from) await this.#save({ ...due, done: false, from: segment });
+        return gone;
+      }
       gone += await this.#expireSegment(folder, segment, segment < until.segment ? null : until.offset);
     }
     await this.#save({ ...due, done: true, from: until.segment });

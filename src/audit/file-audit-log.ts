@@ -119,6 +119,7 @@ export class FileAuditLog implements AuditLog, GroupHost {
             age: storage.imageAge,
             need: storage.sinkNeed,
             onHeld: storage.onHeld,
+            ended: () => this.#packer.ended,
             run: (work) => this.#packer.run(work),
           });
     for (const [table, state] of recovered.tables) this.#settled(table, state);

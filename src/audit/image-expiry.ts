@@ -12,6 +12,8 @@ export interface ImageExpiryOptions {
   readonly need: () => SinkNeed;
   /** Told when images are old enough and stay, because this sink lacks them. */
   readonly onHeld: (need: NeedFrom) => void;
+  /** Whether the log is being closed: work in hand then ends early, and goes on from there the next time. */
+  readonly ended: () => boolean;
   /** Does work on old segments behind the groups, one after the other. */
   readonly run: (work: () => Promise<void>) => void;
 }
@@ -26,7 +28,7 @@ export class ImageExpiry {
 
   constructor(options: ImageExpiryOptions) {
     this.#options = options;
-    this.#scan = new ExpiryScan(options.disk, options.directory, options.age);
+    this.#scan = new ExpiryScan(options.disk, options.directory, options.age, options.ended);
   }
 
   /** A group is sealed. In the background: what is found goes into the next one. */

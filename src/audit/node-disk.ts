@@ -142,7 +142,8 @@ function errnoOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }
 
-function diskError(what: string, path: string, error: unknown): RowsealError {
+/** What a call of the file system failed with, without anything of the file's content. */
+export function diskError(what: string, path: string, error: unknown): RowsealError {
   if (error instanceof RowsealError) return error;
   const errno = errnoOf(error);
   const code = errno === 'ENOSPC' || errno === 'EDQUOT' || errno === 'EFBIG' ? 'RS-AUD-002' : 'RS-AUD-001';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RowsealError } from '../error/rowseal-error.ts';
+import { requireActive } from './active-keys.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Disk } from './disk.ts';
 import { replaceFile } from './durable.ts';
@@ -62,10 +63,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenedAudi
     const publicKey = verifierKeyOf(signer, origin);
     const firstKey = await keepFirstKey(disk, directory, publicKey);
     const recovered = await recover(disk, directory, origin);
-    if (!(recovered.journal.keys ?? [firstKey]).includes(publicKey))
-      throw new RowsealError('RS-AUD-007', {
-        detail: `${publicKey.slice(0, publicKey.lastIndexOf('+'))} is none of the keys that may sign`,
-      });
+    requireActive(publicKey, recovered.journal.keys ?? [firstKey]);
     await disk.syncDirectory(directory);
     const log = new FileAuditLog(
       {

@@ -52,12 +52,17 @@ export class SegmentPacker {
     this.#enqueue(this.#urgent, work);
   }
 
+  /** Somebody waits for the end: work that is long looks here between its steps, and leaves the rest. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Resolves when nothing is left to do. */
   async settled(): Promise<void> {
     while (this.#pump !== null) await this.#pump;
   }
 
-  /** Waits for the segment in hand; what is left is found again by the next opening. */
+  /** Waits for the step in hand, which is a segment; what is left is found again by the next opening. */
   close(): Promise<void> {
     this.#ended = true;
     return this.settled();

@@ -11,6 +11,12 @@ import { segmentName } from './segment.ts';
 import { segmentBytes } from './segment-bytes.ts';
 import { tableFromPayloads } from './table-payload.ts';
 
+interface FoundMeta {
+  /** Of its frame. */
+  readonly offset: number;
+  readonly record: AuditRecord;
+}
+
 /** The table versions of one table's log, found by walking frame headers and reading only meta frames. */
 export class TableVersions {
   readonly #disk: Disk;
@@ -18,8 +24,11 @@ export class TableVersions {
   /** Payloads of schema and policy records by seq. */
   readonly #payloads = new Map<number, string>();
   readonly #tables = new Map<string, MaskedTable>();
-  /** Per segment: how far it was walked. */
+  /** Per segment: schema and policy records by seq, as far as it was walked. */
+  readonly #meta = new Map<number, Map<number, FoundMeta>>();
   readonly #walked = new Map<number, number>();
+  /** Per segment: the last walk that was asked for. */
+  readonly #walks = new Map<number, Promise<void>>();
 
   constructor(disk: Disk, path: string) {
     this.#disk = disk;
@@ -91,14 +100,28 @@ export class TableVersions {
     return this.of({ schema: state.schema, policy: state.policy } as AuditRecord);
   }
 
-  readonly #metaBySegment = new Map<number, { readonly offset: number; readonly record: AuditRecord }[]>();
-
   /** Schema and policy records in a stretch of whole frames, in order. Each stretch of a segment is walked once. */
   async #metaIn(segment: number, from: number, to: number): Promise<readonly AuditRecord[]> {
+    if ((this.#walked.get(segment) ?? 0) < to) {
+      // One after the other: sinks share a reader, and two walks at once would meet the same frames.
+      const walk = (this.#walks.get(segment) ?? Promise.resolve()).then(() => this.#walkOn(segment, to));
+      this.#walks.set(
+        segment,
+        walk.catch(() => {}),
+      );
+      await walk;
+    }
+    return [...this.#metaOf(segment).values()]
+      .filter(({ offset }) => offset >= from && offset < to)
+      .map(({ record }) => record)
+      .sort((a, b) => a.seq - b.seq);
+  }
+
+  /** Goes on where the segment was left. */
+  async #walkOn(segment: number, to: number): Promise<void> {
     const path = join(this.#path, segmentName('records', segment));
     const segments = segmentBytes(this.#disk);
-    const known = this.#metaBySegment.get(segment) ?? [];
-    this.#metaBySegment.set(segment, known);
+    const known = this.#metaOf(segment);
     let at = this.#walked.get(segment) ?? 0;
     while (at < to) {
       const head = await segments.read(path, at, FRAME_HEADER_BYTES);
@@ -109,13 +132,21 @@ export class TableVersions {
         for (const record of decodeRecordsFrame(frame!.payload)) {
           if (record.kind !== RecordKind.schema && record.kind !== RecordKind.policy) continue;
           this.#payloads.set(record.seq, record.payload);
-          known.push({ offset: at, record });
+          known.set(record.seq, { offset: at, record });
         }
       }
       at += length;
       this.#walked.set(segment, at);
     }
-    return known.filter((meta) => meta.offset >= from && meta.offset < to).map((meta) => meta.record);
+  }
+
+  #metaOf(segment: number): Map<number, FoundMeta> {
+    let known = this.#meta.get(segment);
+    if (known === undefined) {
+      known = new Map();
+      this.#meta.set(segment, known);
+    }
+    return known;
   }
 }
 

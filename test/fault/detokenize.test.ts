@@ -3,7 +3,7 @@ import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseSigningKey } from '../../src/audit/keys.ts';
+import { generateSigningKeyFile, parseSigningKey } from '../../src/audit/keys.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../src/mask/keys.ts';
@@ -261,6 +261,23 @@ describe('mask detokenize', { timeout: 180_000 }, () => {
       expect(refused.stdout, args.join(' ')).toContain(code);
       expect(refused.code, args.join(' ')).not.toBe(0);
     }
+  });
+
+  it('goes on after the signing key was changed, by the new key alone', async () => {
+    const next = join(project.directory, 'next.key');
+    await writeFile(next, generateSigningKeyFile(), { mode: 0o600 });
+    const rotate = (...args: string[]) =>
+      rowseal(['audit', 'rotate-key', '--config', project.configFile, '--json', ...args]);
+    const overlap = await rotate('--new-key', next, '--overlap');
+    expect(JSON.parse(overlap.stdout)).toMatchObject({ group: 1, retired_in_group: null });
+    // Ended here, the same again completes it.
+    const completed = await rotate('--new-key', next);
+    expect(JSON.parse(completed.stdout)).toMatchObject({ group: null, retired_in_group: 2 });
+    const retired = await detokenize('--domain', 'mail', masked.email);
+    expect([retired.code, retired.stdout]).toEqual([2, expect.stringContaining('RS-AUD-007')]);
+    await rename(next, join(project.directory, 'signing.key'));
+    const done = await detokenize('--domain', 'mail', masked.email);
+    expect(JSON.parse(done.stdout)).toMatchObject({ results: [{ value: RAW.email }] });
   });
 
   it('leaves records that verify, and no value in the log', async () => {

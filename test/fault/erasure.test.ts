@@ -10,6 +10,7 @@ import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../sr
 import { lockDirectory } from '../../src/audit/lock.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
+import type { Signer } from '../../src/audit/signers/signer.ts';
 import { tableDirectory } from '../../src/audit/table-directory.ts';
 import { exitOf, type VerifyReport } from '../../src/audit/verify/report.ts';
 import { verifyAudit } from '../../src/audit/verify/verify.ts';
@@ -368,15 +369,25 @@ describe('access log', () => {
     );
   });
 
+  /** Says that it is the log's key, and signs with another. */
+  function liar(): Signer {
+    const other = parseSigningKey(generateSigningKeyFile());
+    return { publicKey: signer.publicKey, sign: (message) => other.sign(message) };
+  }
+
+  it('is not begun with a key that is none of the log', async () => {
+    const copy = await copyOfWhole();
+    const other = parseSigningKey(generateSigningKeyFile());
+    await expect(openAccessLog(new NodeDisk(), copy, ORIGIN, other, lockDirectory)).rejects.toThrow(
+      expect.objectContaining({ code: 'RS-AUD-007' }),
+    );
+    // And the lock was given back.
+    await (await openAccessLog(new NodeDisk(), copy, ORIGIN, signer, lockDirectory)).close();
+  });
+
   it('signed by another key is found', async () => {
     const copy = await copyOfWhole();
-    const log = await openAccessLog(
-      new NodeDisk(),
-      copy,
-      ORIGIN,
-      parseSigningKey(generateSigningKeyFile()),
-      lockDirectory,
-    );
+    const log = await openAccessLog(new NodeDisk(), copy, ORIGIN, liar(), lockDirectory);
     await log.append(entry(0));
     await log.close();
     expect(exitOf(await verify(copy))).toBe(12);
@@ -403,8 +414,7 @@ describe('access log', () => {
 
   it('is not continued over the heads of another key', async () => {
     const copy = await copyOfWhole();
-    const other = parseSigningKey(generateSigningKeyFile());
-    const log = await openAccessLog(new NodeDisk(), copy, ORIGIN, other, lockDirectory);
+    const log = await openAccessLog(new NodeDisk(), copy, ORIGIN, liar(), lockDirectory);
     await log.append(entry(0));
     await log.close();
     await expect(openAccessLog(new NodeDisk(), copy, ORIGIN, signer, lockDirectory)).rejects.toThrow(

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditLog, NeedFrom, SealedEvent, SinkNeed } from '../../src/audit/audit-log.ts';
 import type { Disk } from '../../src/audit/disk.ts';
 import { eraseRow, planErasure } from '../../src/audit/erase.ts';
-import type { ImageAge } from '../../src/audit/expire.ts';
+import { ExpiryScan, type ImageAge } from '../../src/audit/expire.ts';
 import { type ExpiryReport, expireImages } from '../../src/audit/expire-images.ts';
 import { encodeFrame, FrameType } from '../../src/audit/frame.ts';
 import { GroupReader } from '../../src/audit/group-reader.ts';
@@ -443,6 +443,64 @@ describe('expiry', () => {
     expect(plan).toMatchObject({ gone: 0, held: true });
     await log.close();
     expect(await verify(directory)).toMatchObject({ expired: 0, expiries: 0 });
+  });
+
+  it('is left between two segments when the log is closed, and goes on there', async () => {
+    const directory = copyOfWhole();
+    const real = new NodeDisk();
+    let renames = 0;
+    let release: () => void = () => {};
+    let reached: () => void = () => {};
+    const atSecond = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const disk: Disk = Object.assign(Object.create(real), {
+      rename: async (from: string, to: string) => {
+        if (/rows-\d+\.seg$/.test(to) && ++renames === 2) {
+          reached();
+          await released;
+        }
+        await real.rename(from, to);
+      },
+    });
+    const failures: unknown[] = [];
+    const log = await open({ directory, nowUs: now, disk, age: forDays(10n), failures });
+    await seal(log, 50);
+    await log.idle();
+    await seal(log, 51);
+    await atSecond;
+    const closed = log.close();
+    await new Promise(setImmediate);
+    release();
+    await closed;
+    expect(renames).toBe(2);
+    const state = readFileSync(join(directory, 'tables', folder, 'expired'), 'utf8');
+    expect(JSON.parse(state)).toMatchObject({ done: false, from: 2 });
+    expect((await verify(directory)).problems).toMatchObject([{ code: 'RS-AUD-029' }]);
+
+    const again = await open({ directory, nowUs: now, disk, age: forDays(10n), failures });
+    await seal(again, 52);
+    await again.idle();
+    await again.close();
+    expect(failures).toEqual([]);
+    // What it had done it does not do again.
+    expect(renames).toBe(3);
+    const report = await verify(directory);
+    expect(exitOf(report), JSON.stringify(report.problems)).toBe(0);
+    expect(report).toMatchObject({ expired: 14 * 4, expiries: 1 });
+  });
+
+  it('looks no further through the journal when the log is closed', async () => {
+    const directory = copyOfWhole();
+    let ended = false;
+    const scan = new ExpiryScan(new NodeDisk(), directory, forDays(1n), () => ended);
+    ended = true;
+    expect(await scan.due(now, 20, null)).toEqual({ record: [], carryOut: [], held: false });
+    ended = false;
+    expect((await scan.due(now, 20, null)).record).toHaveLength(1);
   });
 
   it('and packing survive a power cut at any moment', { timeout: 240_000 }, async () => {

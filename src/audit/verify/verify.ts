@@ -43,7 +43,7 @@ export interface VerifyOptions {
  * Re-hashes everything in an audit directory and trusts nothing but the public key (docs/audit-format.md §8). Never
  * writes. May run beside a writer: the journal as it is at the start decides.
  *
- * @throws RowsealError RS-AUD-027 when there is nothing to verify or no key
+ * @throws RowsealError RS-AUD-027 when there is nothing to verify or no key; RS-AUD-011 when there is no such table
  */
 export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport> {
   const disk = options.disk ?? new NodeDisk();
@@ -122,6 +122,11 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     options.policy === undefined
       ? null
       : checkQuorum(options.policy, fitting, journal.leaves.length, findings);
+  // Where something is found, that is the answer: what is cut off may have named the table.
+  if (options.table !== undefined && checked === 0 && findings.problems.length === 0)
+    throw new RowsealError('RS-AUD-011', {
+      detail: `no group of ${directory} names a table ${options.table}`,
+    });
   await noteStrangers(disk, directory, groups, findings);
   return {
     origin,

@@ -3,7 +3,7 @@ import type { AuditLog } from '../../audit/audit-log.ts';
 import { verifierKeyOf } from '../../audit/keys.ts';
 import { lockDirectory } from '../../audit/lock.ts';
 import { NodeDisk } from '../../audit/node-disk.ts';
-import { addKey } from '../../audit/signers/rotation.ts';
+import { addKey, type KeyRemoval, removeKey } from '../../audit/signers/rotation.ts';
 import type { Signer } from '../../audit/signers/signer.ts';
 import { loadConfig, type RowsealConfig, refuseDangerousEnvironment } from '../../config/load.ts';
 import { describeSigningKey } from '../../config/signing-key.ts';
@@ -57,9 +57,9 @@ export const rotateKeyCommand: CommandModule<object, RotateArguments> = {
     if (argv['from-group'] !== undefined && argv.revoke === undefined)
       throw usage('--from-group goes with --revoke');
     const { retire: retired, revoke: revoked } = argv;
-    if (retired !== undefined) await withLog(config, (log) => retire(t, log, retired));
+    if (retired !== undefined) await withLog(config, (log) => retire(t, config, log, retired));
     else if (revoked !== undefined)
-      await withLog(config, (log) => revoke(t, log, revoked, argv['from-group']));
+      await withLog(config, (log) => revoke(t, config, log, revoked, argv['from-group']));
     else await add(t, config, argv);
   },
 };
@@ -90,7 +90,7 @@ async function add(t: Terminal, config: RowsealConfig, argv: RotateArguments): P
     present,
   );
   const key = verifierKeyOf(next, origin);
-  t.out(`group ${group} adds the key ${key}`);
+  t.out(group === null ? `the key signs already: ${key}` : `group ${group} adds the key ${key}`);
   t.out(
     argv.overlap
       ? 'the present key stays valid; configure the new one, then: rowseal audit rotate-key --retire OLD'
@@ -100,29 +100,45 @@ async function add(t: Terminal, config: RowsealConfig, argv: RotateArguments): P
   const retire = { action: 'retire', key: verifierKeyOf(present, origin) } as const;
   const retired = argv.overlap
     ? null
-    : await withLog(config, async (log) => (await log.changeKeys([retire], null)).index, next);
+    : await withLog(config, (log) => remove(config, log, retire, next), next);
   t.result({ added: key, group, retired_in_group: retired });
 }
 
-async function retire(t: Terminal, log: AuditLog, named: string): Promise<void> {
+async function retire(t: Terminal, config: RowsealConfig, log: AuditLog, named: string): Promise<void> {
   const key = keyNamed(log, named);
-  const { index } = await log.changeKeys([{ action: 'retire', key }], null);
-  t.out(`group ${index} retires the key ${key}; what it signed stands`);
-  t.result({ retired: key, group: index });
+  const group = await remove(config, log, { action: 'retire', key });
+  t.out(`group ${group} retires the key ${key}; what it signed stands`);
+  t.result({ retired: key, group });
 }
 
-async function revoke(t: Terminal, log: AuditLog, named: string, from: number | undefined): Promise<void> {
+async function revoke(
+  t: Terminal,
+  config: RowsealConfig,
+  log: AuditLog,
+  named: string,
+  from: number | undefined,
+): Promise<void> {
   // A key that was retired before can still be revoked, by its whole vkey.
   const key = named.includes('+') ? named : keyNamed(log, named);
   const next = (log.last?.index ?? -1) + 1;
   const first = from ?? next;
-  const { index } = await log.changeKeys([{ action: 'revoke', key, from: first }], null);
-  t.out(`group ${index} revokes the key ${key} from group ${first} on`);
+  const group = await remove(config, log, { action: 'revoke', key, from: first });
+  t.out(`group ${group} revokes the key ${key} from group ${first} on`);
   if (first < next)
     t.out(
       `${t.paint('yellow', '!')} groups ${first} to ${next - 1} prove nothing where only that key signed them: audit verify says so from now on (exit code 12)`,
     );
-  t.result({ revoked: key, from: first, group: index });
+  t.result({ revoked: key, from: first, group });
+}
+
+function remove(
+  config: RowsealConfig,
+  log: AuditLog,
+  change: KeyRemoval,
+  signer: Signer = loadSigner(config),
+): Promise<number> {
+  const { directory, origin } = config.audit;
+  return removeKey(new NodeDisk(), directory, origin, log, change, signer, lockDirectory);
 }
 
 /** A key that signs, by its vkey or the id in it. */

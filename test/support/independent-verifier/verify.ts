@@ -804,9 +804,10 @@ function readAccessLog(
   if (text !== null && head?.origin !== origin) note(10, 'access/head is no head of this log');
   const own = head?.origin === origin ? head : null;
   let group = 0;
-  /** By a key that might sign when the newest request before it was made. */
+  /** By a key that might sign when the newest request before it was made, or by any that is not revoked. */
   const judgeHead = (): void => {
-    if (own !== null && !keys.signs(own, group)) note(12, 'access/head is not signed by the key');
+    if (own !== null && !keys.signs(own, group) && !keys.signs(own, null))
+      note(12, 'access/head is not signed by the key');
   };
   const leaves: Buffer[] = [];
   for (let at = 0; ; ) {

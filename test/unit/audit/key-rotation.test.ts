@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,9 +7,10 @@ import type { KeyChange } from '../../../src/audit/key-change.ts';
 import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../../src/audit/keys.ts';
 import { lockDirectory } from '../../../src/audit/lock.ts';
 import { NodeDisk } from '../../../src/audit/node-disk.ts';
+import { parseSignedHead } from '../../../src/audit/note.ts';
 import { openAuditLog } from '../../../src/audit/open.ts';
-import { addKey } from '../../../src/audit/signers/rotation.ts';
-import type { Signer } from '../../../src/audit/signers/signer.ts';
+import { addKey, type KeyRemoval, removeKey } from '../../../src/audit/signers/rotation.ts';
+import { type Signer, signHead } from '../../../src/audit/signers/signer.ts';
 import { exitOf, type VerifyReport } from '../../../src/audit/verify/report.ts';
 import { verifyAudit } from '../../../src/audit/verify/verify.ts';
 import { writeGroups } from '../../support/audit-log.ts';
@@ -28,13 +29,26 @@ let headOfSecond: string;
 const open = async (directory: string, signer: Signer) =>
   (await openAuditLog({ directory, origin, signer, headIntervalMs: 0 })).log;
 
-async function add(directory: string, present: Signer, next: Signer): Promise<number> {
+async function add(directory: string, present: Signer, next: Signer): Promise<number | null> {
   const log = await open(directory, present);
-  const group = await addKey(disk, directory, origin, log, present, next, lockDirectory);
-  await log.close();
-  return group;
+  try {
+    return await addKey(disk, directory, origin, log, present, next, lockDirectory);
+  } finally {
+    await log.close();
+  }
 }
 
+/** As the command does it. */
+async function remove(directory: string, signer: Signer, by: KeyRemoval): Promise<number> {
+  const log = await open(directory, signer);
+  try {
+    return await removeKey(disk, directory, origin, log, by, signer, lockDirectory);
+  } finally {
+    await log.close();
+  }
+}
+
+/** The leaf alone. */
 async function change(directory: string, signer: Signer, by: KeyChange): Promise<void> {
   const log = await open(directory, signer);
   try {
@@ -127,7 +141,155 @@ describe('a log whose key was changed', () => {
   });
 });
 
+describe('the access log of a log whose keys change', () => {
+  /** Three groups and a request by the first key. */
+  async function begun(name: string): Promise<string> {
+    const directory = join(root, name);
+    await writeGroups({ directory, origin, signer: first, from: 0, to: 3 });
+    await request(directory, first);
+    return directory;
+  }
+
+  const expectGood = async (directory: string, accesses: number): Promise<void> => {
+    for (const pinned of [keys[0]!, keys[1]!]) {
+      const report = await verify(directory, pinned);
+      expect(report.problems).toEqual([]);
+      expect(report.accesses).toBe(accesses);
+    }
+  };
+
+  const refused = async (directory: string, signer: Signer, code: string): Promise<void> => {
+    await expect(request(directory, signer)).rejects.toMatchObject({ code });
+  };
+
+  it('survives two changes without a request between', async () => {
+    const directory = await begun('twice');
+    await add(directory, first, second);
+    await change(directory, second, { action: 'retire', key: keys[0]! });
+    await add(directory, second, third);
+    await expectGood(directory, 1);
+    await change(directory, third, { action: 'retire', key: keys[1]! });
+    await expectGood(directory, 1);
+    await request(directory, third);
+    await expectGood(directory, 2);
+  });
+
+  it('is not changed under a request: then nothing is sealed, and the same works later', async () => {
+    const directory = await begun('meanwhile');
+    const access = await openAccessLog(disk, directory, origin, first, lockDirectory);
+    await expect(add(directory, first, second)).rejects.toMatchObject({ code: 'RS-AUD-006' });
+    const log = await open(directory, first);
+    expect([log.keys, log.last?.index]).toEqual([[keys[0]], 2]);
+    await log.close();
+    await access.close();
+    expect(await add(directory, first, second)).toBe(3);
+    await expectGood(directory, 1);
+    // Nor is a key taken away whose request is under way.
+    const retire = { action: 'retire', key: keys[0]! } as const;
+    const under = await openAccessLog(disk, directory, origin, first, lockDirectory);
+    await expect(remove(directory, second, retire)).rejects.toMatchObject({ code: 'RS-AUD-006' });
+    await under.close();
+    expect(await remove(directory, second, retire)).toBe(4);
+  });
+
+  it('goes on after a key that signed the newest request was revoked', async () => {
+    const directory = await begun('revoked-after-request');
+    await add(directory, first, second);
+    await request(directory, first);
+    await remove(directory, second, { action: 'revoke', key: keys[0]!, from: 4 });
+    await request(directory, second);
+    const report = await verify(directory, keys[1]!);
+    expect([report.problems, report.accesses]).toEqual([[], 3]);
+  });
+
+  it('may be damaged when a key is revoked, and stays so', async () => {
+    const directory = await begun('damaged');
+    await appendFile(join(directory, 'access', 'requests.jsonl'), '{}\n{}\n');
+    expect(await add(directory, first, second)).toBe(3);
+    expect(await remove(directory, second, { action: 'revoke', key: keys[0]!, from: 4 })).toBe(4);
+    await refused(directory, second, 'RS-AUD-012');
+    expect(exitOf(await verify(directory, keys[1]!))).toBe(10);
+  });
+
+  it('goes on after a change that ended in the middle, and the same again completes it', async () => {
+    const directory = await begun('half');
+    const log = await open(directory, first);
+    await log.changeKeys([{ action: 'add', key: keys[1]!, by: keys[0]! }], second);
+    await log.close();
+    expect(await add(directory, first, second)).toBeNull();
+    expect(
+      parseSignedHead(await readFile(join(directory, 'access', 'head'), 'utf8'))?.signatures,
+    ).toHaveLength(2);
+    await change(directory, second, { action: 'retire', key: keys[0]! });
+    await request(directory, second);
+    await expectGood(directory, 2);
+  });
+
+  it.each(['add', 'retire'])(
+    'goes on under a key that has not signed its newest head (%s)',
+    async (until) => {
+      const directory = await begun(`head-by-first-${until}`);
+      const log = await open(directory, first);
+      await log.changeKeys([{ action: 'add', key: keys[1]!, by: keys[0]! }], second);
+      await log.close();
+      await request(directory, first);
+      if (until === 'retire') await change(directory, second, { action: 'retire', key: keys[0]! });
+      await request(directory, second);
+      await expectGood(directory, 3);
+    },
+  );
+
+  it('takes no request by a retired key, or by one that it never had', async () => {
+    const copy = await copyOf('retired-request');
+    await refused(copy, first, 'RS-AUD-007');
+    await refused(copy, third, 'RS-AUD-007');
+    await expectGood(copy, 2);
+    const fresh = join(root, 'fresh');
+    await writeGroups({ directory: fresh, origin, signer: first, from: 0, to: 1 });
+    await refused(fresh, second, 'RS-AUD-007');
+    await request(fresh, first);
+    expect((await verify(fresh, keys[0]!)).problems).toEqual([]);
+  });
+
+  it('is read for its keys in the newest segment only, and however that ends', async () => {
+    const copy = await copyOf('many-segments');
+    await writeGroups({ directory: copy, origin, signer: second, from: 12, to: 60, segmentMaxBytes: 8192 });
+    await refused(copy, first, 'RS-AUD-007');
+    const journal = (await disk.list(join(copy, 'journal'))).filter((name) => name.endsWith('.seg'));
+    expect(journal.length).toBeGreaterThan(2);
+    await appendFile(join(copy, 'journal', journal.at(-1)!), Buffer.from([0, 0, 1, 0, 5, 1]));
+    await refused(copy, first, 'RS-AUD-007');
+    await request(copy, second);
+  });
+
+  it('has its head by a key of the log', async () => {
+    const copy = await copyOf('strange-head');
+    const file = join(copy, 'access', 'head');
+    const { head } = parseSignedHead(await readFile(file, 'utf8'))!;
+    await writeFile(file, await signHead(head, origin, [third]));
+    expect(exitOf(await verify(copy, keys[0]!))).toBe(12);
+  });
+});
+
 describe('changes that make no sense', () => {
+  it('the configured key taken away by itself', async () => {
+    const copy = await copyOf('own-key-away');
+    await add(copy, second, third);
+    const removals: KeyRemoval[] = [
+      { action: 'retire', key: keys[1]! },
+      { action: 'revoke', key: keys[1]!, from: 12 },
+    ];
+    for (const by of removals)
+      await expect(remove(copy, second, by)).rejects.toMatchObject({ code: 'RS-AUD-015' });
+    expect((await verify(copy, keys[0]!)).problems).toEqual([]);
+  });
+
+  it('the present key as the new one', async () => {
+    const copy = await copyOf('same-key');
+    await expect(add(copy, second, second)).rejects.toMatchObject({ code: 'RS-AUD-015' });
+    expect((await verify(copy, keys[0]!)).problems).toEqual([]);
+  });
+
   it.each<[string, (log: Signer) => KeyChange]>([
     ['a key added twice', () => ({ action: 'add', key: keys[1]!, by: keys[1]! })],
     ['by a key that does not sign', () => ({ action: 'add', key: keys[2]!, by: keys[0]! })],

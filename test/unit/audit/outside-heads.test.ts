@@ -51,6 +51,14 @@ it('heads of any age fit the log they are of', async () => {
   expect(report.heads.map(({ fit }) => fit)).toEqual(Array.from({ length: 6 }, () => 'fits'));
 });
 
+it('a table that no group names is refused, not found to be good', async () => {
+  expect(await verify(log, [], { table: 'public.people' })).toMatchObject({ tables: 1, problems: [] });
+  await expect(verify(log, [], { table: 'public.poeple' })).rejects.toMatchObject({ code: 'RS-AUD-011' });
+  // Unless something says that it was there.
+  const lost = await verify(older, [heads.get(10)!], { table: 'public.poeple' });
+  expect(exitOf(lost)).toBe(11);
+});
+
 it('an older state of everything is called rolled back', async () => {
   const report = await verify(older, [heads.get(10)!, heads.get(4)!]);
   expect(exitOf(report)).toBe(11);
