@@ -80,14 +80,19 @@ let project: TestProject;
 let masked: Record<keyof typeof RAW, string>;
 let aside: Record<keyof typeof ASIDE, string>;
 
-function rowOf(policy: CompiledPolicy, table: TableSchema, cells: readonly string[]): MaskedRun {
+function rowOf(
+  policy: CompiledPolicy,
+  table: TableSchema,
+  firstOrdinal: number,
+  cells: readonly string[],
+): MaskedRun {
   return policy.compileMasker(table, 'start').mask({
     table,
     count: 1,
     ops: Uint8Array.of(Op.create),
     images: Uint8Array.of(Image.after),
     cells,
-    firstOrdinal: 0,
+    firstOrdinal,
     bytes: 100,
   });
 }
@@ -102,12 +107,12 @@ beforeAll(async () => {
   const { policy } = loadConfig(project.configFile, {}).mask;
   const compiled = new CompiledPolicy(policy, MaskKeys.parse(project.maskKey, 1), noCustomFunctions);
   compiled.check([people, customers, orders, files]);
-  const run = rowOf(compiled, people, Object.values(RAW));
+  const run = rowOf(compiled, people, 0, Object.values(RAW));
   masked = Object.fromEntries(Object.keys(RAW).map((name, i) => [name, run.cells[i]])) as typeof masked;
   const others = [
-    rowOf(compiled, customers, [ASIDE.customer_id]),
-    rowOf(compiled, orders, ['1', ASIDE.customer_id]),
-    rowOf(compiled, files, ['1', ASIDE.profile]),
+    rowOf(compiled, customers, 1, [ASIDE.customer_id]),
+    rowOf(compiled, orders, 2, ['1', ASIDE.customer_id]),
+    rowOf(compiled, files, 3, ['1', ASIDE.profile]),
   ];
   aside = { customer_id: others[1]!.cells[1] as string, profile: others[2]!.cells[1] as string };
   const { log } = await openAuditLog({
