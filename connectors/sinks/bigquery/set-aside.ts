@@ -1,3 +1,4 @@
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { RowProof } from '../../../src/deliver/warehouse/row-proof.ts';
 import type { MaskedRun } from '../../../src/model/masked.ts';
 import type { DeadLetter } from './dead-letters.ts';
@@ -53,7 +54,7 @@ export class SetAside {
 
   /** Unchanged cells whose value is nowhere: a pipeline that began without a copy. They are null. */
   baseless(proof: RowProof, key: readonly string[]): void {
-    this.#letter(proof, key.join(), '', null, 'unchanged value is not known here', this.#keep);
+    this.#letter(proof, key.join(), '', null, UNKNOWN_UNCHANGED, this.#keep);
   }
 
   /** @param keep where cells go; default: they are dead letters at once */
