@@ -12,6 +12,7 @@ import { Statements } from '../../connectors/sinks/bigquery/statements.ts';
 import { createTarget } from '../../connectors/sinks/bigquery/target.ts';
 import type { SealedEvent, SealedGroup } from '../../src/audit/audit-log.ts';
 import type { Sink } from '../../src/deliver/sink.ts';
+import { CopyingTables } from '../../src/deliver/warehouse/copying-tables.ts';
 import type { MaskedCell } from '../../src/model/cell.ts';
 import type { MaskedRun, MaskedTable } from '../../src/model/masked.ts';
 import { BigqueryFake } from '../support/bigquery-fake.ts';
@@ -120,6 +121,7 @@ async function measure(): Promise<void> {
       staging,
       pieceBytes: 16_000_000,
       gathered: new SharedBytes(32_000_000),
+      copying: new CopyingTables([]),
       keep: none,
     });
     for (let seq = 0; seq < ROWS; seq += RUN) await writer.add(runs[(seq / RUN) % runs.length]!, place(seq));

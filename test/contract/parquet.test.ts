@@ -1,4 +1,5 @@
-import { cp, readdir, writeFile } from 'node:fs/promises';
+import fs, { cp, readdir, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { expect, it } from 'vitest';
 import { createParquetSink } from '../../connectors/sinks/parquet/sink.ts';
 import { FakeS3 } from '../support/sink/fake-s3.ts';
@@ -100,3 +101,52 @@ it('a note of a merge that a fenced writer left behind, of a file that is gone, 
   for (const table of [peopleLater, bag]) await expectEqual(target, model, table);
   await target.drop();
 });
+
+it.each([
+  ['before it counts', 'rename', (path: string) => path.endsWith('/merge.json')],
+  ['when its sources are removed', 'rm', (path: string) => /\/tables\/.*\.parquet$/.test(path)],
+  ['when its note is removed', 'rm', (path: string) => path.endsWith('/merge.json')],
+] as const)(
+  'a merge that fails once, %s, is reported, and merging goes on after the next batch',
+  async (_, call, hits) => {
+    const target = new ParquetTarget();
+    const { place } = target.address;
+    if (place.kind !== 'directory') throw new Error('a directory');
+    const groups = randomGroups(5, 24);
+    const reports: string[] = [];
+    const compaction = { files: 4, maxBytes: 64_000_000 };
+    const sink = createParquetSink({ ...target.address, compaction }, ({ code }) => reports.push(code));
+    const files = async (): Promise<number> =>
+      (await readdir(`${place.path}/tables`, { recursive: true })).filter((name) => name.endsWith('.parquet'))
+        .length;
+    const whole = { rename: fs.rename, rm: fs.rm };
+    const fail = async (path: string): Promise<void> => {
+      if (reports.length > 0 || !hits(path)) return;
+      throw Object.assign(new Error('the disk went away'), { code: 'EIO' });
+    };
+    try {
+      fs.rename = async (from, to) => {
+        if (call === 'rename') await fail(String(to));
+        return whole.rename(from, to);
+      };
+      fs.rm = async (path, options) => {
+        if (call === 'rm') await fail(String(path));
+        return whole.rm(path, options);
+      };
+      syncBuiltinESMExports();
+      let cursor = await sink.open('p', 1n);
+      for (const group of groups) cursor = await deliver(sink, cursor, [group]);
+      expect(reports).toEqual(['RS-PQT-006']);
+      // Of two tables: a merged file, fewer than would be merged, and the newest one.
+      expect(await files()).toBeLessThanOrEqual(10);
+      expect(await readdir(`${place.path}/_rowseal`)).not.toContain('merge.json');
+    } finally {
+      Object.assign(fs, whole);
+      syncBuiltinESMExports();
+      await sink.close();
+    }
+    const model = await new ReferenceWarehouse().apply(groups);
+    for (const table of [peopleLater, bag]) await expectEqual(target, model, table);
+    await target.drop();
+  },
+);

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { SealedGroup } from '../../src/audit/audit-log.ts';
+import type { MirrorReader } from '../../src/deliver/mirror-reader.ts';
 import type { Sink } from '../../src/deliver/sink.ts';
 import type { MaskedEvent, MaskedTable } from '../../src/model/masked.ts';
 import { visibleColumns } from '../../src/model/schema-diff.ts';
@@ -66,6 +67,8 @@ export interface SinkTarget {
   /** null: this sink keeps no histories. */
   history(table: MaskedTable): Promise<readonly HistoryRow[] | null>;
   deadLetters(): Promise<readonly DeadLetterRow[]>;
+  /** As `audit reconcile` reads it; no sink is open then. */
+  reader(): MirrorReader;
   /** Makes a table that is not the sink's own, named like the mirror of `table`. */
   occupy(table: MaskedTable): Promise<void>;
   drop(): Promise<void>;

@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientConfig } from '../../connectors/sinks/postgres/connection.ts';
 import { fitName } from '../../connectors/sinks/postgres/identifier.ts';
 import type { PostgresSinkOptions } from '../../connectors/sinks/postgres/options.ts';
 import { createPostgresSink } from '../../connectors/sinks/postgres/sink.ts';
@@ -7,6 +9,22 @@ import { column, INT, rows, table } from '../support/masked.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { deliver, GroupMaker } from '../support/sink/groups.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+/** From some moment on nothing comes through any more, as if the host had lost its power. */
+class VanishingProxy extends TcpProxy {
+  readonly #joined: Socket[] = [];
+
+  vanish(): void {
+    for (const socket of this.#joined) socket.unpipe().pause();
+  }
+
+  protected override join(client: Socket, server: Socket): void {
+    for (const socket of [client, server]) socket.on('error', () => {});
+    client.pipe(server).pipe(client);
+    this.#joined.push(client, server);
+  }
+}
 
 let server: TestPostgres;
 let client: Client;
@@ -98,6 +116,23 @@ describe.skipIf(noPostgres(18))('the Postgres sink', () => {
     await expect(again).rejects.toMatchObject({ code: 'RS-PGS-013', kind: 'data' });
     await expect(again).rejects.not.toMatchObject({ message: expect.stringContaining('private') });
     await sink.close();
+  });
+
+  it('asks a silent host after a minute whether it is there, and takes leave of one that is gone', async () => {
+    expect(clientConfig(options())).toMatchObject({ keepAlive: true, keepAliveInitialDelayMillis: 60_000 });
+    const proxy = new VanishingProxy('127.0.0.1', server.port);
+    const url = new URL(server.url('warehouse'));
+    url.host = `127.0.0.1:${await proxy.listen()}`;
+    const sink = createPostgresSink(options({ stateSchema: 'state_gone', url: url.href, password: null }));
+    try {
+      await sink.open('p', 1n);
+      proxy.vanish();
+      const began = performance.now();
+      await sink.close();
+      expect(performance.now() - began).toBeLessThan(15_000);
+    } finally {
+      await proxy.close();
+    }
   });
 
   it('keeps names of more than 63 bytes apart', () => {

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { BigQuery } from '@google-cloud/bigquery';
 import { BigqueryClient } from '../../connectors/sinks/bigquery/client.ts';
 import { Jobs, type QueryRow } from '../../connectors/sinks/bigquery/jobs.ts';
+import { createBigqueryMirrorReader } from '../../connectors/sinks/bigquery/mirror-reader.ts';
 import { quoteIdentifier } from '../../connectors/sinks/bigquery/names.ts';
 import { type BigquerySinkOptions, defaultPatience } from '../../connectors/sinks/bigquery/options.ts';
 import { createBigquerySink } from '../../connectors/sinks/bigquery/sink.ts';
 import type { Relation, Target } from '../../connectors/sinks/bigquery/target.ts';
 import { written } from '../../connectors/sinks/bigquery/target.ts';
 import { convertExpression } from '../../connectors/sinks/bigquery/types.ts';
+import type { MirrorReader } from '../../src/deliver/mirror-reader.ts';
 import type { Sink } from '../../src/deliver/sink.ts';
 import type { MaskedTable } from '../../src/model/masked.ts';
 import { visibleColumns } from '../../src/model/schema-diff.ts';
@@ -71,6 +73,10 @@ export class BigqueryTarget implements SinkTarget {
 
   sink(options: { readonly maxDeadLetters?: number } = {}): Sink {
     return createBigquerySink(testOptions(this.address, options));
+  }
+
+  reader(): MirrorReader {
+    return createBigqueryMirrorReader(testOptions(this.address));
   }
 
   /** The answer is lost, and the network with it, until the sink is opened again. */

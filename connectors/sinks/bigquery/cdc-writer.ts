@@ -159,7 +159,7 @@ export class CdcWriter implements TableWriter, Holder {
       }
       if (encoder.end('UPSERT', proof, proof.seq, proof.op, 1) > this.#stream.maxRowBytes) {
         encoder.bytes.undoRow();
-        this.#aside.row(run, after, proof, 'larger than a request may be');
+        this.#aside.row(run, after, this.#keys, proof, 'larger than a request may be');
       } else {
         this.#stream.rowDone(proof.seq, key.join());
         for (const letter of letters) this.#services.keep(letter);

@@ -8,7 +8,7 @@ export interface DeadLetter extends AnyDeadLetter {
 }
 
 /** Characters of a value that is kept; what is longer than any cell may be is told by its length. */
-const MAX_VALUE = 9_000_000;
+export const MAX_VALUE = 9_000_000;
 
 /** One line of newline-delimited JSON for the dead letters' staging table. */
 export function deadLetterLine(letter: DeadLetter): string {
@@ -18,7 +18,7 @@ export function deadLetterLine(letter: DeadLetter): string {
     group_index: letter.group,
     seq: letter.seq,
     table_name: letter.table,
-    row_key: letter.key.slice(0, 10_000),
+    row_key: letter.key.slice(0, 10_000).toWellFormed(),
     column_name: letter.column,
     value: tooLong ? null : value?.toWellFormed(),
     reason: tooLong ? `${letter.reason} (${value.length} characters)` : letter.reason,

@@ -23,6 +23,12 @@ const STAMP_COLUMNS: readonly StoredColumn[] = [
   { name: 'o', type: 'STRING' },
 ];
 
+/** Of rows with unchanged cells: which cells those are, and whether a copy has still to bring them. */
+const PARTIAL_COLUMNS: readonly StoredColumn[] = [
+  { name: 'u', type: 'STRING' },
+  { name: 'w', type: 'STRING' },
+];
+
 /** Stages a table's changes, coalesced by key, and merges them in the batch's transaction. */
 export class MergeWriter implements TableWriter, Holder {
   readonly #target: Target;
@@ -138,7 +144,7 @@ export class MergeWriter implements TableWriter, Holder {
   }
 
   async #flushKeyed(): Promise<void> {
-    const { statements, staging } = this.#services;
+    const { statements, staging, copying } = this.#services;
     const lines = new StagedLines();
     let partial = false;
     for (const row of this.#piece.values()) {
@@ -149,6 +155,7 @@ export class MergeWriter implements TableWriter, Holder {
         partial = true;
         line += member('u', row.cells!.map((cell) => (cell === UNCHANGED ? '1' : '0')).join(''));
         line += row.base.map((part, k) => member(`b${k}`, part)).join('');
+        if (copying.has(row.group, this.#name)) line += member('w', '1');
       }
       lines.push(`{${line.slice(1)}}\n`);
     }
@@ -158,7 +165,7 @@ export class MergeWriter implements TableWriter, Holder {
     const columns = [
       ...STAMP_COLUMNS,
       ...textColumns('c', this.#target.mirror.columns.length),
-      ...(partial ? [{ name: 'u', type: 'STRING' } as const, ...textColumns('b', this.#keys.length)] : []),
+      ...(partial ? [...PARTIAL_COLUMNS, ...textColumns('b', this.#keys.length)] : []),
     ];
     const table = await staging.stage(columns, lines, `staging rows of ${this.#name}`);
     if (partial) {

@@ -1,6 +1,7 @@
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import type { RowProof } from '../../../src/deliver/warehouse/row-proof.ts';
 import type { MaskedRun } from '../../../src/model/masked.ts';
-import type { DeadLetter } from './dead-letters.ts';
+import { type DeadLetter, MAX_VALUE } from './dead-letters.ts';
 import type { OnMisfit, RowReader } from './row-reader.ts';
 import type { TargetColumn } from './target.ts';
 
@@ -37,23 +38,36 @@ export class SetAside {
     });
     if (fits && !key.includes(null)) return key as string[];
     if (proof !== null)
-      this.row(run, at, proof, fits ? 'a column of the key is null' : 'the key does not fit');
+      this.row(run, at, keys, proof, fits ? 'a column of the key is null' : 'the key does not fit');
     return null;
   }
 
-  /** Every cell of the row. */
-  row(run: MaskedRun, at: number, proof: RowProof, reason: string): void {
-    this.#columns.forEach(({ shown }, i) => {
+  /**
+   * The whole row, as JSON; when that is longer than a dead letter's value may be, its cells one by one beside it.
+   *
+   * @param keys positions of the key among the columns
+   */
+  row(run: MaskedRun, at: number, keys: readonly number[], proof: RowProof, reason: string): void {
+    const cells = this.#columns.map((_, i) => {
       const index = this.#reader.indexOf(i);
       const cell = index < 0 ? null : run.cells[at + index]!;
-      if (typeof cell === 'string')
-        this.#letter(proof, '', shown, cell, `row left out: ${reason}`, this.#keep);
+      return typeof cell === 'string' ? cell : null;
+    });
+    const key = keys.map((i) => cells[i] ?? '');
+    const whole = JSON.stringify(Object.fromEntries(this.#columns.map(({ shown }, i) => [shown, cells[i]!])));
+    const fits = whole.length <= MAX_VALUE;
+    const keep = (column: string, value: string | null): void =>
+      this.#letter(proof, key.join(), column, value, `row left out: ${reason}`, this.#keep);
+    keep('', fits ? whole : null);
+    if (fits) return;
+    this.#columns.forEach(({ shown }, i) => {
+      if (cells[i] !== null) keep(shown, cells[i]!);
     });
   }
 
   /** Unchanged cells whose value is nowhere: a pipeline that began without a copy. They are null. */
   baseless(proof: RowProof, key: readonly string[]): void {
-    this.#letter(proof, key.join(), '', null, 'unchanged value is not known here', this.#keep);
+    this.#letter(proof, key.join(), '', null, UNKNOWN_UNCHANGED, this.#keep);
   }
 
   /** @param keep where cells go; default: they are dead letters at once */

@@ -7,7 +7,8 @@ import type {
   SinkPace,
   SinkStats,
 } from '../../../src/deliver/sink.ts';
-import { DeadLetterCount } from '../../../src/deliver/warehouse/dead-letters.ts';
+import { CopyingTables } from '../../../src/deliver/warehouse/copying-tables.ts';
+import { DeadLetterCount, isStillToCome } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { feedGroup } from '../../../src/deliver/warehouse/group-events.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
@@ -161,7 +162,9 @@ class BigquerySink implements Sink {
     const id = this.#batchId(open, batch);
     const staging = new Staging(jobs, catalog, id);
     const letters: DeadLetter[] = [];
+    const copying = new CopyingTables(batch.groups);
     const keep = (letter: DeadLetter): void => {
+      if (isStillToCome(letter, copying)) return;
       letters.push(letter);
       this.#deadLetters.add(letter.table, `${letter.column}: ${letter.reason}`, 1);
       // At once: what is streamed cannot be rolled back.
@@ -178,7 +181,7 @@ class BigquerySink implements Sink {
           throw new RowsealError('RS-RUN-000', {
             detail: `rows of ${displayName(table)} before its version`,
           });
-        writer = this.#writer(open, target, { staging, gathered, keep });
+        writer = this.#writer(open, target, { staging, gathered, copying, keep });
         writers.set(key, writer);
       }
       return writer;
@@ -207,7 +210,7 @@ class BigquerySink implements Sink {
   #writer(
     open: OpenDataset,
     target: Target,
-    services: Pick<WriterServices, 'staging' | 'gathered' | 'keep'>,
+    services: Pick<WriterServices, 'staging' | 'gathered' | 'copying' | 'keep'>,
   ): TableWriter {
     const { statements, baseRows } = open;
     const { pieceBytes } = this.#options;

@@ -1,4 +1,5 @@
 import type { GroupIndex } from '../../../src/audit/audit-log.ts';
+import { UNKNOWN_UNCHANGED } from '../../../src/deliver/warehouse/dead-letters.ts';
 import { FENCED, TOO_MANY } from './errors.ts';
 import { quoteIdentifier, quoteLiteral } from './names.ts';
 import {
@@ -140,14 +141,17 @@ WHEN MATCHED AND s.q > t._rowseal_seq THEN UPDATE SET ${assigned.map(({ value },
 WHEN NOT MATCHED AND s.o != 'd' THEN INSERT (${names.join(', ')}) VALUES (${assigned.map(({ value }) => value).join(', ')})`;
   }
 
-  /** Rows whose unchanged cells are nowhere: a pipeline that began without a copy. Comes before the merge. */
+  /**
+   * Rows whose unchanged cells are nowhere: a pipeline that began without a copy. Those that a copy has still to bring are
+   * marked by `w`. Comes before the merge.
+   */
   keepBaseless(mirror: Relation, keys: readonly TargetColumn[], staging: string, table: string): string {
     const columns = DEAD_LETTER_COLUMNS.map(({ name }) => name).join(', ');
     const key = keys.map((_, k) => `IFNULL(s.b${k}, '')`).join(", ',', ");
     const match = keys.map(
       (column, k) => `${shownValue('b', column)} = ${castExpression(`s.b${k}`, written(column).type)}`,
     );
-    return `INSERT INTO ${this.table(DEAD_LETTERS)} (${columns}) SELECT s.g, s.q, ${quoteLiteral(table)}, CONCAT(${key}), '', NULL, 'unchanged value is not known here' FROM ${this.table(staging)} AS s LEFT JOIN ${this.table(storedTable(mirror))} AS b ON ${match.join(' AND ')} WHERE s.u IS NOT NULL AND b._rowseal_seq IS NULL`;
+    return `INSERT INTO ${this.table(DEAD_LETTERS)} (${columns}) SELECT s.g, s.q, ${quoteLiteral(table)}, CONCAT(${key}), '', NULL, ${quoteLiteral(UNKNOWN_UNCHANGED)} FROM ${this.table(staging)} AS s LEFT JOIN ${this.table(storedTable(mirror))} AS b ON ${match.join(' AND ')} WHERE s.u IS NOT NULL AND s.w IS NULL AND b._rowseal_seq IS NULL`;
   }
 
   /** Staged rows as they are: histories, and tables without a key. */

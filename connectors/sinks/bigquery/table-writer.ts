@@ -1,3 +1,4 @@
+import type { CopyingTables } from '../../../src/deliver/warehouse/copying-tables.ts';
 import type { ChangeTaker } from '../../../src/deliver/warehouse/group-events.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { SharedBytes } from './shared-bytes.ts';
@@ -20,5 +21,7 @@ export interface WriterServices {
   readonly pieceBytes: number;
   /** What all tables of the batch gather together. */
   readonly gathered: SharedBytes;
+  /** At the groups of the batch. */
+  readonly copying: CopyingTables;
   readonly keep: (letter: DeadLetter) => void;
 }

@@ -32,11 +32,11 @@ export class EngineLimits {
       await this.#connection.run(`SET max_temp_directory_size = '${Math.ceil(tempBytes / 1e6)}MB'`);
   }
 
+  /** Never fails: who leaves is done. What is still in use cannot be taken away at once; the next reader's leaving does it. */
   async readerLeft(): Promise<void> {
     this.#readers--;
     if (this.#readers > 0) return;
-    await this.#connection.run('RESET GLOBAL max_temp_directory_size');
-    // What is still in use cannot be taken away at once: the next reader's leaving does it.
+    await this.#connection.run('RESET GLOBAL max_temp_directory_size').catch(() => {});
     await this.#apply().catch(() => {});
   }
 

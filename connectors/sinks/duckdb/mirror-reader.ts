@@ -104,8 +104,12 @@ class DuckdbView implements MirrorView {
       'value',
       'reason',
     ];
-    for await (const rows of markedRows(this.#connection, columns, '_rowseal.dead_letters'))
-      yield rows.map(deadLetterRow);
+    try {
+      for await (const rows of markedRows(this.#connection, columns, '_rowseal.dead_letters'))
+        yield rows.map(deadLetterRow);
+    } catch (thrown) {
+      throw duckdbError(thrown, 'reading dead letters');
+    }
   }
 
   async moved(): Promise<boolean> {

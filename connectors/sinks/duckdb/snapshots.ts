@@ -56,7 +56,10 @@ export class Snapshots {
   #pipeline = '';
   #timer: NodeJS.Timeout | null = null;
   #beganMs = Number.NEGATIVE_INFINITY;
-  #making: { readonly connection: DuckDBConnection; readonly done: Promise<void> } | null = null;
+  /** Never rejects: nobody waits for it but who closes. */
+  #making: Promise<void> | null = null;
+  /** Of what is being made; null: there is nothing to interrupt. */
+  #connection: DuckDBConnection | null = null;
   #published: GroupIndex | null = null;
   #due = false;
 
@@ -93,13 +96,9 @@ export class Snapshots {
     this.#due = false;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const making = this.#making;
-    if (making === null) return;
     // An interrupt between two statements is lost.
-    const interrupts = setInterval(() => {
-      if (this.#making === making) making.connection.interrupt();
-    }, INTERRUPT_MS);
-    await making.done;
+    const interrupts = setInterval(() => this.#connection?.interrupt(), INTERRUPT_MS);
+    await this.#making;
     clearInterval(interrupts);
   }
 
@@ -109,31 +108,36 @@ export class Snapshots {
     if (database === null || !this.#due) return;
     this.#due = false;
     this.#beganMs = performance.now();
-    void this.#make(database);
+    this.#making = this.#make(database).finally(() => {
+      this.#making = null;
+      if (this.#due) this.moved();
+    });
   }
 
   async #make(database: Database): Promise<void> {
-    let finished = (): void => {};
-    const done = new Promise<void>((resolve) => {
-      finished = resolve;
-    });
+    try {
+      await this.#attempt(database);
+    } catch (thrown) {
+      // The next attempt begins anew: what is left of this one would pile up.
+      await this.#removeUnfinished().catch(() => {});
+      if (this.#database !== database) return;
+      this.#due = true;
+      this.#report(snapshotError(thrown, this.#options.directory));
+    }
+  }
+
+  async #attempt(database: Database): Promise<void> {
     const connection = await database.instance.connect();
-    this.#making = { connection, done };
+    this.#connection = connection;
     try {
       await database.limits.readerCame(null);
       await this.#publish(connection, () => this.#database !== database);
-    } catch (thrown) {
-      if (this.#database === database) {
-        this.#due = true;
-        this.#report(snapshotError(thrown, this.#options.directory));
-      }
+    } finally {
+      // Before the connection is: nobody may interrupt what is closed.
+      this.#connection = null;
+      connection.closeSync();
+      await database.limits.readerLeft();
     }
-    // Before the connection is: nobody may interrupt what is closed.
-    this.#making = null;
-    connection.closeSync();
-    await database.limits.readerLeft();
-    finished();
-    if (this.#due) this.moved();
   }
 
   async #publish(connection: DuckDBConnection, isClosed: () => boolean): Promise<void> {
@@ -207,12 +211,17 @@ export class Snapshots {
   async #sweep(): Promise<void> {
     const { directory } = this.#options;
     await mkdir(directory, { recursive: true });
-    for (const name of await readdir(directory))
-      if (name.startsWith(UNFINISHED)) await rm(join(directory, name), { recursive: true, force: true });
+    await this.#removeUnfinished();
     const current = await readManifest(join(directory, CURRENT));
     if (current !== null && current.pipeline !== this.#pipeline)
       throw new RowsealError('RS-QRY-010', { detail: `${directory} holds pipeline ${current.pipeline}` });
     this.#published = current?.group ?? null;
+  }
+
+  async #removeUnfinished(): Promise<void> {
+    const { directory } = this.#options;
+    for (const name of await readdir(directory))
+      if (name.startsWith(UNFINISHED)) await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 

@@ -15,6 +15,7 @@ export function parquetError(thrown: unknown, doing: string): RowsealError {
     return new RowsealError(codeOfService(service), { detail: `${doing} (${origin})`, origin });
   }
   const failure = failureOf(thrown);
+  if (failure === 'cut') return new RowsealError('RS-REC-005', { detail: doing });
   const fields = { detail: `${doing} (${failure})`, origin: failure };
   return new RowsealError(failure === 'io' || failure === 'memory' ? 'RS-PQT-006' : 'RS-PQT-007', fields);
 }

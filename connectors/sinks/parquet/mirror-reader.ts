@@ -115,8 +115,12 @@ class ParquetView implements MirrorView {
       'reason',
     ];
     const files = quoteLiteral(`${this.#files}/dead_letters/*.parquet`);
-    for await (const rows of markedRows(this.#database!.connection, columns, `read_parquet(${files})`))
-      yield rows.map(deadLetterRow);
+    try {
+      for await (const rows of markedRows(this.#database!.connection, columns, `read_parquet(${files})`))
+        yield rows.map(deadLetterRow);
+    } catch (thrown) {
+      throw parquetError(thrown, 'reading dead letters');
+    }
   }
 
   /** Files are never changed, but new ones come. */

@@ -53,6 +53,7 @@ interface OpenDirectory {
   readonly epoch: bigint;
   /** A manifest was created since the opening. */
   committed: boolean;
+  /** null: it has not begun; after a merge that failed it begins anew. */
   compaction: Compaction | null;
 }
 
@@ -129,15 +130,13 @@ class ParquetSink implements Sink {
       committed: false,
       compaction: null,
     };
-    return this.#guard('opening', async (open) => {
+    return this.#guard('opening', async () => {
       await connection.run("SET TimeZone = 'UTC'");
       await directory.enter(epoch, this.name);
       this.#manifest = await directory.newestManifest();
       if (this.#manifest !== null) await directory.publish(this.#manifest);
       await directory.removeStaged();
       await directory.resumeMerge();
-      if (this.#options.compaction !== null)
-        open.compaction = await Compaction.begin(directory, connection, this.#options.compaction);
       for (const [key, saved] of Object.entries(this.#manifest?.targets ?? {}))
         this.#tables.set(key, { target: JSON.parse(await directory.readTarget(saved)) as Target, saved });
       if (this.#tables.size > 0) await this.#writeViews(directory);
@@ -248,15 +247,22 @@ class ParquetSink implements Sink {
 
   /** The batch is durable: what goes wrong here must not make it fail. */
   async #compact(open: OpenDirectory): Promise<void> {
-    const { compaction, directory, epoch } = open;
-    if (compaction === null || this.#manifest === null) return;
+    const { directory, connection, epoch } = open;
+    const { compaction: options } = this.#options;
+    if (options === null || this.#manifest === null) return;
+    const fence = (): Promise<void> => directory.expectNewest(epoch, this.name);
     try {
-      await compaction.step(this.#manifest.from, () => directory.expectNewest(epoch, this.name));
+      if (open.compaction === null) {
+        await fence();
+        await directory.resumeMerge();
+        open.compaction = await Compaction.begin(directory, connection, options);
+      }
+      await open.compaction.step(this.#manifest.from, fence);
     } catch (thrown) {
+      // Nobody knows how far it came: it is finished or forgotten after the next batch, and what there is looked at anew.
+      open.compaction = null;
       const error = parquetError(thrown, `merging files of sink ${this.name}`);
       if (error.code === 'RS-PQT-004') throw error;
-      // What was begun is finished or forgotten when the sink is opened again.
-      open.compaction = null;
       this.#report(error);
     }
   }

@@ -24,6 +24,11 @@ const SESSION = [
   'enable_seqscan=off',
 ];
 
+/** From so many milliseconds of silence on a host is asked whether it is there. */
+const KEEPALIVE_MS = 60_000;
+/** How long an end is waited for, in milliseconds: nobody may be there any more to agree to it. */
+const FAREWELL_MS = 2_000;
+
 /** @throws RowsealError RS-PGS-001, -002, -006, -009, -011 */
 export async function connect(options: PostgresSinkOptions): Promise<Client> {
   const client = new Client(clientConfig(options));
@@ -33,7 +38,7 @@ export async function connect(options: PostgresSinkOptions): Promise<Client> {
     await client.connect();
     return client;
   } catch (thrown) {
-    await client.end().catch(() => {});
+    await end(client);
     throw postgresSinkError(thrown, `connecting sink ${options.name}`);
   }
 }
@@ -53,7 +58,20 @@ export function clientConfig(options: PostgresSinkOptions): ClientConfig {
     application_name: 'rowseal',
     connectionTimeoutMillis: 15_000,
     keepAlive: true,
+    // The system's own is two hours; from then on Node asks ten times, a second apart. A bound on answers themselves would
+    // cut off long batches.
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
   };
+}
+
+/** Takes leave of the server; of one that does not answer without it. */
+export async function end(client: Client): Promise<void> {
+  const { connection } = client as unknown as {
+    readonly connection: { readonly stream: { destroy(): void } };
+  };
+  const deadline = setTimeout(() => connection.stream.destroy(), FAREWELL_MS);
+  await client.end().catch(() => {});
+  clearTimeout(deadline);
 }
 
 /** The driver's own reading of `sslmode` verifies less than it says, so it is built here. */

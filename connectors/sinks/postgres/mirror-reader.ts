@@ -11,7 +11,7 @@ import type { DeadLetter } from '../../../src/deliver/warehouse/dead-letters.ts'
 import type { Target } from '../../../src/deliver/warehouse/target.ts';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { displayName } from '../../../src/model/table.ts';
-import { connect } from './connection.ts';
+import { connect, end } from './connection.ts';
 import { postgresSinkError } from './errors.ts';
 import { qualified, quoteIdentifier, targetNames } from './identifier.ts';
 import type { PostgresSinkOptions } from './options.ts';
@@ -34,7 +34,7 @@ export function createPostgresMirrorReader(options: PostgresSinkOptions): Mirror
         await view.close();
         return null;
       } catch (thrown) {
-        await client.end().catch(() => {});
+        await end(client);
         throw postgresSinkError(thrown, `reading sink ${options.name}`);
       }
     },
@@ -107,7 +107,7 @@ class PostgresView implements MirrorView {
   }
 
   async close(): Promise<void> {
-    await this.#client.end();
+    await end(this.#client);
   }
 
   async *#fetch(sql: string): AsyncGenerator<readonly (readonly (string | null)[])[]> {

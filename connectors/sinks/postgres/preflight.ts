@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../../src/error/codes.ts';
 import { errorCodes } from '../../../src/error/codes.ts';
 import { isRowsealError } from '../../../src/error/rowseal-error.ts';
 import type { Finding } from '../../../src/model/finding.ts';
-import { connect } from './connection.ts';
+import { connect, end } from './connection.ts';
 import { postgresSinkError } from './errors.ts';
 import { quoteIdentifier } from './identifier.ts';
 import type { PostgresSinkOptions } from './options.ts';
@@ -32,7 +32,7 @@ export async function inspect(options: PostgresSinkOptions): Promise<readonly Fi
     const error = isRowsealError(thrown) ? thrown : postgresSinkError(thrown, `checking ${subject}`);
     return [{ level: 'error', code: error.code, subject, detail: error.message, fix: error.fix }];
   } finally {
-    await client?.end().catch(() => {});
+    if (client !== null) await end(client);
   }
 }
 

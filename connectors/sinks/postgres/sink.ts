@@ -16,7 +16,7 @@ import type { Finding } from '../../../src/model/finding.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { displayName, tableKey } from '../../../src/model/table.ts';
 import { Bookkeeping } from './bookkeeping.ts';
-import { connect } from './connection.ts';
+import { connect, end } from './connection.ts';
 import { alterStatements, createHistory, createMirror, dialect, holds } from './dialect.ts';
 import { isValueFailure, postgresSinkError } from './errors.ts';
 import { qualified, quoteIdentifier, type TargetNames, targetNames } from './identifier.ts';
@@ -124,7 +124,7 @@ class PostgresSink implements Sink {
     } catch (thrown) {
       throw postgresSinkError(thrown, `reading the head in sink ${this.name}`);
     } finally {
-      await client.end();
+      await end(client);
     }
   }
 
@@ -136,7 +136,7 @@ class PostgresSink implements Sink {
     const open = this.#open;
     this.#open = null;
     this.#targets.clear();
-    await open?.client.end();
+    if (open !== null) await end(open.client);
   }
 
   async #apply(database: OpenDatabase, batch: DeliveryBatch, careful: boolean): Promise<void> {

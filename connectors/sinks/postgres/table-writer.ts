@@ -93,9 +93,13 @@ export class TableWriter implements PieceApplier {
     });
   }
 
-  /** @returns null: rows are deleted and inserted again, because they are few, or some may have to be kept aside */
+  /**
+   * @returns null: rows are deleted and inserted again, because they are few, or some may have to be kept aside, or they are
+   * of a version with another key: an upsert would look for them by this one
+   */
   async #upsertOf(piece: MirrorPiece): Promise<Upsert | null> {
     if (this.#context.careful || piece.size < UPSERT_ROWS) return null;
+    if (piece.key.join() !== keyColumns(this.#target, this.#target.table).join()) return null;
     const { upserts, overlap, names } = this.#context;
     const known = upserts.known(this.#target);
     if (known !== undefined) return known;

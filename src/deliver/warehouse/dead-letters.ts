@@ -1,6 +1,6 @@
 import type { GroupIndex, SealedGroupInfo } from '../../audit/audit-log.ts';
 import { RowsealError } from '../../error/rowseal-error.ts';
-import { displayName } from '../../model/table.ts';
+import { CopyingTables } from './copying-tables.ts';
 
 /** Reason of a row whose change leaves values unchanged that the target does not have; they are null there. */
 export const UNKNOWN_UNCHANGED = 'an unchanged value is not known here';
@@ -16,6 +16,11 @@ export interface DeadLetter {
   readonly column: string;
   readonly value: string | null;
   readonly reason: string;
+}
+
+/** What the row lacks comes with the copy of its table. */
+export function isStillToCome({ reason, group, table }: DeadLetter, copying: CopyingTables): boolean {
+  return reason === UNKNOWN_UNCHANGED && copying.has(group, table);
 }
 
 /** As columns of text, in the order group, table, key, column, value, reason. */
@@ -105,20 +110,16 @@ export class DeadLetterBox {
   readonly #count: DeadLetterCount;
   readonly #sink: string;
   readonly #letters = new Map<string, DeadLetter>();
-  /** Tables that are being copied at each group. */
-  readonly #copying: ReadonlyMap<GroupIndex, ReadonlySet<string>>;
+  readonly #copying: CopyingTables;
 
   /**
    * @param count of the sink; what it has pending is this batch's
-   * @param groups of the batch. While a table is copied a change may come before the row it is made to: what it leaves
-   * unchanged is not known here yet, comes with the copy, and is no dead letter
+   * @param groups of the batch
    */
   constructor(count: DeadLetterCount, sink: string, groups: readonly SealedGroupInfo[] = []) {
     this.#count = count;
     this.#sink = sink;
-    this.#copying = new Map(
-      groups.map(({ index, position }) => [index, new Set((position.copying ?? []).map(displayName))]),
-    );
+    this.#copying = new CopyingTables(groups);
   }
 
   /** A value that both mirror and history met is one dead letter. */
@@ -129,8 +130,7 @@ export class DeadLetterBox {
   /** @throws RowsealError RS-SINK-001 as soon as there are too many */
   readonly keep = (letters: readonly DeadLetter[]): void => {
     for (const letter of letters) {
-      const comes = letter.reason === UNKNOWN_UNCHANGED && this.#copying.get(letter.group)?.has(letter.table);
-      if (comes === true) continue;
+      if (isStillToCome(letter, this.#copying)) continue;
       const identity = JSON.stringify(Object.values(letter));
       if (this.#letters.has(identity)) continue;
       this.#letters.set(identity, letter);

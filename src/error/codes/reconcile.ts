@@ -28,6 +28,13 @@ export const reconcileCodes = defineCodes({
       'The warehouse holds groups that the audit log does not have: the log was rolled back or its end was cut off, or it is another log.',
     fix: 'check audit.dir; rowseal audit verify --head FILE',
   },
+  'RS-REC-005': {
+    kind: 'transient',
+    title: 'a warehouse was not read to its end',
+    explain:
+      'DuckDB gave fewer rows of a mirror, or of the dead letters, than it counted before, and does not say why: a file that fails or was merged away meanwhile, too little memory, a value that cannot be read. The comparison is given up: rows that did not come are not taken for removed.',
+    fix: 'stop `rowseal run` and try again; look at the disk, and raise memory_limit_bytes of the sink',
+  },
   'RS-RPL-001': {
     kind: 'config',
     title: 'the target is not empty',

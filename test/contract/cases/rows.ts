@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import type { SealedGroup } from '../../../src/audit/audit-log.ts';
 import type { MaskedCell } from '../../../src/model/cell.ts';
+import type { MaskedEvent } from '../../../src/model/masked.ts';
 import { column, DROPPED, INT, type Row, rows, table, UNCHANGED } from '../../support/masked.ts';
 import { deliver } from '../../support/sink/groups.ts';
 import { bag, peopleLater, randomGroups } from '../../support/sink/random-groups.ts';
@@ -89,6 +91,38 @@ export function rowLaws(law: Law): void {
     await bench.deliver([rows(t, 0, [{ op: 'u', after: ['5', 'known', UNCHANGED] }])]);
     await bench.expectAsModel(t);
     if (bench.harness.completesRows) expect((await bench.target.deadLetters()).length).toBe(1);
+  });
+
+  law('what a copy has still to bring is no dead letter, however much it is', async (bench) => {
+    // Groups that were sealed while the table was copied.
+    const copied = (...events: readonly MaskedEvent[]): SealedGroup => {
+      const group = bench.maker.seal(events);
+      return { ...group, position: { ...group.position, copying: [t] } };
+    };
+    await bench.open({ maxDeadLetters: 0 });
+    await bench.deliverSealed([copied({ kind: 'snapshot', table: t, phase: 'begin' })]);
+    await bench.deliverSealed([
+      copied(rows(t, 0, [{ op: 'u', after: ['5', 'changed', UNCHANGED] }])),
+      copied(
+        rows(t, 0, [
+          { op: 'u', after: ['6', UNCHANGED, 'changed'] },
+          { op: 'u', before: ['7', UNCHANGED, UNCHANGED], after: ['8', UNCHANGED, UNCHANGED] },
+        ]),
+      ),
+    ]);
+    // As sources bring them: a row that may be there already replaces it.
+    await bench.deliverSealed([
+      copied(
+        rows(t, 0, [
+          ...['5', '6', '8'].map((id) => ({ op: 'u' as const, after: [id, `a${id}`, `b${id}`] })),
+          { op: 'r', after: ['9', 'a9', 'b9'] },
+        ]),
+      ),
+    ]);
+    await bench.deliver([{ kind: 'snapshot', table: t, phase: 'end' }]);
+    await bench.deliver([rows(t, 0, [{ op: 'u', after: ['5', UNCHANGED, 'later'] }])]);
+    await bench.expectAsModel(t);
+    await bench.expectDeadLetters([]);
   });
 
   law('truncate empties the table at its place in the stream', async (bench) => {

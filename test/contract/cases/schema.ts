@@ -153,6 +153,39 @@ export function schemaLaws(law: Law): void {
     { skip: ({ keyMayChange }) => (keyMayChange ? null : 'views know the newest key') },
   );
 
+  law(
+    'many rows of a version with another key take the place of those that have it',
+    async (bench) => {
+      const byId = table('k', [column('id', 1, INT), column('code', 2), column('note', 3)]);
+      const byCode = table('k', [column('id', 1, INT), column('code', 2), column('note', 3)], [1]);
+      // More than any sink handles one by one.
+      const ids = Array.from({ length: 300 }, (_, n) => String(n));
+      await bench.open();
+      await bench.deliver([
+        rows(
+          byId,
+          0,
+          ids.map((id) => ({ op: 'c' as const, after: [id, `old ${id}`, `note ${id}`] })),
+        ),
+      ]);
+      await bench.deliver([
+        rows(
+          byId,
+          0,
+          ids.map((id, n) => ({
+            op: 'u' as const,
+            after: [id, `new ${id}`, n % 2 === 0 ? UNCHANGED : `note ${id}`],
+          })),
+        ),
+        rows(byCode, ids.length, [{ op: 'c', after: ['300', 'new 300', 'note 300'] }]),
+      ]);
+      await bench.close();
+      const mirror = (await bench.target.mirror(byCode))!.map(({ cells }) => cells.join(', '));
+      expect([...mirror].sort()).toEqual([...ids, '300'].map((id) => `${id}, new ${id}, note ${id}`).sort());
+    },
+    { skip: ({ keyMayChange }) => (keyMayChange ? null : 'views know the newest key') },
+  );
+
   law('reserved, long, odd and case-colliding names', async (bench) => {
     const names = [
       'select',

@@ -1,6 +1,8 @@
+import { tmpdir } from 'node:os';
 import { expect } from 'vitest';
 import { isRowsealError } from '../../../src/error/rowseal-error.ts';
 import type { MaskedCell } from '../../../src/model/cell.ts';
+import { reconcile } from '../../../src/reconcile/reconcile.ts';
 import { column, INT, rows, table, UNCHANGED } from '../../support/masked.ts';
 import { type ExtremeValues, extremeValues, unfitValues } from '../../support/sink/extreme-values.ts';
 import { deliver } from '../../support/sink/groups.ts';
@@ -56,6 +58,39 @@ export function valueLaws(law: Law): void {
     // The other cells of such a row are nowhere else: they are kept too.
     expect(dead.some((one) => one.value?.includes('first'))).toBe(true);
     expect(dead.some((one) => one.value?.includes('second'))).toBe(true);
+  });
+
+  law('a row that is kept aside whole is not taken for one that somebody removed', async (bench) => {
+    const keyed = table(
+      'keyed',
+      [column('n', 1, INT), column('day', 2, { kind: 'date' }), column('v', 3)],
+      [1, 0],
+    );
+    const group = bench.maker.seal([
+      rows(keyed, 0, [
+        { op: 'c', after: ['1', '2026-01-01', 'good'] },
+        { op: 'c', after: ['2', '0000-00-00', 'bad'] },
+      ]),
+    ]);
+    await bench.open();
+    await bench.deliverSealed([group]);
+    await bench.close();
+    const view = (await bench.target.reader().open())!;
+    const report = await reconcile({
+      sink: 'w',
+      view,
+      groups: (async function* () {
+        yield group;
+      })(),
+      sealed: group.index,
+      workDirectory: tmpdir(),
+      limit: 10,
+      progress: { reading: () => {}, comparing: () => {} },
+    }).finally(() => view.close());
+    expect(report.differences).toEqual([]);
+    expect(report.tables).toMatchObject([{ table: 'public.keyed', rows: 1, deadLetters: 1 }]);
+    const whole = (await bench.target.deadLetters()).filter((letter) => letter.column === '');
+    expect(whole).toMatchObject([{ value: expect.stringContaining('"bad"') as string }]);
   });
 
   law('values beyond their type that the same batch changes again stay in the history', async (bench) => {

@@ -3,7 +3,9 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBConnection } from '@duckdb/node-api';
+import { createDuckdbMirrorReader } from '../../../connectors/sinks/duckdb/mirror-reader.ts';
 import { createDuckdbSink, type DuckdbSinkOptions } from '../../../connectors/sinks/duckdb/sink.ts';
+import type { MirrorReader } from '../../../src/deliver/mirror-reader.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { visibleColumns } from '../../../src/model/schema-diff.ts';
 import { columnIdentity, tableKey } from '../../../src/model/table.ts';
@@ -42,6 +44,10 @@ export class DuckdbTarget implements SinkTarget {
 
   sink(options: { readonly maxDeadLetters?: number } = {}) {
     return createDuckdbSink({ ...this.address, ...options });
+  }
+
+  reader(): MirrorReader {
+    return createDuckdbMirrorReader(this.address);
   }
 
   async cutSink(): Promise<CutSink> {

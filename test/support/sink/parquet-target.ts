@@ -3,8 +3,10 @@ import fs, { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createParquetMirrorReader } from '../../../connectors/sinks/parquet/mirror-reader.ts';
 import type { ParquetSinkOptions } from '../../../connectors/sinks/parquet/options.ts';
 import { createParquetSink } from '../../../connectors/sinks/parquet/sink.ts';
+import type { MirrorReader } from '../../../src/deliver/mirror-reader.ts';
 import type { Sink } from '../../../src/deliver/sink.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { visibleColumns } from '../../../src/model/schema-diff.ts';
@@ -44,6 +46,10 @@ export class ParquetTarget implements SinkTarget {
 
   sink(options: { readonly maxDeadLetters?: number } = {}): Sink {
     return createParquetSink({ ...this.address, ...options });
+  }
+
+  reader(): MirrorReader {
+    return createParquetMirrorReader(this.address);
   }
 
   /** The commit is the link that gives a manifest its name. */

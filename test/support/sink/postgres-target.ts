@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
+import { createPostgresMirrorReader } from '../../../connectors/sinks/postgres/mirror-reader.ts';
 import type { PostgresSinkOptions } from '../../../connectors/sinks/postgres/options.ts';
 import { createPostgresSink } from '../../../connectors/sinks/postgres/sink.ts';
+import type { MirrorReader } from '../../../src/deliver/mirror-reader.ts';
 import type { Sink } from '../../../src/deliver/sink.ts';
 import type { MaskedTable } from '../../../src/model/masked.ts';
 import { visibleColumns } from '../../../src/model/schema-diff.ts';
@@ -55,6 +57,10 @@ export class PostgresTarget implements SinkTarget {
 
   sink(options: { readonly maxDeadLetters?: number } = {}): Sink {
     return createPostgresSink({ ...this.address, ...options });
+  }
+
+  reader(): MirrorReader {
+    return createPostgresMirrorReader(this.address);
   }
 
   async cutSink(): Promise<CutSink> {
