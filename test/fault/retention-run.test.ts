@@ -117,4 +117,28 @@ describe.skipIf(noPostgres(18))('a pipeline with a retention of a day', { timeou
     expect((await fifth.terminate()).code).toBe(0);
     expect(await expired()).toBeGreaterThan(5);
   });
+
+  it('halts a new sink that would be filled with holes, until the table is copied again', async () => {
+    await client.query('DROP DATABASE warehouse WITH (FORCE)');
+    await server.createDatabase('warehouse');
+    const first = await run(3);
+    await until('it is halted', () => first.output.includes('RS-AUD-035'));
+    expect((await readStatus(project)) as { state: string } | null).toMatchObject({ state: 'streaming' });
+    await first.terminate();
+    expect(await warehouse()).toEqual([]);
+
+    const copied = await rowseal([
+      'resnapshot',
+      '--table',
+      'public.people',
+      '--yes',
+      '--config',
+      project.configFile,
+    ]);
+    expect(copied.code, copied.stderr).toBeLessThan(2);
+    const second = await run(3);
+    await until('all rows', async () => (await warehouse()).length === 3);
+    expect((await second.terminate()).code).toBe(0);
+    expect(second.output).not.toContain('RS-AUD-035');
+  });
 });
