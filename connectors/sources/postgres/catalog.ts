@@ -136,9 +136,9 @@ export class Catalog {
     return this.#query<CatalogColumn>(
       `SELECT a.attname AS name, a.attnum::int AS attnum, a.atttypid::int8::float8 AS "typeOid", a.atttypmod AS typmod,
               format_type(a.atttypid, a.atttypmod) AS "sourceType",
-              EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS "inPrimaryKey",
+              EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) AS "inPrimaryKey",
               EXISTS (SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-                      WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey)
+                      WHERE i.indrelid = a.attrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
                         AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS "inIdentity",
               (SELECT ARRAY[fn.nspname::text, fc.relname::text, fa.attname::text]
                FROM pg_constraint k CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS pair (own, other)
