@@ -173,7 +173,7 @@ export class ReplicationStream {
   /** Decodes a message; a promise where a table must be looked up before the next one. */
   #feeder(decoder: PgoutputDecoder): (buffer: Buffer, start: number, end: number) => Promise<void> | null {
     return (buffer, start, end) => {
-      const due = this.#announced.before(buffer, start, end);
+      const due = this.#announced.before(buffer, start, end, this.#inProgress?.relations ?? 0);
       if (due.length > 0) return this.#lookUpFirst(decoder, due, buffer.subarray(start, end));
       const relation = decoder.decode(buffer, start, end);
       return relation === null ? null : this.#lookUp(decoder, relation);
@@ -201,8 +201,9 @@ export class ReplicationStream {
     try {
       decoder.decode(committed.begin, 0, committed.begin.length);
       for await (const block of committed.blocks()) {
-        for (const [start, end] of committed.messages(block)) {
-          if (isRelation(block, start)) this.#announced.keep(Buffer.from(block.subarray(start, end)));
+        for (const [start, end, relations] of committed.messages(block)) {
+          if (isRelation(block, start))
+            this.#announced.keep(Buffer.from(block.subarray(start, end)), relations);
           else {
             const looked = feed(block, start, end);
             if (looked !== null) await looked;
