@@ -75,9 +75,10 @@ export class ReplicationStream {
     this.#confirmed = after;
     this.#idleLsn = after;
     this.#silence = new Silence(options.receiveTimeoutMs);
-    this.#service = new LogicalReplicationService(clientConfig(options, ['search_path=']), {
-      acknowledge: { auto: false, timeoutSeconds: 0 },
-    });
+    this.#service = new LogicalReplicationService(
+      { ...clientConfig(options, ['search_path=']), query_timeout: options.receiveTimeoutMs },
+      { acknowledge: { auto: false, timeoutSeconds: 0 } },
+    );
     // Errors reach us through the socket; without a listener the package's emitter would throw.
     this.#service.on('error', () => {});
   }

@@ -237,7 +237,7 @@ export const postgresCodes = defineCodes({
     kind: 'transient',
     title: 'Postgres could not do it just now',
     explain:
-      'A deadlock, a cancelled statement, no memory or no disk at the server, an internal error of it: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given. One that does not pass: a slot that the server itself cannot decode any more (XX000 of the replication stream, and of pg_logical_slot_peek_binary_changes too). Nobody can read on in it; drop it, and the gap goes on record.',
+      'A deadlock, a cancelled statement, no connection or WAL sender free, no memory or no disk at the server, an internal error of it: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given. One that does not pass: a slot that the server itself cannot decode any more (XX000 of the replication stream, and of pg_logical_slot_peek_binary_changes too). Nobody can read on in it; drop it, and the gap goes on record.',
     fix: 'nothing, unless it repeats: then look at the log of the server',
   },
   'RS-PG-040': {
