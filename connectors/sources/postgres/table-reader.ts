@@ -96,6 +96,11 @@ export class TableReader {
   async #connected(): Promise<Client> {
     if (this.#client === null) {
       const client = await connect(this.#options);
+      // It could not be closed before it was there.
+      if (this.#signal.aborted) {
+        destroy(client);
+        throw new RowsealError('RS-PG-016', { detail: DOING });
+      }
       this.#client = client;
       this.#catalog = new Catalog(client, this.#options.publication);
       await client.query(SESSION).catch((thrown: unknown) => {
