@@ -89,6 +89,11 @@ export class Weave {
     }
   }
 
+  /** The place of the last position that was handed on. */
+  get reached(): bigint {
+    return this.#at.lsn;
+  }
+
   /** Copies a table (again), from here on. */
   again(name: TableName): void {
     const { plan } = this.#parts;
