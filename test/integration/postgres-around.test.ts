@@ -79,6 +79,95 @@ describe.skipIf(noPostgres(18))('around the stream of a Postgres source', () => 
   const warningsOf = (reader: MirrorReader) =>
     (reader.source.stats().warnings ?? []).map(({ code, fix }) => [code, fix]);
 
+  describe('partitions that log less of a row than their table says', () => {
+    const FULL = (table: string): string => `ALTER TABLE public.${table} REPLICA IDENTITY FULL;`;
+
+    it('are met before the application is, and when they come later', async () => {
+      await client.query(
+        `CREATE TABLE bag (id int, v text) PARTITION BY RANGE (id); CREATE TABLE bag1 PARTITION OF bag FOR VALUES FROM (0) TO (10);
+         CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10);
+         CREATE TABLE by_index (id int PRIMARY KEY, u int NOT NULL, UNIQUE (id, u)) PARTITION BY RANGE (id);
+         CREATE TABLE by_index1 PARTITION OF by_index FOR VALUES FROM (0) TO (10);
+         CREATE TABLE fine (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE fine1 PARTITION OF fine FOR VALUES FROM (0) TO (10);
+         ALTER TABLE fine1 REPLICA IDENTITY FULL;
+         ALTER TABLE bag REPLICA IDENTITY FULL; ALTER TABLE t REPLICA IDENTITY FULL;
+         ALTER TABLE by_index REPLICA IDENTITY USING INDEX by_index_id_u_key`,
+      );
+      const tables = ['bag', 't', 'by_index', 'fine'];
+      expect(await errorsOf(tables)).toEqual([
+        ['RS-PG-007', 'public.bag', `${FULL('bag1')}   -- or add a primary key`],
+        ['RS-PG-052', 'public.t', FULL('t1')],
+        ['RS-PG-052', 'public.by_index', FULL('by_index1')],
+      ]);
+      await client.query(`${FULL('bag1')} ${FULL('t1')} ${FULL('by_index1')}`);
+      expect(await errorsOf(tables)).toEqual([]);
+      const reader = await streaming(postgresReader(options(tables)));
+      expect(warningsOf(reader)).toEqual([]);
+      await client.query('CREATE TABLE bag2 PARTITION OF bag FOR VALUES FROM (10) TO (20)');
+      await until('the warning', () => warningsOf(reader).length > 0);
+      expect(warningsOf(reader)).toEqual([['RS-PG-007', `${FULL('bag2')}   -- or add a primary key`]]);
+      await client.query(FULL('bag2'));
+      await until('nothing to warn of', () => warningsOf(reader).length === 0);
+    });
+
+    it('are not taken at their word: what they did not log is not null', async () => {
+      await client.query(
+        `CREATE TABLE t (id int PRIMARY KEY, v text, big text) PARTITION BY RANGE (id);
+         CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10); ALTER TABLE t1 ALTER big SET STORAGE EXTERNAL;
+         ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1, 'v', repeat('b', 5000)), (5, NULL, NULL)`,
+      );
+      const reader = await streaming(postgresReader(options(['t'])));
+      const before: RawCell[][] = [];
+      reader.watch = {
+        version: () => {},
+        event: (event) => {
+          if (event.kind !== 'rows') return;
+          const { run } = event;
+          if ((run.images[0]! & Image.before) !== 0)
+            before.push(run.cells.slice(0, run.table.columns.length));
+        },
+      };
+      const big = 'b'.repeat(5000);
+      const mirror = async (...rows: (string | null)[][]): Promise<void> => {
+        await reader.until(
+          'the rows',
+          () => JSON.stringify(reader.rows('public.t')) === JSON.stringify(rows),
+          20_000,
+        );
+      };
+      await client.query('UPDATE t SET id = 2 WHERE id = 1');
+      await mirror(['2', 'v', big], ['5', null, null]);
+      await client.query('DELETE FROM t WHERE id = 5');
+      await mirror(['2', 'v', big]);
+      expect(before).toEqual([
+        ['1', UNCHANGED, UNCHANGED],
+        ['5', UNCHANGED, UNCHANGED],
+      ]);
+      await reader.close();
+      // Mended while the last of it is still to be read.
+      await client.query(`UPDATE t SET id = 3 WHERE id = 2; ${FULL('t1')} UPDATE t SET id = 4 WHERE id = 3`);
+      const again = kept(resumed(options(['t']), reader));
+      await again.until(
+        'the rows',
+        () => JSON.stringify(again.rows('public.t')) === JSON.stringify([['4', 'v', big]]),
+      );
+      expect(before.slice(2)).toEqual([
+        ['2', UNCHANGED, UNCHANGED],
+        ['3', 'v', big],
+      ]);
+    });
+
+    it('stop the stream where nobody can tell which row it was', async () => {
+      await client.query(
+        `CREATE TABLE t (id int, v text) PARTITION BY RANGE (id); ALTER TABLE t REPLICA IDENTITY FULL;
+         CREATE TABLE t1 PARTITION OF t (PRIMARY KEY (id)) FOR VALUES FROM (0) TO (10)`,
+      );
+      const reader = await streaming(postgresReader(options(['t'])));
+      await client.query("INSERT INTO t VALUES (1, 'v'); DELETE FROM t");
+      expect(await reader.fails()).toMatchObject({ code: 'RS-PG-052', detail: 'public.t' });
+    });
+  });
+
   describe('as a role with limits of its own', () => {
     const limited = (role: string): Partial<PostgresSourceOptions> => ({
       connection: connectionTo(`postgres://${role}:x@${server.host}:${server.port}/around${database}`),

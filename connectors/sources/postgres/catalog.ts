@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { type Column, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
 import { publishesGenerated } from './publication.ts';
+import type { OldRows } from './tuple.ts';
 import { columnType, type PgType } from './types.ts';
 
 /** A column as a Relation message or the catalog gives it. */
@@ -99,6 +100,20 @@ export class Catalog {
   /** The version of a table that a Relation message announces. */
   async describe(relation: Relation): Promise<TableSchema> {
     return this.#schema(relation, await this.#columns(relation.oid));
+  }
+
+  /** What is to be thought of old rows of the table that a Relation message announces. */
+  async oldRows({ oid, identity }: Relation): Promise<OldRows> {
+    if (identity !== 'f') return 'whole';
+    const [found] = await this.#query<{ partitioned: boolean; short: boolean }>(
+      `SELECT c.relkind = 'p' AS partitioned,
+              EXISTS (SELECT FROM pg_partition_tree(c.oid) AS p JOIN pg_class l ON l.oid = p.relid
+                      WHERE l.relkind = 'r' AND l.oid <> c.oid AND l.relreplident <> 'f') AS short
+       FROM pg_class c WHERE c.oid = $1`,
+      [oid],
+    );
+    if (found?.partitioned === false) return 'whole';
+    return found?.short === true ? 'key' : 'doubtful';
   }
 
   async #schema(relation: Relation, catalog: readonly CatalogColumn[]): Promise<TableSchema> {

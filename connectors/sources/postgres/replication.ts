@@ -16,6 +16,7 @@ import type { PostgresSourceOptions } from './options.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
 import { SocketPlugin } from './socket-plugin.ts';
 import { standbyStatus } from './standby-status.ts';
+import type { OldRows } from './tuple.ts';
 
 /** A batch goes on when it holds this many bytes of messages, or when the input is used up. */
 const BATCH_BYTES = 512 * 1024;
@@ -34,9 +35,17 @@ const XLOG_HEADER_BYTES = 25;
 const NOTHING = Buffer.alloc(0);
 
 export interface ReplicationHost {
-  /** null: it is not captured. `replaced`: it is not the table that had this name before. */
-  describe(relation: Relation): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null>;
+  /** null: it is not captured. */
+  describe(relation: Relation): Promise<Described | null>;
   position(lsn: bigint, phase: 'stream'): PostgresPosition;
+}
+
+/** What a Relation message is about. */
+export interface Described {
+  readonly table: TableSchema;
+  /** It is not the table that had this name before. */
+  readonly replaced: boolean;
+  readonly oldRows: OldRows;
 }
 
 /** One replication connection: from START_REPLICATION until it ends. */
@@ -183,7 +192,7 @@ export class ReplicationStream {
 
   async #lookUp(decoder: PgoutputDecoder, relation: Relation): Promise<void> {
     const described = await this.#host.describe(relation);
-    decoder.setTable(relation.oid, described?.table ?? null);
+    decoder.setTable(relation.oid, described?.table ?? null, described?.oldRows);
     if (described?.replaced === true) decoder.replaced(described.table);
   }
 

@@ -5,8 +5,9 @@ import type { Finding } from '../../../src/model/finding.ts';
 import { type TableName, tableKey } from '../../../src/model/table.ts';
 import { type ColumnTypes, readColumnTypes } from './column-types.ts';
 import { end } from './connection.ts';
-import { problem } from './preflight.ts';
+import { problem } from './finding.ts';
 import type { PostgresSourceOptions } from './options.ts';
+import { partitionFindings } from './partition-identity.ts';
 import { type Partition, readPartitions } from './partitions.ts';
 import { filteredTables, publicationProblems } from './publication.ts';
 import { readSlot, type SlotState } from './slot.ts';
@@ -41,6 +42,7 @@ export class SlotWatch {
   #looking = false;
   #partitions: readonly Partition[] | null = null;
   readonly #repartitioned = new Set<string>();
+  #short: readonly Finding[] = [];
 
   /** @param connect makes a connection of its own, again when one is lost */
   constructor(connect: () => Promise<Client>, options: PostgresSourceOptions, host: SlotWatchHost) {
@@ -100,6 +102,7 @@ export class SlotWatch {
           fix: `rowseal resnapshot --table ${table}`,
         }),
       ),
+      ...this.#short,
     ];
   }
 
@@ -146,6 +149,7 @@ export class SlotWatch {
     if (this.#slot.walStatus === 'unreserved') this.#host.inDanger();
     this.met(await readColumnTypes(client, tables));
     this.#compare(await readPartitions(client, tables));
+    this.#short = await partitionFindings(client, tables, 'warning');
     const missing = await publicationProblems(client, publication, tables);
     if (missing === null || missing.length > 0)
       throw new RowsealError('RS-PG-021', {

@@ -27,7 +27,7 @@ import { MessageLogs, messageTables } from './messages.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
-import { type ReplicationHost, ReplicationStream } from './replication.ts';
+import { type Described, type ReplicationHost, ReplicationStream } from './replication.ts';
 import { estimateRows, sampleRows } from './sample.ts';
 import { chooseServer } from './server-choice.ts';
 import { serverSetting } from './server-setting.ts';
@@ -239,9 +239,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     this.#side = null;
   }
 
-  async describe(
-    relation: Relation,
-  ): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null> {
+  async describe(relation: Relation): Promise<Described | null> {
     const captured = this.#captured.has(tableKey(relation));
     const replaced = this.#options.known.isReplaced(relation, captured);
     if (replaced) this.#copyAgain(relation);
@@ -249,7 +247,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const table = this.#versions.of(await this.#catalog!.describe(relation));
     // The copy that a change of type asks for must be due at the place where a row of the new type is sealed.
     this.#watch?.met(await readColumnTypes(await this.#sideClient(), [relation]));
-    return { table, replaced };
+    return { table, replaced, oldRows: await this.#catalog!.oldRows(relation) };
   }
 
   #copyAgain(table: TableName): void {

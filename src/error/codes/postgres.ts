@@ -316,4 +316,11 @@ export const postgresCodes = defineCodes({
       'source.origin: none needs PostgreSQL 16. An older server would send changes that came to it by replication too.',
     fix: 'remove source.origin, or upgrade the server',
   },
+  'RS-PG-052': {
+    kind: 'config',
+    title: 'partitions log less of a row than their table says',
+    explain:
+      'ALTER TABLE … REPLICA IDENTITY of a partitioned table does not go down to its partitions, also not to those that are made later. The server sends old rows as the table has them: of a partition with another identity, columns that it did not log come as NULL, and nobody can tell them from values. Of a table with a primary key Rowseal takes the key alone from such a row; without one it stops.',
+    fix: 'ALTER TABLE <partition> REPLICA IDENTITY FULL;   -- of each partition, and when one is made',
+  },
 });
