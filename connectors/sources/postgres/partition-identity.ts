@@ -1,17 +1,17 @@
 import type { Client } from 'pg';
 import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
-import { quoteLiteral } from './connection.ts';
 import { postgresError } from './errors.ts';
 import { problem } from './finding.ts';
-import { tablePath } from './snapshot.ts';
 
-/** Partitions that log less of an old row than the server promises for their table. */
-interface ShortPartitions {
-  /** Quoted paths of those of which nothing is logged: the application cannot update them. */
-  readonly none: readonly string[];
-  /** Of those of which something is missing. */
-  readonly less: readonly string[];
+/** A partition that logs less of an old row than the server promises for its table. */
+interface ShortPartition {
+  /** Place of the table among those that were asked for. */
+  readonly table: number;
+  /** Quoted. */
+  readonly path: string;
+  /** Nothing is logged: the application cannot update it. */
+  readonly none: boolean;
 }
 
 /**
@@ -23,37 +23,40 @@ export async function partitionFindings(
   tables: readonly TableName[],
   level: 'warning' | 'error',
 ): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for (const table of tables) {
-    const { none, less } = await readShort(client, table);
-    const mend = (paths: readonly string[]): string =>
-      paths.map((path) => `ALTER TABLE ${path} REPLICA IDENTITY FULL;`).join(' ');
+  const short = await readShort(client, tables);
+  return tables.flatMap((table, index) => {
     const name = displayName(table);
-    if (none.length > 0)
-      findings.push({
-        ...problem(level, 'RS-PG-007', name, `partition ${none.join(', ')} has none`),
-        fix: `${mend(none)}   -- or add a primary key`,
-      });
-    if (less.length > 0)
-      findings.push({ ...problem(level, 'RS-PG-052', name, less.join(', ')), fix: mend(less) });
-  }
-  return findings;
+    const paths = (without: boolean): readonly string[] =>
+      short.filter((one) => one.table === index && one.none === without).map(({ path }) => path);
+    const [none, less] = [paths(true), paths(false)];
+    const withoutAny = {
+      ...problem(level, 'RS-PG-007', name, `partition ${none.join(', ')} has none`),
+      fix: `${mend(none)}   -- or add a primary key`,
+    };
+    const withLess = { ...problem(level, 'RS-PG-052', name, less.join(', ')), fix: mend(less) };
+    return [...(none.length === 0 ? [] : [withoutAny]), ...(less.length === 0 ? [] : [withLess])];
+  });
 }
 
-async function readShort(client: Client, table: TableName): Promise<ShortPartitions> {
+function mend(paths: readonly string[]): string {
+  return paths.map((path) => `ALTER TABLE ${path} REPLICA IDENTITY FULL;`).join(' ');
+}
+
+async function readShort(client: Client, tables: readonly TableName[]): Promise<readonly ShortPartition[]> {
   try {
-    const { rows } = await client.query<{ path: string; none: boolean }>(
-      `SELECT format('%I.%I', n.nspname, l.relname) AS path, NOT EXISTS (${identityColumns('l')}) AS none
-       FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) AS p
+    const { rows } = await client.query<ShortPartition>(
+      `SELECT t.ord::int - 1 AS table, format('%I.%I', n.nspname, l.relname) AS path, NOT EXISTS (${identityColumns('l')}) AS none
+       FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (namespace, name, ord)
+       JOIN pg_namespace s ON s.nspname = t.namespace JOIN pg_class r ON r.relnamespace = s.oid AND r.relname = t.name
+       CROSS JOIN LATERAL pg_partition_tree(r.oid) AS p
        JOIN pg_class l ON l.oid = p.relid JOIN pg_namespace n ON n.oid = l.relnamespace
-       WHERE r.oid = to_regclass(${quoteLiteral(tablePath(table))}) AND r.relkind = 'p' AND l.relkind = 'r' AND l.relreplident <> 'f'
+       WHERE r.relkind = 'p' AND l.relkind = 'r' AND l.relreplident <> 'f'
          AND (r.relreplident = 'f' OR NOT EXISTS (${identityColumns('l')})
               OR EXISTS (${identityColumns('r')} EXCEPT ${identityColumns('l')}))
-       ORDER BY 1`,
+       ORDER BY 1, 2`,
+      [tables.map(({ namespace }) => namespace), tables.map(({ name }) => name)],
     );
-    const paths = (none: boolean): readonly string[] =>
-      rows.filter((row) => row.none === none).map(({ path }) => path);
-    return { none: paths(true), less: paths(false) };
+    return rows;
   } catch (thrown) {
     throw postgresError(thrown, 'looking at partitions');
   }
