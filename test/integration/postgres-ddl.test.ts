@@ -289,4 +289,25 @@ describe.skipIf(noPostgres(18))('schema changes', () => {
     await again.close();
     expect(again.error).toBeNull();
   });
+
+  it('copy it also when it happened between two connections of one process', async () => {
+    await fresh('between');
+    const options = postgresOptions(server, ['t', 'mark'], {
+      database: 'between',
+      slot: 'between',
+      publication: 'between',
+    });
+    const before = postgresReader(options);
+    await before.until('streaming', () => before.last?.phase === 'stream');
+    await before.close();
+    await client.query('ALTER TABLE t ALTER a TYPE numeric(12,2) USING a * 1.5');
+    const reader = resumed(options, before);
+    await reader.until(
+      'the copy',
+      () => reader.lines.filter((line) => line === 'snapshot end t').length === 2,
+    );
+    await expectEqual(reader, { ddl: '', dml: '', columns: ['id 1', 'a 2'] });
+    await reader.close();
+    expect(reader.error).toBeNull();
+  });
 });
