@@ -35,7 +35,9 @@ async function makePostgresSource(
   positionSeal: CopySeal,
 ): Promise<() => Source> {
   const { createPostgresSource } = await import('../../connectors/sources/postgres/source.ts');
+  const { KnownTables } = await import('../../connectors/sources/postgres/known-tables.ts');
   const { SpillSpace } = await import('../../connectors/sources/postgres/spill-space.ts');
+  const known = new KnownTables();
   const spill = new SpillSpace(config.audit?.directory ?? tmpdir(), roomBesideLog(config.audit));
   // After a disk that was full the server keeps large transactions, for as long as this process lives.
   let { streaming } = source;
@@ -52,6 +54,7 @@ async function makePostgresSource(
       origin: source.origin,
       streaming,
       spill,
+      known,
       onSpillFailure: () => {
         streaming = false;
       },

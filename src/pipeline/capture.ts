@@ -48,7 +48,10 @@ export class Capture {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const batches = this.#options.source.open(this.#options.after, signal)[Symbol.asyncIterator]();
+    const ending = new AbortController();
+    const batches = this.#options.source
+      .open(this.#options.after, AbortSignal.any([signal, ending.signal]))
+      [Symbol.asyncIterator]();
     let next: Promise<IteratorResult<ChangeBatch>> | null = null;
     try {
       while (true) {
@@ -68,6 +71,8 @@ export class Capture {
       }
       await this.#finish();
     } catch (thrown) {
+      // What the source waits for will not come: a confirm of what could not be sealed, for instance.
+      ending.abort();
       next?.catch(() => {});
       await this.#sealing;
       await this.#group.abandon();
@@ -83,6 +88,7 @@ export class Capture {
     next: Promise<IteratorResult<ChangeBatch>>,
   ): Promise<IteratorResult<ChangeBatch> | 'seal' | 'again'> {
     const ready = await settledSoon(next);
+    if (this.#sealFailure !== null) return 'again';
     const decision = this.#decide(ready === null);
     if (decision === 'seal') return 'seal';
     if (decision === 'wait-for-seal') {

@@ -75,23 +75,28 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
   it('keeps every row, TOAST and all, while keys of every kind change under the copy and it is broken off', {
     timeout: 300_000,
   }, async () => {
-    const kinds: Record<string, [string, string]> = {
+    const mixedCase = "CASE n % 2 WHEN 0 THEN 'K' ELSE 'k' END";
+    const kinds: Record<string, [columns: string, expression: string, primary?: string]> = {
       k_int: ['id int', 'n'],
       k_big: ['id bigint', '9000000000000000000 + n'],
       k_num: ['id numeric', 'n / 8.0'],
       k_dbl: ['id double precision', 'n / 7.0'],
-      k_txt: ['id text', "CASE n % 2 WHEN 0 THEN 'K' ELSE 'k' END || n || 'é'"],
+      k_txt: ['id text', `${mixedCase} || n || 'é'`],
       k_chr: ['id char(12)', "'c' || n"],
       k_uid: ['id uuid', 'md5(n::text)::uuid'],
       k_byt: ['id bytea', "decode(md5(n::text), 'hex')"],
       k_ts: ['id timestamptz', "timestamptz '2000-01-01' + n * interval '1 hour'"],
-      k_two: ['b text, a int', "'x' || n % 10, n"],
+      k_two: ['b text, a int', "'x' || n % 10, n", '(a, b)'],
+      // Ordered by operators of extensions, which no search path leads to.
+      k_cit: ['id citext', `(${mixedCase} || n || 'é')::citext`],
+      k_lpt: ['id ltree', "('a' || n % 7 || '.b' || n)::ltree"],
+      k_mix: ['b citext, a int', `(${mixedCase} || n % 10)::citext, n`, '(b, a)'],
+      k_inc: ['id int', 'n', '(id) INCLUDE (note)'],
     };
     const tables = Object.keys(kinds);
-    let sql = '';
-    for (const [table, [columns, expression]] of Object.entries(kinds)) {
-      const key = table === 'k_two' ? 'a, b' : 'id';
-      sql += `CREATE TABLE ${table} (v int, ${columns}, note text, big text, PRIMARY KEY (${key}));
+    let sql = 'CREATE EXTENSION citext; CREATE EXTENSION ltree;';
+    for (const [table, [columns, expression, primary = '(id)']] of Object.entries(kinds)) {
+      sql += `CREATE TABLE ${table} (v int, ${columns}, note text, big text, PRIMARY KEY ${primary});
         ALTER TABLE ${table} ALTER big SET STORAGE EXTERNAL;
         INSERT INTO ${table} SELECT n, ${expression}, 'first', repeat(md5(n::text), 80) FROM generate_series(1, 3000) n;`;
     }
@@ -108,9 +113,9 @@ describe.skipIf(noPostgres(18))('copies woven into the stream', () => {
     const work = (async (): Promise<void> => {
       for (let i = 0; working; i++) {
         const table = tables[i % tables.length]!;
-        const [, expression] = kinds[table]!;
+        const [columns, expression] = kinds[table]!;
         const n = (i * 7919) % 3000;
-        const key = table === 'k_two' ? '(b, a)' : 'id';
+        const key = columns.includes(',') ? '(b, a)' : 'id';
         const other = `(${expression.replaceAll(/\bn\b/g, String(10_000 + ((i * 31) % 90_000)))})`;
         // Left alone: the TOASTed value. From anywhere to anywhere.
         await writer.query(`UPDATE ${table} SET note = 'second' WHERE v % 97 = ${n % 97}`);

@@ -1,7 +1,8 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
 import type { PostgresPosition } from '../../src/model/position.ts';
-import type { MirrorReader } from '../support/mirror-reader.ts';
+import { MirrorReader } from '../support/mirror-reader.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { postgresOptions, postgresReader, resumed } from '../support/postgres-source.ts';
@@ -240,6 +241,67 @@ describe.skipIf(noPostgres(18))('schema changes', () => {
     );
     await reader.until('streaming', () => reader.last?.phase === 'stream');
     await client.query('ALTER TABLE t ALTER a TYPE numeric(12,2) USING a * 1.5');
+    await reader.until(
+      'the copy',
+      () => reader.lines.filter((line) => line === 'snapshot end t').length === 2,
+    );
+    await expectEqual(reader, { ddl: '', dml: '', columns: ['id 1', 'a 2'] });
+    await reader.close();
+    expect(reader.error).toBeNull();
+  });
+
+  it('have that copy due with the first row of the new type, so that a restart does not forget it', async () => {
+    await fresh('forgotten');
+    const options = postgresOptions(server, ['t', 'mark'], {
+      database: 'forgotten',
+      slot: 'forgotten',
+      publication: 'forgotten',
+      // It looks every ten seconds.
+      idleIntervalMs: 1_000,
+    });
+    const reader = postgresReader(options);
+    await reader.until('streaming', () => reader.last?.phase === 'stream');
+    const stopped = Promise.withResolvers<void>();
+    let met = false;
+    let sealed: PostgresPosition | null = null;
+    reader.watch = {
+      version: (table, _, cells) => {
+        if (table.name === 't' && cells[0] === '100') met = true;
+      },
+      event: (event) => {
+        if (!met || sealed !== null || event.kind !== 'commit') return;
+        sealed = event.position as PostgresPosition;
+        // Killed here.
+        reader.pause(stopped.promise);
+      },
+    };
+    await client.query(
+      'ALTER TABLE t ALTER a TYPE numeric(12,2) USING a * 1.5; INSERT INTO t VALUES (100, 1)',
+    );
+    await reader.until('the row', () => sealed !== null);
+    expect(sealed!.copying).toEqual([{ namespace: 'public', name: 't' }]);
+    const killed = reader.close();
+    stopped.resolve();
+    await killed;
+    const again = new MirrorReader(createPostgresSource(options), sealed, reader);
+    await again.until('the copy', () => again.lines.filter((line) => line === 'snapshot end t').length === 2);
+    await expectEqual(again, { ddl: '', dml: '', columns: ['id 1', 'a 2'] });
+    await again.close();
+    expect(again.error).toBeNull();
+  });
+
+  it('copy it also when it happened between two connections of one process', async () => {
+    await fresh('between');
+    const options = postgresOptions(server, ['t', 'mark'], {
+      database: 'between',
+      slot: 'between',
+      publication: 'between',
+    });
+    const before = postgresReader(options);
+    await before.until('streaming', () => before.last?.phase === 'stream');
+    await before.close();
+    await client.query('ALTER TABLE t ALTER a TYPE numeric(12,2) USING a * 1.5');
+    const reader = resumed(options, before);
     await reader.until(
       'the copy',
       () => reader.lines.filter((line) => line === 'snapshot end t').length === 2,

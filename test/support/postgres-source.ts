@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import type { Client } from 'pg';
+import { KnownTables } from '../../connectors/sources/postgres/known-tables.ts';
 import type { PostgresSourceOptions } from '../../connectors/sources/postgres/options.ts';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
 import { SpillSpace } from '../../connectors/sources/postgres/spill-space.ts';
@@ -37,6 +38,7 @@ export function postgresOptions(
     origin: 'any',
     streaming: false,
     spill: new SpillSpace(tmpdir(), async () => null),
+    known: new KnownTables(),
     onSpillFailure: () => {},
     receiveTimeoutMs: 120_000,
     tables: tables.map((name) => ({ namespace: 'public', name })),

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { type Column, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
 import { publishesGenerated } from './publication.ts';
+import type { OldRows } from './tuple.ts';
 import { columnType, type PgType } from './types.ts';
 
 /** A column as a Relation message or the catalog gives it. */
@@ -101,6 +102,20 @@ export class Catalog {
     return this.#schema(relation, await this.#columns(relation.oid));
   }
 
+  /** What is to be thought of old rows of the table that a Relation message announces. */
+  async oldRows({ oid, identity }: Relation): Promise<OldRows> {
+    if (identity !== 'f') return 'whole';
+    const [found] = await this.#query<{ partitioned: boolean; short: boolean }>(
+      `SELECT c.relkind = 'p' AS partitioned,
+              EXISTS (SELECT FROM pg_partition_tree(c.oid) AS p JOIN pg_class l ON l.oid = p.relid
+                      WHERE l.relkind = 'r' AND l.oid <> c.oid AND l.relreplident <> 'f') AS short
+       FROM pg_class c WHERE c.oid = $1`,
+      [oid],
+    );
+    if (found?.partitioned === false) return 'whole';
+    return found?.short === true ? 'key' : 'doubtful';
+  }
+
   async #schema(relation: Relation, catalog: readonly CatalogColumn[]): Promise<TableSchema> {
     await this.#learnTypes(relation.columns.map((column) => column.typeOid));
     const matches = matchColumns(relation.columns, catalog);
@@ -136,9 +151,9 @@ export class Catalog {
     return this.#query<CatalogColumn>(
       `SELECT a.attname AS name, a.attnum::int AS attnum, a.atttypid::int8::float8 AS "typeOid", a.atttypmod AS typmod,
               format_type(a.atttypid, a.atttypmod) AS "sourceType",
-              EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS "inPrimaryKey",
+              EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) AS "inPrimaryKey",
               EXISTS (SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-                      WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey)
+                      WHERE i.indrelid = a.attrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
                         AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS "inIdentity",
               (SELECT ARRAY[fn.nspname::text, fc.relname::text, fa.attname::text]
                FROM pg_constraint k CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS pair (own, other)

@@ -27,6 +27,10 @@ const SESSION = [
   'row_security=off',
 ];
 
+/** Limits that not every version knows, so that they cannot be among those above; to be run when the connection is there. */
+export const NO_LIMITS =
+  "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')";
+
 /**
  * For one connection to the first host, which is covered as its mode begins.
  *
@@ -94,6 +98,7 @@ export async function connect(
   client.on('error', () => {});
   try {
     await client.connect();
+    await client.query(NO_LIMITS);
     return client;
   } catch (thrown) {
     await end(client);
@@ -110,6 +115,7 @@ export async function connectForReplication(options: PostgresSourceOptions): Pro
   client.on('error', () => {});
   try {
     await client.connect();
+    await client.query(NO_LIMITS);
     return client;
   } catch (thrown) {
     await end(client);

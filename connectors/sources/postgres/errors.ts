@@ -10,7 +10,6 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '42704': 'RS-PG-008', // undefined_object: the slot
   '55006': 'RS-PG-012', // object_in_use: the slot is active
   '53400': 'RS-PG-005', // configuration_limit_exceeded: no free slot
-  '53300': 'RS-PG-005', // too_many_connections, also WAL senders
   '55000': 'RS-PG-019', // object_not_in_prerequisite_state: the slot was invalidated
   '57P01': 'RS-PG-016', // admin_shutdown
   '57P02': 'RS-PG-016', // crash_shutdown
@@ -22,6 +21,8 @@ const bySqlstate: Readonly<Record<string, ErrorCode>> = {
   '53000': 'RS-PG-035', // insufficient_resources
   '53100': 'RS-PG-035', // disk_full
   '53200': 'RS-PG-035', // out_of_memory
+  '53300': 'RS-PG-035', // too_many_connections, also WAL senders: one is free again in a while
+  '25P04': 'RS-PG-035', // transaction_timeout
   '58030': 'RS-PG-035', // io_error
   XX000: 'RS-PG-035', // internal_error
   '08006': 'RS-PG-016',

@@ -13,8 +13,8 @@ export interface HoldLimits {
 
 const LIMITS: HoldLimits = { blockBytes: 256 * 1024, totalBytes: 4 * 1024 * 1024 };
 
-/** Of a record in a block: Int32 xid, Int32 length, message. */
-const RECORD_HEADER_BYTES = 8;
+/** Of a record in a block: Int32 xid, Int32 Relation messages that had come, Int32 length, message. */
+const RECORD_HEADER_BYTES = 12;
 
 const MESSAGE = {
   streamStart: 0x53, // S
@@ -43,6 +43,7 @@ export class InProgress {
   /** Whose block is coming in. */
   #current: StreamedTransaction | null = null;
   #committed: Committed | null = null;
+  #relations = 0;
 
   constructor(space: SpillSpace, limits: HoldLimits = LIMITS) {
     this.#space = space;
@@ -54,9 +55,15 @@ export class InProgress {
     return this.#held;
   }
 
+  /** Relation messages that have come, in whatever transaction. */
+  get relations(): number {
+    return this.#relations;
+  }
+
   /** @throws RowsealError RS-PG-014, -050 */
   take(buffer: Buffer, start: number, end: number): Step | Promise<Step> {
     const kind = buffer[start];
+    if (isRelation(buffer, start)) this.#relations++;
     if (this.#current === null) {
       switch (kind) {
         case MESSAGE.streamStart:
@@ -76,7 +83,7 @@ export class InProgress {
       return 'taken';
     }
     need(start + 5, end);
-    this.#held += this.#current.add(buffer, start, end);
+    this.#held += this.#current.add(buffer, start, end, this.#relations);
     const full = this.#full(this.#current);
     return full === null ? 'taken' : this.#makeRoom(full);
   }
@@ -176,11 +183,12 @@ class StreamedTransaction {
   }
 
   /** A message of a block: type, Int32 xid, and on as outside of one. @returns bytes that it takes */
-  add(buffer: Buffer, start: number, end: number): number {
+  add(buffer: Buffer, start: number, end: number, relations: number): number {
     const length = end - start - 4;
     const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + length);
     buffer.copy(record, 0, start + 1, start + 5);
-    record.writeUInt32BE(length, 4);
+    record.writeUInt32BE(relations, 4);
+    record.writeUInt32BE(length, 8);
     record[RECORD_HEADER_BYTES] = buffer[start]!;
     buffer.copy(record, RECORD_HEADER_BYTES + 1, start + 5, end);
     this.#records.push(record);
@@ -228,13 +236,16 @@ export class Committed {
   /**
    * Messages of a block, without those of subtransactions that were rolled back. Relation messages stay: the server sends
    * one once in a transaction, and counts on it although the part with which it came was rolled back.
+   *
+   * @returns with each, how many Relation messages had come when it came
    */
-  *messages(block: Buffer): Generator<readonly [start: number, end: number]> {
+  *messages(block: Buffer): Generator<readonly [start: number, end: number, relations: number]> {
     const { rolledBack } = this.#transaction;
     for (let at = 0; at < block.length; ) {
       const start = at + RECORD_HEADER_BYTES;
-      const end = start + block.readUInt32BE(at + 4);
-      if (isRelation(block, start) || !rolledBack.has(block.readUInt32BE(at))) yield [start, end];
+      const end = start + block.readUInt32BE(at + 8);
+      if (isRelation(block, start) || !rolledBack.has(block.readUInt32BE(at)))
+        yield [start, end, block.readUInt32BE(at + 4)];
       at = end;
     }
   }

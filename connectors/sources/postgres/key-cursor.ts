@@ -5,15 +5,24 @@ import type { TableSchema } from '../../../src/model/table.ts';
 import { quoteIdentifier, quoteLiteral } from './connection.ts';
 
 /**
- * The order in which a table is walked: the columns of its unique index, in the index's order and with the comparison that
- * the columns have anyway. Only that order gives the next rows out of the index; `COLLATE "C"` would sort the whole table
- * for each chunk. All that is asked of it is that it stays the same from the first chunk to the last, so what it hangs on is
- * sealed with the cursor: columns, types, and the versions of their collations on this server.
+ * The order in which a table is walked: the columns of its unique index, in the index's order and by its operators. Only that
+ * order gives the next rows out of the index; `COLLATE "C"` would sort the whole table for each chunk. All that is asked of
+ * it is that it stays the same from the first chunk to the last, so what it hangs on is sealed with the cursor: columns,
+ * types, operators that are not the server's own, and the versions of the collations on this server.
  */
 export interface KeyOrder {
   readonly columns: readonly KeyColumn[];
   readonly identity: string;
 }
+
+/** Of a btree, from its first strategy to its last; each as `OPERATOR(schema.name)`. */
+export type KeyOperators = readonly [
+  less: string,
+  lessEqual: string,
+  equal: string,
+  greaterEqual: string,
+  greater: string,
+];
 
 export interface KeyColumn {
   readonly name: string;
@@ -21,6 +30,8 @@ export interface KeyColumn {
   readonly index: number;
   /** With its schema, as a cast takes it. */
   readonly type: string;
+  /** null: those that `<` and `=` mean by themselves, of the server's own types. */
+  readonly operators: KeyOperators | null;
 }
 
 /** Canonical text of the key's columns, in the order of {@link KeyOrder}. */
@@ -58,15 +69,54 @@ export function keyText(table: TableSchema, order: KeyOrder, values: KeyValues):
 
 /** Condition and order of the rows behind the cursor. The literals are of canonical text, cast to the column's type. */
 export function behind(order: KeyOrder, last: KeyValues | null): string {
-  const names = order.columns.map(({ name }) => quoteIdentifier(name)).join(', ');
-  const where = last === null ? '' : `WHERE (${names}) > (${literals(order, last)}) `;
-  return `${where}ORDER BY ${names}`;
+  const by = order.columns.map(({ name, operators }) =>
+    operators === null ? quoteIdentifier(name) : `${quoteIdentifier(name)} USING ${operators[0]}`,
+  );
+  const where = last === null ? '' : `WHERE ${isBehind(order, last)} `;
+  return `${where}ORDER BY ${by.join(', ')}`;
 }
 
 /** Condition of just these keys. */
 export function among(order: KeyOrder, keys: readonly KeyValues[]): string {
-  const names = order.columns.map(({ name }) => quoteIdentifier(name)).join(', ');
-  return `WHERE (${names}) IN (${keys.map((key) => `(${literals(order, key)})`).join(', ')})`;
+  if (isPlain(order))
+    return `WHERE (${names(order)}) IN (${keys.map((key) => `(${literals(order, key)})`).join(', ')})`;
+  const isKey = (key: KeyValues): string =>
+    order.columns.map((column, i) => compared(column, EQUAL, key[i]!)).join(' AND ');
+  return `WHERE ${keys.map((key) => `(${isKey(key)})`).join(' OR ')}`;
+}
+
+/**
+ * A comparison of rows goes by the names of its operators, and by nothing else: under an empty search path `>` of an
+ * extension's type is that of a type it can be cast to (citext: of text), which has another order than the index, or none.
+ */
+function isBehind(order: KeyOrder, last: KeyValues): string {
+  if (isPlain(order)) return `(${names(order)}) > (${literals(order, last)})`;
+  return order.columns.reduceRight((rest, column, i) => {
+    const greater = compared(column, GREATER, last[i]!);
+    if (rest === '') return greater;
+    // The first part is what the index is searched by.
+    return `${compared(column, GREATER_EQUAL, last[i]!)} AND (${greater} OR ${rest})`;
+  }, '');
+}
+
+const [EQUAL, GREATER_EQUAL, GREATER] = [2, 3, 4] as const;
+/** Of types that the server has of its own. */
+const OWN: KeyOperators = ['<', '<=', '=', '>=', '>'];
+
+function compared(
+  { name, type, operators }: KeyColumn,
+  operator: typeof EQUAL | typeof GREATER_EQUAL | typeof GREATER,
+  value: string,
+): string {
+  return `${quoteIdentifier(name)} ${(operators ?? OWN)[operator]} ${quoteLiteral(value)}::${type}`;
+}
+
+function isPlain(order: KeyOrder): boolean {
+  return order.columns.every(({ operators }) => operators === null);
+}
+
+function names(order: KeyOrder): string {
+  return order.columns.map(({ name }) => quoteIdentifier(name)).join(', ');
 }
 
 function literals(order: KeyOrder, key: KeyValues): string {

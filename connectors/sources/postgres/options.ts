@@ -2,6 +2,7 @@ import type { PositionSeal } from '../../../src/capture/position-seal.ts';
 import type { MessageLog } from '../../../src/model/message-log.ts';
 import type { PostgresConnection } from '../../../src/model/postgres-connection.ts';
 import type { TableName } from '../../../src/model/table.ts';
+import type { KnownTables } from './known-tables.ts';
 import type { SpillSpace } from './spill-space.ts';
 
 export interface PostgresSourceOptions {
@@ -19,6 +20,8 @@ export interface PostgresSourceOptions {
   readonly streaming: boolean;
   /** Where they are kept, encrypted; of all sources of a pipeline. */
   readonly spill: SpillSpace;
+  /** What its sources last saw of the tables; of a pipeline. */
+  readonly known: KnownTables;
   /** They cannot be kept there: sources made from here on had better not be `streaming`. */
   readonly onSpillFailure: () => void;
   readonly snapshot: 'initial' | 'never';

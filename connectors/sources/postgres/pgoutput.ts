@@ -6,7 +6,7 @@ import { malformed, need } from './malformed.ts';
 import { decodeMessage, type LogicalMessage, type MessageLogs } from './messages.ts';
 import { decodeRelation } from './relation-message.ts';
 import { RunBuilder } from './run-builder.ts';
-import { fillFromOld, keepOnlyKey, readTuple } from './tuple.ts';
+import { fillFromOld, isKeyAlone, keepOnlyKey, type OldRows, readTuple } from './tuple.ts';
 
 /** Microseconds from 1970-01-01 to 2000-01-01, the epoch of the protocol's timestamps (PostgreSQL manual 53.9). */
 export const POSTGRES_EPOCH_US = 946_684_800_000_000n;
@@ -37,6 +37,7 @@ export class PgoutputDecoder {
   readonly #skipBelow: bigint;
   readonly #messages: MessageLogs;
   readonly #tables = new Map<number, TableSchema | null>();
+  readonly #oldRows = new Map<number, OldRows>();
   #events: ChangeEvent[] = [];
   #bytes = 0;
   #inTransaction = false;
@@ -79,9 +80,10 @@ export class PgoutputDecoder {
   }
 
   /** Answers a Relation message. null: the table is not captured, its rows are passed over. */
-  setTable(oid: number, table: TableSchema | null): void {
+  setTable(oid: number, table: TableSchema | null, oldRows: OldRows = 'whole'): void {
     this.#endRun();
     this.#tables.set(oid, table);
+    this.#oldRows.set(oid, oldRows);
   }
 
   /** The table is another one than before, which took all of its rows along. */
@@ -184,7 +186,7 @@ export class PgoutputDecoder {
     const { cells } = this.#run;
     const before = cells.length;
     const next = readTuple(buffer, at + 5, end, table, cells);
-    if (kind === KEY_TUPLE) keepOnlyKey(cells, before, table);
+    if (this.#isKeyAlone(kind, buffer.readUInt32BE(at), before, table)) keepOnlyKey(cells, before, table);
     const after = cells.length;
     if (buffer[next] !== NEW_TUPLE) throw malformed('an update without a new tuple');
     readTuple(buffer, next + 1, end, table, cells);
@@ -201,7 +203,7 @@ export class PgoutputDecoder {
     const { cells } = this.#run;
     const before = cells.length;
     readTuple(buffer, at + 5, end, table, cells);
-    if (kind === KEY_TUPLE) keepOnlyKey(cells, before, table);
+    if (this.#isKeyAlone(kind, buffer.readUInt32BE(at), before, table)) keepOnlyKey(cells, before, table);
   }
 
   #truncate(buffer: Buffer, at: number, end: number): void {
@@ -264,6 +266,10 @@ export class PgoutputDecoder {
     const table = this.#tables.get(oid);
     if (table === undefined) throw malformed('a row of a relation that was not announced');
     return table;
+  }
+
+  #isKeyAlone(kind: number, oid: number, before: number, table: TableSchema): boolean {
+    return kind === KEY_TUPLE || isKeyAlone(this.#oldRows.get(oid)!, this.#run.cells, before, table);
   }
 
   #startRow(table: TableSchema, op: number, images: number, bytes: number): void {

@@ -1,10 +1,11 @@
 import type { Client } from 'pg';
-import { type ErrorCode, errorCodes } from '../../../src/error/codes.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
 import { quoteIdentifier } from './connection.ts';
 import { postgresError } from './errors.ts';
+import { ok, problem } from './finding.ts';
 import type { PostgresSourceOptions } from './options.ts';
+import { partitionFindings } from './partition-identity.ts';
 import { filteredTables, publicationProblems, publishesGenerated } from './publication.ts';
 import { createPublication, whyNoPublication } from './publication-right.ts';
 import { stateOf } from './server-choice.ts';
@@ -124,7 +125,7 @@ async function tableFindings(
             EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS primary,
             has_table_privilege(c.oid, 'SELECT') AS readable, has_schema_privilege(n.oid, 'USAGE') AS reachable, current_user AS role,
             EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
-                    AND (c.relreplident = 'f' OR EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
+                    AND (c.relreplident = 'f' OR EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
                          AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END))) AS generated
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
@@ -148,6 +149,7 @@ async function tableFindings(
       fix: `ALTER TABLE ${name} REPLICA IDENTITY FULL;   -- or add a primary key`,
     });
   }
+  findings.push(...(await partitionFindings(client, [table], 'error')));
   if (row.generated && version >= 180_000 && !(await publishesGenerated(client, publication)))
     findings.push(problem('error', 'RS-PG-027', name, 'has a generated column in its replica identity'));
   return findings.length > 0 ? findings : [ok(name, 'readable, with a replica identity')];
@@ -168,17 +170,4 @@ async function query<T extends object>(
   } catch (thrown) {
     throw postgresError(thrown, 'checking the source');
   }
-}
-
-function ok(subject: string, detail: string): Finding {
-  return { level: 'ok', code: null, subject, detail, fix: null };
-}
-
-export function problem(
-  level: 'warning' | 'error',
-  code: ErrorCode,
-  subject: string,
-  detail: string,
-): Finding {
-  return { level, code, subject, detail: `${errorCodes[code].title}: ${detail}`, fix: errorCodes[code].fix };
 }

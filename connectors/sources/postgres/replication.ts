@@ -16,6 +16,7 @@ import type { PostgresSourceOptions } from './options.ts';
 import { PgoutputDecoder } from './pgoutput.ts';
 import { SocketPlugin } from './socket-plugin.ts';
 import { standbyStatus } from './standby-status.ts';
+import type { OldRows } from './tuple.ts';
 
 /** A batch goes on when it holds this many bytes of messages, or when the input is used up. */
 const BATCH_BYTES = 512 * 1024;
@@ -34,9 +35,17 @@ const XLOG_HEADER_BYTES = 25;
 const NOTHING = Buffer.alloc(0);
 
 export interface ReplicationHost {
-  /** null: it is not captured. `replaced`: it is not the table that had this name before. */
-  describe(relation: Relation): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null>;
+  /** null: it is not captured. */
+  describe(relation: Relation): Promise<Described | null>;
   position(lsn: bigint, phase: 'stream'): PostgresPosition;
+}
+
+/** What a Relation message is about. */
+export interface Described {
+  readonly table: TableSchema;
+  /** It is not the table that had this name before. */
+  readonly replaced: boolean;
+  readonly oldRows: OldRows;
 }
 
 /** One replication connection: from START_REPLICATION until it ends. */
@@ -75,9 +84,10 @@ export class ReplicationStream {
     this.#confirmed = after;
     this.#idleLsn = after;
     this.#silence = new Silence(options.receiveTimeoutMs);
-    this.#service = new LogicalReplicationService(clientConfig(options, ['search_path=']), {
-      acknowledge: { auto: false, timeoutSeconds: 0 },
-    });
+    this.#service = new LogicalReplicationService(
+      { ...clientConfig(options, ['search_path=']), query_timeout: options.receiveTimeoutMs },
+      { acknowledge: { auto: false, timeoutSeconds: 0 } },
+    );
     // Errors reach us through the socket; without a listener the package's emitter would throw.
     this.#service.on('error', () => {});
   }
@@ -173,7 +183,7 @@ export class ReplicationStream {
   /** Decodes a message; a promise where a table must be looked up before the next one. */
   #feeder(decoder: PgoutputDecoder): (buffer: Buffer, start: number, end: number) => Promise<void> | null {
     return (buffer, start, end) => {
-      const due = this.#announced.before(buffer, start, end);
+      const due = this.#announced.before(buffer, start, end, this.#inProgress?.relations ?? 0);
       if (due.length > 0) return this.#lookUpFirst(decoder, due, buffer.subarray(start, end));
       const relation = decoder.decode(buffer, start, end);
       return relation === null ? null : this.#lookUp(decoder, relation);
@@ -182,7 +192,7 @@ export class ReplicationStream {
 
   async #lookUp(decoder: PgoutputDecoder, relation: Relation): Promise<void> {
     const described = await this.#host.describe(relation);
-    decoder.setTable(relation.oid, described?.table ?? null);
+    decoder.setTable(relation.oid, described?.table ?? null, described?.oldRows);
     if (described?.replaced === true) decoder.replaced(described.table);
   }
 
@@ -201,8 +211,9 @@ export class ReplicationStream {
     try {
       decoder.decode(committed.begin, 0, committed.begin.length);
       for await (const block of committed.blocks()) {
-        for (const [start, end] of committed.messages(block)) {
-          if (isRelation(block, start)) this.#announced.keep(Buffer.from(block.subarray(start, end)));
+        for (const [start, end, relations] of committed.messages(block)) {
+          if (isRelation(block, start))
+            this.#announced.keep(Buffer.from(block.subarray(start, end)), relations);
           else {
             const looked = feed(block, start, end);
             if (looked !== null) await looked;

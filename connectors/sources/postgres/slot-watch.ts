@@ -1,13 +1,15 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { type TableName, tableKey } from '../../../src/model/table.ts';
-import { type ColumnTypes, isRetyped, readColumnTypes } from './column-types.ts';
+import { type ColumnTypes, readColumnTypes } from './column-types.ts';
 import { end } from './connection.ts';
+import { problem } from './finding.ts';
 import type { PostgresSourceOptions } from './options.ts';
+import { partitionFindings } from './partition-identity.ts';
 import { type Partition, readPartitions } from './partitions.ts';
-import { problem } from './preflight.ts';
-import { publicationProblems } from './publication.ts';
+import { filteredTables, publicationProblems } from './publication.ts';
 import { readSlot, type SlotState } from './slot.ts';
 
 /** How often it looks, in milliseconds. */
@@ -16,7 +18,7 @@ const INTERVAL_MS = 10_000;
 const LOW_SHARE = 0.25;
 
 export interface SlotWatchHost {
-  /** The stream must not go on: RS-PG-008, RS-PG-019, RS-PG-021. */
+  /** The stream must not go on: RS-PG-008, RS-PG-019, RS-PG-021, RS-PG-031. */
   fail(error: RowsealError): void;
   /** The server is about to give the slot up. */
   inDanger(): void;
@@ -26,45 +28,60 @@ export interface SlotWatchHost {
 
 /**
  * Looks at the slot and the publication from outside while the stream runs: how much WAL the server keeps, whether it is
- * about to drop some of it, and whether somebody takes tables out of the publication or changes partitions. The stream says
- * nothing of any of that.
+ * about to drop some of it, and whether somebody takes tables or rows out of the publication or changes partitions. The
+ * stream says nothing of any of that.
  */
 export class SlotWatch {
-  readonly #client: Client;
+  readonly #connect: () => Promise<Client>;
   readonly #options: PostgresSourceOptions;
   readonly #host: SlotWatchHost;
+  #client: Client | null = null;
+  #stopped = false;
   #slot: SlotState | null = null;
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
-  #types: ReadonlyMap<string, ColumnTypes> | null = null;
   #partitions: readonly Partition[] | null = null;
   readonly #repartitioned = new Set<string>();
+  #short: readonly Finding[] = [];
 
-  /** @param client a connection of its own, ended by `stop` */
-  constructor(client: Client, options: PostgresSourceOptions, host: SlotWatchHost) {
-    this.#client = client;
+  /** @param connect makes a connection of its own, again when one is lost */
+  constructor(connect: () => Promise<Client>, options: PostgresSourceOptions, host: SlotWatchHost) {
+    this.#connect = connect;
     this.#options = options;
     this.#host = host;
   }
 
-  /** Resolves after the first look: what changes from then on is noticed. */
+  /**
+   * Resolves after the first look: what changes from then on is noticed.
+   *
+   * @throws RowsealError of kind `transient`: it could not look
+   */
   async start(): Promise<void> {
     if (this.#timer !== null) return;
-    const look = async (): Promise<void> => {
-      if (this.#looking) return;
-      this.#looking = true;
-      await this.#look();
-      this.#looking = false;
-    };
-    this.#timer = setInterval(() => void look(), Math.min(INTERVAL_MS, this.#options.idleIntervalMs * 10));
+    this.#timer = setInterval(
+      () => {
+        if (!this.#looking) void this.#look();
+      },
+      Math.min(INTERVAL_MS, this.#options.idleIntervalMs * 10),
+    );
     this.#timer.unref();
-    await look();
+    const hidden = await this.#look();
+    if (hidden !== null) throw hidden;
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    await end(this.#client);
+    await this.#letGo();
+  }
+
+  /** Types of columns as they are now: the stream has come to a table that may have been altered since the last look. */
+  met(types: ReadonlyMap<string, ColumnTypes>): void {
+    for (const table of this.#options.tables) {
+      const now = types.get(tableKey(table));
+      if (now !== undefined && this.#options.known.isRetyped(table, now)) this.#host.retyped(table);
+    }
   }
 
   get retainedBytes(): number | null {
@@ -85,16 +102,8 @@ export class SlotWatch {
           fix: `rowseal resnapshot --table ${table}`,
         }),
       ),
+      ...this.#short,
     ];
-  }
-
-  #compareTypes(now: ReadonlyMap<string, ColumnTypes>): void {
-    const before = this.#types;
-    this.#types = now;
-    for (const table of this.#options.tables) {
-      const [old, types] = [before?.get(tableKey(table)), now.get(tableKey(table))];
-      if (old !== undefined && types !== undefined && isRetyped(old, types)) this.#host.retyped(table);
-    }
   }
 
   #compare(now: readonly Partition[]): void {
@@ -112,25 +121,60 @@ export class SlotWatch {
     for (const gone of known.values()) this.#repartitioned.add(gone.table);
   }
 
-  async #look(): Promise<void> {
+  /** @returns why nothing can be seen just now */
+  async #look(): Promise<RowsealError | null> {
+    this.#looking = true;
     try {
-      const { slot, publication, tables } = this.#options;
-      this.#slot = await readSlot(this.#client, slot);
-      if (this.#slot === null) throw new RowsealError('RS-PG-008', { detail: `slot ${slot}` });
-      if (this.#slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slot}` });
-      if (this.#slot.walStatus === 'unreserved') this.#host.inDanger();
-      this.#compareTypes(await readColumnTypes(this.#client, tables));
-      this.#compare(await readPartitions(this.#client, tables));
-      const missing = await publicationProblems(this.#client, publication, tables);
-      if (missing === null || missing.length > 0)
-        throw new RowsealError('RS-PG-021', {
-          detail: `${publication}: ${missing === null ? 'is gone' : missing.join(', ')}`,
-        });
+      await this.#lookThrough(await this.#connected());
+      return null;
     } catch (thrown) {
-      const error = thrown instanceof RowsealError ? thrown : null;
-      // What a lost connection hides here the stream will meet itself.
-      if (error !== null && error.kind !== 'transient') this.#host.fail(error);
+      const error = toRowsealError(thrown);
+      if (error.kind !== 'transient') {
+        this.#host.fail(error);
+        return null;
+      }
+      // Nobody else sees what is seen here: the next look has another connection.
+      await this.#letGo();
+      return error;
+    } finally {
+      this.#looking = false;
     }
+  }
+
+  async #lookThrough(client: Client): Promise<void> {
+    const { slot, publication, tables } = this.#options;
+    this.#slot = await readSlot(client, slot);
+    if (this.#slot === null) throw new RowsealError('RS-PG-008', { detail: `slot ${slot}` });
+    if (this.#slot.walStatus === 'lost') throw new RowsealError('RS-PG-019', { detail: `slot ${slot}` });
+    if (this.#slot.walStatus === 'unreserved') this.#host.inDanger();
+    this.met(await readColumnTypes(client, tables));
+    this.#compare(await readPartitions(client, tables));
+    this.#short = await partitionFindings(client, tables, 'warning');
+    const missing = await publicationProblems(client, publication, tables);
+    if (missing === null || missing.length > 0)
+      throw new RowsealError('RS-PG-021', {
+        detail: `${publication}: ${missing === null ? 'is gone' : missing.join(', ')}`,
+      });
+    const filtered = await filteredTables(client, publication, tables);
+    if (filtered.length > 0)
+      throw new RowsealError('RS-PG-031', { detail: `${publication}: ${filtered.join(', ')}` });
+  }
+
+  async #connected(): Promise<Client> {
+    if (this.#client !== null) return this.#client;
+    const client = await this.#connect();
+    if (this.#stopped) {
+      await end(client);
+      throw new RowsealError('RS-PG-016', { detail: 'watching the slot' });
+    }
+    this.#client = client;
+    return client;
+  }
+
+  async #letGo(): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    await end(client);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { RowsealError } from '../../../src/error/rowseal-error.ts';
-import { quoteIdentifier } from './connection.ts';
+import { NO_LIMITS, quoteIdentifier } from './connection.ts';
 import { CopySocket } from './copy-socket.ts';
 import { pgoutputOptions, type StreamOptions } from './stream-options.ts';
 
@@ -21,12 +21,19 @@ export class SocketPlugin {
     this.#bufferBytes = bufferBytes;
   }
 
-  /** Resolves when the statement was sent. */
+  /** Resolves when the statement was sent; rejects when it could not be. */
   socket(): Promise<CopySocket> {
     return this.#ready.promise;
   }
 
   async start(client: Client, slot: string, lsn: string): Promise<void> {
+    try {
+      await client.query(NO_LIMITS);
+    } catch (error) {
+      // The package swallows that the connection was lost before the stream began.
+      this.#ready.reject(error);
+      throw error;
+    }
     this.#socket = new CopySocket(client, 'reading the replication stream', this.#bufferBytes);
     this.#socket.start(
       `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${lsn} (${pgoutputOptions(this.options)})`,

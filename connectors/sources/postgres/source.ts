@@ -17,6 +17,7 @@ import type { PostgresConnection } from '../../../src/model/postgres-connection.
 import { displayName, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { assess } from './assessment.ts';
 import { Catalog, type Relation } from './catalog.ts';
+import { readColumnTypes } from './column-types.ts';
 import { connect, connectForReplication, destroy, end } from './connection.ts';
 import { CopyPlan } from './copy-plan.ts';
 import { CopyProgress } from './copy-progress.ts';
@@ -26,7 +27,7 @@ import { MessageLogs, messageTables } from './messages.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { inspect } from './preflight.ts';
 import { ensurePublication } from './publication.ts';
-import { type ReplicationHost, ReplicationStream } from './replication.ts';
+import { type Described, type ReplicationHost, ReplicationStream } from './replication.ts';
 import { estimateRows, sampleRows } from './sample.ts';
 import { chooseServer } from './server-choice.ts';
 import { serverSetting } from './server-setting.ts';
@@ -66,8 +67,6 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   #stream: ReplicationStream | null = null;
   #onConfirm: () => void = () => {};
   readonly #versions = new TableVersions();
-  /** Key of each captured table by its oid, as they were when the stream began. */
-  #names = new Map<number, string>();
   #weaving: Weave | null = null;
   #progress = new CopyProgress();
   #watch: SlotWatch | null = null;
@@ -139,41 +138,67 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
       this.#side = null;
     };
     signal.addEventListener('abort', giveUp);
+    let weave: Weave | null;
+    try {
+      weave = yield* this.#setOut(side, after, signal);
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+    if (weave === null) return;
+    this.#weaving = weave;
+    try {
+      await this.#startWatch(weave, signal);
+      if (signal.aborted) return;
+      yield* weave.read(signal);
+    } finally {
+      await weave.close();
+      this.#lastReceivedMs = this.#stream?.lastReceivedMs ?? null;
+    }
+  }
+
+  /** @returns null: it was stopped on the way */
+  async *#setOut(
+    side: Client,
+    after: PostgresPosition | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChangeBatch, Weave | null> {
     refuseUnknownOptions(this.#options, Number(await serverSetting(side, 'server_version_num')));
     await refuseStandby(side);
     await this.#identify();
     let resume = after;
     if (resume === null || isBeginning(resume)) {
       resume = yield* this.#begin(side, resume, signal);
-      if (resume === null) return;
+      if (resume === null) return null;
     } else {
       refuseHole(resume, this.#server, this.#options.slot, await this.#freeSlot(side, signal));
     }
-    if (signal.aborted) return;
-    const due = (resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
-    this.#names = await this.#catalog!.oids(this.#options.tables);
-    const weave = await this.#weave(resume, due, signal);
-    signal.removeEventListener('abort', giveUp);
-    this.#weaving = weave;
-    try {
-      const watch = new SlotWatch(
-        await connect(this.#options, undefined, this.#options.receiveTimeoutMs),
-        this.#options,
-        {
-          fail: (error) => weave.fail(error),
-          inDanger: () => this.#stream?.dropIfStalled(),
-          retyped: (table) => {
-            if (this.#options.snapshot === 'initial') weave.again(table);
-          },
+    if (signal.aborted) return null;
+    const { known } = this.#options;
+    const due = known.due(resume.copying ?? []).filter((table) => this.#captured.has(tableKey(table)));
+    known.learn(await this.#catalog!.oids(this.#options.tables));
+    return this.#weave(resume, due, signal);
+  }
+
+  /** Nothing is copied or streamed before its first look: what a table turns into afterwards is seen to differ. */
+  async #startWatch(weave: Weave, signal: AbortSignal): Promise<void> {
+    const watch = new SlotWatch(
+      () => connect(this.#options, undefined, this.#options.receiveTimeoutMs),
+      this.#options,
+      {
+        fail: (error) => weave.fail(error),
+        inDanger: () => this.#stream?.dropIfStalled(),
+        retyped: (table) => {
+          if (this.#options.snapshot === 'initial') this.#copyAgain(table);
         },
-      );
-      this.#watch = watch;
-      await firstLook(watch, signal);
-      if (signal.aborted) return;
-      yield* weave.read(signal);
+      },
+    );
+    this.#watch = watch;
+    const giveUp = (): void => void watch.stop();
+    signal.addEventListener('abort', giveUp);
+    try {
+      await watch.start();
     } finally {
-      await weave.close();
-      this.#lastReceivedMs = this.#stream?.lastReceivedMs ?? null;
+      signal.removeEventListener('abort', giveUp);
     }
   }
 
@@ -188,6 +213,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
   confirm(position: Position): void {
     if (position.kind !== 'postgres') return;
     this.#onConfirm();
+    this.#options.known.sealed(position.lsn);
     if (!isBeginning(position)) this.#stream?.confirm(position.lsn);
   }
 
@@ -213,32 +239,21 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     this.#side = null;
   }
 
-  async describe(
-    relation: Relation,
-  ): Promise<{ readonly table: TableSchema; readonly replaced: boolean } | null> {
-    const key = tableKey(relation);
-    const replaced = this.#isReplaced(relation, key);
-    if (!this.#captured.has(key)) return null;
-    return { table: this.#versions.of(await this.#catalog!.describe(relation)), replaced };
+  async describe(relation: Relation): Promise<Described | null> {
+    const captured = this.#captured.has(tableKey(relation));
+    const replaced = this.#options.known.isReplaced(relation, captured);
+    if (replaced) this.#copyAgain(relation);
+    if (!captured) return null;
+    const table = this.#versions.of(await this.#catalog!.describe(relation));
+    // The copy that a change of type asks for must be due at the place where a row of the new type is sealed.
+    this.#watch?.met(await readColumnTypes(await this.#sideClient(), [relation]));
+    return { table, replaced, oldRows: await this.#catalog!.oldRows(relation) };
   }
 
-  /**
-   * Dropped and created again, or another table took the name: nothing of what was copied is in it, so it is copied again.
-   *
-   * @throws RowsealError RS-PG-030
-   */
-  #isReplaced(relation: Relation, key: string): boolean {
-    const before = this.#names.get(relation.oid);
-    if (before !== undefined && before !== key)
-      throw new RowsealError('RS-PG-030', {
-        detail: `${before.replace('\0', '.')} is now ${displayName(relation)}`,
-      });
-    if (before !== undefined || !this.#captured.has(key)) return false;
-    const old = [...this.#names].find(([, name]) => name === key);
-    if (old !== undefined) this.#names.delete(old[0]);
-    this.#names.set(relation.oid, key);
-    if (old !== undefined) this.#weaving?.again(relation);
-    return old !== undefined;
+  #copyAgain(table: TableName): void {
+    if (this.#weaving === null) return;
+    this.#options.known.again(table, this.#weaving.reached);
+    this.#weaving.again(table);
   }
 
   position(lsn: bigint, phase: 'snapshot' | 'stream'): PostgresPosition {
@@ -316,6 +331,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     after: PostgresPosition | null,
     signal: AbortSignal,
   ): AsyncGenerator<ChangeBatch, PostgresPosition | null> {
+    this.#options.known.forget();
     const existing = await readSlot(side, this.#options.slot);
     if (after !== null) refuseOtherServer(after, this.#server, existing);
     if (after === null) {
@@ -396,14 +412,6 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     }
     return this.#side;
   }
-}
-
-/** Nothing is copied or streamed before it: what a table turns into afterwards is seen to differ. */
-async function firstLook(watch: SlotWatch, signal: AbortSignal): Promise<void> {
-  const giveUp = (): void => void watch.stop();
-  signal.addEventListener('abort', giveUp);
-  await watch.start();
-  signal.removeEventListener('abort', giveUp);
 }
 
 /** Of what has no rows that could be looked at. */

@@ -10,6 +10,7 @@ import {
   behind,
   type CopyCursor,
   type KeyColumn,
+  type KeyOperators,
   type KeyOrder,
   keyOf,
   openCursor,
@@ -95,6 +96,11 @@ export class TableReader {
   async #connected(): Promise<Client> {
     if (this.#client === null) {
       const client = await connect(this.#options);
+      // It could not be closed before it was there.
+      if (this.#signal.aborted) {
+        destroy(client);
+        throw new RowsealError('RS-PG-016', { detail: DOING });
+      }
       this.#client = client;
       this.#catalog = new Catalog(client, this.#options.publication);
       await client.query(SESSION).catch((thrown: unknown) => {
@@ -156,10 +162,15 @@ async function keyOrder(client: Client, table: TableSchema): Promise<KeyOrder> {
     `SET LOCAL search_path = '';
      SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
             pg_collation_actual_version(NULLIF(a.attcollation, 0)) AS version,
-            current_setting('server_version_num')::int / 10000 AS major
+            current_setting('server_version_num')::int / 10000 AS major,
+            o.opcdefault AND NOT EXISTS (SELECT FROM pg_opclass d WHERE d.opcmethod = o.opcmethod AND d.opcdefault
+                                         AND d.opcintype = a.atttypid AND d.oid <> o.oid) AS usual,
+            (SELECT array_agg(format('OPERATOR(%I.%s)', s.nspname, p.oprname) ORDER BY m.amopstrategy)
+             FROM pg_amop m JOIN pg_operator p ON p.oid = m.amopopr JOIN pg_namespace s ON s.oid = p.oprnamespace
+             WHERE m.amopfamily = o.opcfamily AND m.amoplefttype = o.opcintype AND m.amoprighttype = o.opcintype AND m.amoppurpose = 's') AS operators
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indrelid = c.oid
-     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, ord)
-     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+     CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, ord)
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum JOIN pg_opclass o ON o.oid = k.opclass
      WHERE n.nspname = ${quoteLiteral(table.namespace)} AND c.relname = ${quoteLiteral(table.name)} AND k.ord <= i.indnkeyatts
        AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
      ORDER BY k.ord`,
@@ -167,14 +178,21 @@ async function keyOrder(client: Client, table: TableSchema): Promise<KeyOrder> {
   const { rows } = results[1]!;
   if (rows.length === 0) throw new RowsealError('RS-PG-024', { detail: displayName(table) });
   const columns = rows.map(
-    ({ name, type }): KeyColumn => ({
+    ({ name, type, usual, operators }): KeyColumn => ({
       name,
       type,
       index: table.columns.findIndex((column) => column.name === name),
+      operators: usual && operators.every((operator) => OWN_OPERATOR.test(operator)) ? null : operators,
     }),
   );
-  return { columns, identity: JSON.stringify(rows) };
+  const identity = rows.map(({ name, type, version, major }, i) => {
+    const { operators } = columns[i]!;
+    return { name, type, version, major, ...(operators === null ? {} : { operators }) };
+  });
+  return { columns, identity: JSON.stringify(identity) };
 }
+
+const OWN_OPERATOR = /^OPERATOR\(pg_catalog\.[<=>]{1,2}\)$/;
 
 interface OrderRow {
   readonly name: string;
@@ -182,4 +200,7 @@ interface OrderRow {
   /** Of its collation, where the server knows one. */
   readonly version: string | null;
   readonly major: number;
+  /** It is ordered by them anyway. */
+  readonly usual: boolean;
+  readonly operators: KeyOperators;
 }

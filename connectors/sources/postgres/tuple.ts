@@ -1,5 +1,6 @@
+import { RowsealError } from '../../../src/error/rowseal-error.ts';
 import { type RawCell, UNCHANGED } from '../../../src/model/cell.ts';
-import type { TableSchema } from '../../../src/model/table.ts';
+import { displayName, type TableSchema } from '../../../src/model/table.ts';
 import { malformed, need } from './malformed.ts';
 
 const CELL_NULL = 0x6e; // n
@@ -56,8 +57,41 @@ export function readTuple(
   return at;
 }
 
-/** A key tuple, whose cells begin at `from`, has nulls where the server sent nothing. */
+/**
+ * What an old tuple holds. The server gives it the kind that the replica identity of the table asks for, and fills it from what
+ * was logged by the replica identity of the partition that the row is in.
+ */
+export type OldRows =
+  /** Every column. */
+  | 'whole'
+  /** So it should be, but a partition may have had another identity when it was logged. */
+  | 'doubtful'
+  /** There are partitions that log their key alone. */
+  | 'key';
+
+/** Whether an old tuple, whose cells begin at `from`, has nulls where nothing was logged. */
+export function isKeyAlone(
+  rows: OldRows,
+  cells: readonly RawCell[],
+  from: number,
+  table: TableSchema,
+): boolean {
+  if (rows !== 'doubtful') return rows === 'key';
+  return (
+    table.key.length > 0 &&
+    table.columns.every((_, i) => table.key.includes(i) === (cells[from + i] !== null))
+  );
+}
+
+/**
+ * A key tuple, whose cells begin at `from`, has nulls where the server sent nothing.
+ *
+ * @throws RowsealError RS-PG-052
+ */
 export function keepOnlyKey(cells: RawCell[], from: number, table: TableSchema): void {
+  // No column of a key can be null: here a partition has logged another key than that of its table.
+  if (table.key.length === 0 || table.key.some((i) => cells[from + i] === null))
+    throw new RowsealError('RS-PG-052', { detail: displayName(table) });
   for (let i = 0; i < table.columns.length; i++) if (!table.key.includes(i)) cells[from + i] = UNCHANGED;
 }
 

@@ -77,16 +77,21 @@ export class Weave {
       for await (const batch of stream.read(signal)) {
         if (this.#failure !== null) throw this.#failure.error;
         if (plan.done && plan.state.outside === undefined) {
+          // A copy that is asked for later must know as well what its snapshots have to show.
+          for (const event of batch.events) this.#follow(event);
           if (batch.events.length > 0) yield batch;
-          continue;
-        }
-        yield* this.#weave(batch, signal);
+        } else yield* this.#weave(batch, signal);
         if (signal.aborted) return;
         if (unseen.size > MAX_UNSEEN) unseen.forget(await this.#parts.host.visibility());
       }
     } finally {
       await this.close();
     }
+  }
+
+  /** The place of the last position that was handed on. */
+  get reached(): bigint {
+    return this.#at.lsn;
   }
 
   /** Copies a table (again), from here on. */
@@ -112,7 +117,7 @@ export class Weave {
   }
 
   async *#weave({ events, bytes }: ChangeBatch, signal: AbortSignal): AsyncGenerator<ChangeBatch> {
-    const { plan, unseen, keyless } = this.#parts;
+    const { plan, keyless } = this.#parts;
     let from = 0;
     let left = bytes;
     const upTo = (end: number): ChangeBatch | null => {
@@ -130,8 +135,8 @@ export class Weave {
     for (const [i, event] of events.entries()) {
       switch (event.kind) {
         case 'begin': {
+          this.#follow(event);
           const { id } = event.transaction;
-          this.#xid = id === 'message' ? null : Number(id);
           const lsn = (event.transaction.position as PostgresPosition).lsn;
           if (keyless !== null && !keyless.done && lsn >= keyless.seam) {
             const before = upTo(i);
@@ -156,18 +161,19 @@ export class Weave {
           plan.of(event.table)?.chunk?.empty(this.#xid!);
           break;
         case 'commit': {
-          this.#at = event.position as PostgresPosition;
-          if (this.#xid !== null) unseen.add(this.#xid);
+          this.#follow(event);
           const copy = this.#marked;
           if (copy === null) break;
           this.#marked = null;
           from = i + 1;
+          // Made void since the mark began.
+          if (plan.of(copy.name) !== copy) break;
           const handed = await this.#handOn(copy);
           if (handed !== null) yield handed;
           break;
         }
         case 'idle': {
-          this.#at = event.position as PostgresPosition;
+          this.#follow(event);
           if (keyless === null || keyless.done || this.#at.lsn < keyless.seam) break;
           const before = upTo(i + 1);
           if (before !== null) yield before;
@@ -181,6 +187,26 @@ export class Weave {
     }
     const rest = upTo(events.length);
     if (rest !== null) yield rest;
+  }
+
+  /** Where the stream is, and of which transaction. */
+  #follow(event: ChangeEvent): void {
+    switch (event.kind) {
+      case 'begin': {
+        const { id } = event.transaction;
+        this.#xid = id === 'message' ? null : Number(id);
+        break;
+      }
+      case 'commit':
+        this.#at = event.position as PostgresPosition;
+        if (this.#xid !== null) this.#parts.unseen.add(this.#xid);
+        break;
+      case 'idle':
+        this.#at = event.position as PostgresPosition;
+        break;
+      default:
+        break;
+    }
   }
 
   #touch(copy: TableCopy, event: Extract<ChangeEvent, { kind: 'rows' }>): void {
@@ -237,19 +263,22 @@ export class Weave {
     const { plan, options, host } = this.#parts;
     const chunk = copy.chunk!;
     const { table } = chunk;
+    const estimate = chunk.kind === 'begin' || copy.cursor === null ? await host.estimate(table) : null;
+    // Made void in the meantime: from here on nothing is waited for.
+    if (plan.of(copy.name) !== copy) return null;
     const events: ChangeEvent[] = [];
     if (chunk.kind === 'begin') {
       const order = chunk.order.identity;
       const cursor: CopyCursor = { order, last: null, exhausted: false, owed: [], rows: 0 };
       plan.begin(copy, cursor, sealCursor(options.positionSeal, table, cursor));
       this.#outside.admit(copy.name);
-      this.#parts.progress.begin(copy.name, 0, await host.estimate(table));
+      this.#parts.progress.begin(copy.name, 0, estimate);
       events.push({ kind: 'snapshot', table, phase: 'begin' });
     } else if (!chunk.overwhelmed) {
       const before = chunk.behind!;
       if (copy.cursor === null) {
         for (const values of before.owed) copy.owed.set(keyText(table, chunk.order, values), values);
-        this.#parts.progress.begin(copy.name, before.rows, await host.estimate(table));
+        this.#parts.progress.begin(copy.name, before.rows, estimate);
       }
       const run = chunk.rows(copy.touched);
       if (run !== null) events.push({ kind: 'rows', run });

@@ -237,7 +237,7 @@ export const postgresCodes = defineCodes({
     kind: 'transient',
     title: 'Postgres could not do it just now',
     explain:
-      'A deadlock, a cancelled statement, no memory or no disk at the server, an internal error of it: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given. One that does not pass: a slot that the server itself cannot decode any more (XX000 of the replication stream, and of pg_logical_slot_peek_binary_changes too). Nobody can read on in it; drop it, and the gap goes on record.',
+      'A deadlock, a cancelled statement, no connection or WAL sender free, no memory or no disk at the server, an internal error of it: nothing that is wrong with what was asked. Rowseal tries again; its SQLSTATE is given. One that does not pass: a slot that the server itself cannot decode any more (XX000 of the replication stream, and of pg_logical_slot_peek_binary_changes too). Nobody can read on in it; drop it, and the gap goes on record.',
     fix: 'nothing, unless it repeats: then look at the log of the server',
   },
   'RS-PG-040': {
@@ -315,5 +315,12 @@ export const postgresCodes = defineCodes({
     explain:
       'source.origin: none needs PostgreSQL 16. An older server would send changes that came to it by replication too.',
     fix: 'remove source.origin, or upgrade the server',
+  },
+  'RS-PG-052': {
+    kind: 'config',
+    title: 'partitions log less of a row than their table says',
+    explain:
+      'ALTER TABLE … REPLICA IDENTITY of a partitioned table does not go down to its partitions, also not to those that are made later. The server sends old rows as the table has them: of a partition with another identity, columns that it did not log come as NULL, and nobody can tell them from values. Of a table with a primary key Rowseal takes the key alone from such a row; without one it stops.',
+    fix: 'ALTER TABLE <partition> REPLICA IDENTITY FULL;   -- of each partition, and when one is made',
   },
 });

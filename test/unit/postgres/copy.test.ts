@@ -7,6 +7,7 @@ import {
   among,
   behind,
   type CopyCursor,
+  type KeyOperators,
   type KeyOrder,
   keyText,
   openCursor,
@@ -22,7 +23,10 @@ import { Image, Op, type RowRun } from '../../../src/model/change.ts';
 import { schema } from '../../support/policies.ts';
 
 const table = schema({ id: null, note: null, big: null }, [0]);
-const order: KeyOrder = { columns: [{ name: 'id', index: 0, type: 'text' }], identity: 'by id' };
+const order: KeyOrder = {
+  columns: [{ name: 'id', index: 0, type: 'text', operators: null }],
+  identity: 'by id',
+};
 /** Shows transactions below 100, but 50. */
 const snapshot = Visibility.parse('50:100:50');
 
@@ -293,8 +297,8 @@ describe('the cursor of a copy', () => {
   const two = schema({ a: null, b: null, c: null }, [0, 1]);
   const byTwo: KeyOrder = {
     columns: [
-      { name: 'b', index: 1, type: 'integer' },
-      { name: 'a"', index: 0, type: 'public.citext' },
+      { name: 'b', index: 1, type: 'integer', operators: null },
+      { name: 'a"', index: 0, type: 'text', operators: null },
     ],
     identity: 'b, a',
   };
@@ -302,10 +306,33 @@ describe('the cursor of a copy', () => {
   it('follows the index, with literals that are text', () => {
     expect(behind(byTwo, null)).toBe('ORDER BY "b", "a"""');
     expect(behind(byTwo, ["1'; --", 'x'])).toBe(
-      `WHERE ("b", "a""") > ('1''; --'::integer, 'x'::public.citext) ORDER BY "b", "a"""`,
+      `WHERE ("b", "a""") > ('1''; --'::integer, 'x'::text) ORDER BY "b", "a"""`,
     );
-    expect(among(byTwo, [['1', 'x']])).toBe(`WHERE ("b", "a""") IN (('1'::integer, 'x'::public.citext))`);
+    expect(among(byTwo, [['1', 'x']])).toBe(`WHERE ("b", "a""") IN (('1'::integer, 'x'::text))`);
     expect(keyText(two, byTwo, ['1', 'x'])).toBe(rowKey(['x', '1', null], 0, two.key));
+  });
+
+  it('names the operators that are not the server’s own, column by column', () => {
+    const operators = ['<', '<=', '=', '>=', '>'].map((name) => `OPERATOR(ext.${name})`);
+    const named: KeyOrder = {
+      columns: [
+        { name: 'a', index: 0, type: 'ext.citext', operators: operators as unknown as KeyOperators },
+        { name: 'b', index: 1, type: 'integer', operators: null },
+      ],
+      identity: 'a, b',
+    };
+    expect(behind(named, null)).toBe('ORDER BY "a" USING OPERATOR(ext.<), "b"');
+    expect(behind(named, ["x'", '1'])).toBe(
+      `WHERE "a" OPERATOR(ext.>=) 'x'''::ext.citext AND ("a" OPERATOR(ext.>) 'x'''::ext.citext OR "b" > '1'::integer) ORDER BY "a" USING OPERATOR(ext.<), "b"`,
+    );
+    expect(
+      among(named, [
+        ['x', '1'],
+        ['y', '2'],
+      ]),
+    ).toBe(
+      `WHERE ("a" OPERATOR(ext.=) 'x'::ext.citext AND "b" = '1'::integer) OR ("a" OPERATOR(ext.=) 'y'::ext.citext AND "b" = '2'::integer)`,
+    );
   });
 
   it('is sealed, and not carried over a restart when too much is owed', () => {

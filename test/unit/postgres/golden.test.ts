@@ -61,7 +61,7 @@ async function decode(messages: readonly string[], limits?: { blockBytes: number
   const held = new InProgress(new SpillSpace(tmpdir(), async () => null), limits);
   const announced = new Announced();
   const feed = (buffer: Buffer, start: number, end: number): void => {
-    for (const due of announced.before(buffer, start, end)) feed(due, 0, due.length);
+    for (const due of announced.before(buffer, start, end, held.relations)) feed(due, 0, due.length);
     const relation = decoder.decode(buffer, start, end);
     if (relation === null) return;
     const columns = relation.columns.map(({ name, typeOid }, i) => ({
@@ -81,8 +81,8 @@ async function decode(messages: readonly string[], limits?: { blockBytes: number
     if (committed !== null) {
       feed(committed.begin, 0, committed.begin.length);
       for await (const block of committed.blocks()) {
-        for (const [start, end] of committed.messages(block)) {
-          if (isRelation(block, start)) announced.keep(Buffer.from(block.subarray(start, end)));
+        for (const [start, end, relations] of committed.messages(block)) {
+          if (isRelation(block, start)) announced.keep(Buffer.from(block.subarray(start, end)), relations);
           else feed(block, start, end);
         }
       }

@@ -219,7 +219,7 @@ describe('what is kept on the disk', () => {
       take(held, streamStop);
     }
     // Record header, message without its xid, tag of the encryption.
-    const block = 8 + 1 + large.length + 16;
+    const block = 12 + 1 + large.length + 16;
     expect(asked).toEqual([block, block]);
     expect(counted.stats).toEqual({ bytes: 2 * block, transactions: 2, writtenBytes: 2 * block });
     await take(held, streamAbort(6, 6));
@@ -261,16 +261,16 @@ describe('what is kept on the disk', () => {
 describe('descriptions of tables out of such transactions', () => {
   const relation = (oid: number, text: string): Buffer =>
     Buffer.concat([Buffer.from('R'), int32(oid), Buffer.from(text)]);
-  const due = (announced: Announced, message: Buffer): string[] =>
-    announced.before(message, 0, message.length).map((kept) => kept.toString('latin1', 5));
+  const due = (announced: Announced, message: Buffer, number = 9): string[] =>
+    announced.before(message, 0, message.length, number).map((kept) => kept.toString('latin1', 5));
+  const row = (kind: string, oid: number): Buffer => Buffer.concat([Buffer.from(kind), int32(oid)]);
 
   it('are heeded before the first row they concern, the newest one, once', () => {
     const announced = new Announced();
-    announced.keep(relation(1, 'old'));
-    announced.keep(relation(1, 'new'));
-    announced.keep(relation(2, 'two'));
-    announced.keep(relation(3, 'three'));
-    const row = (kind: string, oid: number): Buffer => Buffer.concat([Buffer.from(kind), int32(oid)]);
+    announced.keep(relation(1, 'old'), 1);
+    announced.keep(relation(1, 'new'), 2);
+    announced.keep(relation(2, 'two'), 3);
+    announced.keep(relation(3, 'three'), 4);
     expect(due(announced, row('I', 9))).toEqual([]);
     expect(due(announced, row('U', 1))).toEqual(['new']);
     expect(due(announced, row('D', 1))).toEqual([]);
@@ -279,5 +279,95 @@ describe('descriptions of tables out of such transactions', () => {
     const truncate = Buffer.concat([Buffer.from('T'), int32(2), Buffer.from([0]), int32(2), int32(3)]);
     expect(due(announced, truncate)).toEqual(['three']);
     expect(due(announced, truncate)).toEqual([]);
+  });
+
+  /** Messages as they come, and what is heeded of those in blocks. */
+  const heeded = async (...messages: Buffer[]): Promise<string[]> => {
+    const held = new InProgress(space);
+    const announced = new Announced();
+    const lines: string[] = [];
+    const feed = (message: Buffer): void => {
+      lines.push(...due(announced, message, held.relations));
+      lines.push(message.toString('latin1', 0, 1) + message.toString('latin1', 5));
+    };
+    for (const message of messages) {
+      const step = await take(held, message);
+      if (step === 'plain') feed(message);
+      const committed = held.takeCommitted();
+      if (committed === null) continue;
+      for await (const block of committed.blocks())
+        for (const [start, end, relations] of committed.messages(block)) {
+          const one = Buffer.from(block.subarray(start, end));
+          if (one.toString('latin1', 0, 1) === 'R') announced.keep(one, relations);
+          else feed(one);
+        }
+      await committed.close();
+    }
+    await held.close();
+    return lines;
+  };
+  const inBlock = (xid: number, message: Buffer): Buffer =>
+    Buffer.concat([message.subarray(0, 1), int32(xid), message.subarray(1)]);
+  const insert = (oid: number, text: string): Buffer => Buffer.concat([row('I', oid), Buffer.from(text)]);
+
+  it('do not take the place of what came later, alone or in another transaction', async () => {
+    const rolledBack = [
+      streamStart(5, true),
+      inBlock(6, relation(1, 'old')),
+      inBlock(6, insert(1, 'gone')),
+      streamStop,
+      streamAbort(5, 6),
+    ];
+    expect(
+      await heeded(
+        ...rolledBack,
+        relation(1, 'new'),
+        insert(1, 'one'),
+        streamCommit(5, 1n),
+        insert(1, 'two'),
+      ),
+    ).toEqual(['Rnew', 'Ione', 'Itwo']);
+    expect(
+      await heeded(
+        ...rolledBack,
+        streamStart(7, true),
+        inBlock(7, relation(1, 'new')),
+        inBlock(7, insert(1, 'one')),
+        streamStop,
+        streamCommit(7, 1n),
+        streamCommit(5, 2n),
+        insert(1, 'two'),
+      ),
+    ).toEqual(['new', 'Ione', 'Itwo']);
+  });
+
+  it('hold where the server counts on them, though their part was rolled back', async () => {
+    expect(
+      await heeded(
+        streamStart(5, true),
+        inBlock(6, relation(1, 'altered')),
+        inBlock(6, insert(1, 'gone')),
+        streamStop,
+        streamAbort(5, 6),
+        // The table is again what it was: the server says so.
+        streamStart(5, false),
+        inBlock(5, relation(1, 'as before')),
+        inBlock(5, insert(1, 'one')),
+        streamStop,
+        streamCommit(5, 1n),
+        insert(1, 'two'),
+      ),
+    ).toEqual(['as before', 'Ione', 'Itwo']);
+    expect(
+      await heeded(
+        streamStart(5, true),
+        inBlock(6, relation(1, 'told once')),
+        inBlock(6, insert(1, 'gone')),
+        streamStop,
+        streamAbort(5, 6),
+        streamCommit(5, 1n),
+        insert(1, 'one'),
+      ),
+    ).toEqual(['told once', 'Ione']);
   });
 });
