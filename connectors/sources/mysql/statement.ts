@@ -32,9 +32,16 @@ export interface StatementText {
  * never a row.
  */
 export function readStatement(text: StatementText): Statement {
-  const reader = new Reader(text);
+  return statementOf(new Reader(text), text.sql);
+}
+
+function statementOf(reader: Reader, sql: string): Statement {
   const verb = reader.next();
   switch (verb) {
+    case 'SET':
+      // MariaDB: SET STATEMENT variable = value FOR statement.
+      if (!reader.skip('STATEMENT') || !reader.skipPast('FOR')) return { kind: 'other' };
+      return statementOf(reader, sql);
     case 'TRUNCATE': {
       reader.skip('TABLE');
       return { kind: 'empties', tables: reader.tables() };
@@ -55,7 +62,7 @@ export function readStatement(text: StatementText): Statement {
       reader.skip('SAVEPOINT');
       return { kind: 'rollback-to', name: reader.name() };
     case 'XA':
-      return xa(reader, text.sql);
+      return xa(reader, sql);
     case 'DELETE':
       return remove(reader);
     case 'INSERT':
@@ -147,7 +154,6 @@ const KEYS = new Set([
   'CONSTRAINT',
   'FOREIGN',
   'CHECK',
-  'VECTOR',
 ]);
 /** First words of actions that leave every row as it is. */
 const HARMLESS = new Set([
@@ -195,7 +201,7 @@ const HARMLESS = new Set([
 
 type Phrase = readonly Word[];
 
-/** What one action of ALTER TABLE does; a list of words: the name under which the table goes on. */
+/** What one action of ALTER TABLE does; a list of words begins with the name of another table that it concerns. */
 function judge(action: Phrase): 'harmless' | 'rewrites' | Phrase {
   const word = (i: number): string => {
     const found = action[i];
@@ -204,6 +210,12 @@ function judge(action: Phrase): 'harmless' | 'rewrites' | Phrase {
   switch (word(0)) {
     case 'ADD':
       return judgeAdd(action);
+    case 'EXCHANGE':
+    case 'CONVERT': {
+      // A partition changes places with a table, or (MariaDB) becomes one, or is made of one.
+      const table = action.findIndex((_, i) => word(i) === 'TABLE');
+      return table < 0 ? 'rewrites' : action.slice(table + 1);
+    }
     case 'DROP':
       // Another primary key tells rows apart by other columns, in the sinks too.
       return word(1) === 'PARTITION' || word(1) === 'PRIMARY' ? 'rewrites' : 'harmless';
@@ -218,22 +230,48 @@ function judge(action: Phrase): 'harmless' | 'rewrites' | Phrase {
   }
 }
 
-/** A new column is null in the rows that are there, unless it has a default, is NOT NULL or is computed. */
 function judgeAdd(action: Phrase): 'harmless' | 'rewrites' {
-  const words = action.map((word) =>
-    word.kind === 'word' ? word.upper : word.kind === 'sign' ? word.text : '',
-  );
+  const words = action
+    .slice(1)
+    .map((word) => (word.kind === 'word' ? word.upper : word.kind === 'sign' ? word.text : ''));
   if (words.includes('PRIMARY')) return 'rewrites';
-  if (KEYS.has(words[1] ?? '') || words[1] === 'PARTITION' || words[1] === 'PERIOD') return 'harmless';
-  if (words[1] === 'SYSTEM') return 'rewrites';
-  const telling = words.filter((word, i) => {
-    if (word === 'DEFAULT') return words[i + 1] !== 'NULL';
-    return (
-      ['GENERATED', 'AS', 'AUTO_INCREMENT', 'SERIAL'].includes(word) ||
-      (word === 'NOT' && words[i + 1] === 'NULL')
-    );
-  });
-  return telling.length === 0 ? 'harmless' : 'rewrites';
+  const [first = '', second = ''] = words;
+  if (KEYS.has(first) || first === 'PARTITION') return 'harmless';
+  // These are names too: of a column, unless the next word says otherwise.
+  if (first === 'PERIOD' && second === 'FOR') return 'harmless';
+  if (first === 'VECTOR' && KEYS.has(second)) return 'harmless';
+  if (first === 'SYSTEM') return 'rewrites';
+  return columnsOf(words).every(isNullAtFirst) ? 'harmless' : 'rewrites';
+}
+
+/** `ADD [COLUMN] [IF NOT EXISTS] c …` has one column, `ADD [COLUMN] (c …, d …)` several. */
+function columnsOf(words: readonly string[]): readonly (readonly string[])[] {
+  let from = words[0] === 'COLUMN' ? 1 : 0;
+  if (words[from] === 'IF') from += 3;
+  if (words[from] !== '(') return [words.slice(from)];
+  const columns: string[][] = [[]];
+  let depth = 0;
+  for (const word of words.slice(from + 1)) {
+    if (word === '(') depth++;
+    if (word === ')') depth--;
+    if (depth === 0 && word === ',') columns.push([]);
+    else columns.at(-1)!.push(word);
+  }
+  return columns;
+}
+
+/** A new column is null in the rows that are there, unless it has a default, is NOT NULL or is computed. */
+function isNullAtFirst(column: readonly string[]): boolean {
+  const follows = (i: number, word: string): boolean => column[i + 1] === word;
+  // Without explicit_defaults_for_timestamp it is NOT NULL by itself.
+  if (column[1] === 'TIMESTAMP' && !column.some((word, i) => word === 'NULL' && column[i - 1] !== 'NOT'))
+    return false;
+  return !column.some(
+    (word, i) =>
+      (word === 'DEFAULT' && !follows(i, 'NULL')) ||
+      (word === 'NOT' && follows(i, 'NULL')) ||
+      ['GENERATED', 'AS', 'AUTO_INCREMENT', 'SERIAL'].includes(word),
+  );
 }
 
 /** XA START|BEGIN|END|COMMIT|ROLLBACK xid …; the server writes the xid as `X'6162',X'63',1`. */
@@ -277,6 +315,12 @@ class Reader {
     if (this.#ahead?.kind !== 'word' || this.#ahead.upper !== keyword) return false;
     this.#take();
     return true;
+  }
+
+  /** Leaves out everything up to a keyword, and the keyword. */
+  skipPast(keyword: string): boolean {
+    while (this.#ahead !== null) if (this.next() === keyword) return true;
+    return false;
   }
 
   skipSign(sign: string): boolean {
