@@ -7,7 +7,7 @@ import type { BinlogEvent, RowsEvent } from './binlog/binlog-event.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
 import type { Chunk } from './chunk.ts';
 import type { CopyPlan } from './copy-plan.ts';
-import { openCursor, sealCursor } from './key-cursor.ts';
+import { haveSameKey, openCursor, sealCursor } from './key-cursor.ts';
 import { KeylessView } from './keyless-view.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import { comparePlaces, type Server } from './server.ts';
@@ -115,6 +115,8 @@ export class CopyWeaver {
     }
     const { current } = this.#plan;
     if (current === null || tableKey(current.name) !== tableKey(rows.table)) return true;
+    // Rows that are told apart by other columns cannot be found in the chunk.
+    if (this.#chunk !== null && !haveSameKey(this.#chunk.table, rows.table)) this.#chunk = null;
     // What the stream tells of them is newer than, or as new as, the chunk.
     if (!rows.complete) throw new RowsealError('RS-MY-027', { detail: displayName(rows.table) });
     const width = rows.table.columns.length;
@@ -183,15 +185,25 @@ export class CopyWeaver {
       const cursor =
         table === null ? null : openCursor(this.#options.positionSeal, table.schema, current.sealedCursor);
       if (cursor === null) {
-        this.#plan.restart();
+        this.#restart();
         return;
       }
       current.cursor = cursor;
       this.#progress = { table: displayName(current.name), rows: 0, estimatedRows: table!.estimatedRows };
     }
     const chunk = await this.#copier.chunk(current.name, current.cursor);
+    if (chunk === 'restart') {
+      this.#restart();
+      return;
+    }
     this.#versions.remember(chunk.table);
     this.#chunk = chunk;
+  }
+
+  /** What was copied of the current table is in the order of a key that it no longer has. */
+  #restart(): void {
+    this.#plan.restart();
+    this.#host.unbindAll();
   }
 
   #handOnChunk(): ChangeBatch {

@@ -4,7 +4,7 @@ import { displayName, type TableName } from '../../../src/model/table.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
 import { Chunk } from './chunk.ts';
 import { quoteIdentifier, type Session } from './connection.ts';
-import { behind, cursorOf, type KeyCursor, keyParts } from './key-cursor.ts';
+import { behind, cursorOf, isCursorOf, type KeyCursor, keyParts } from './key-cursor.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import type { Packet } from './packet-stream.ts';
 import { ResultRows } from './result-rows.ts';
@@ -40,12 +40,15 @@ export class TableCopier {
   /**
    * The rows behind the cursor. The definition of the table is the same before and after the SELECT.
    *
+   * @returns `restart`: the table has no key, or another one than that of the cursor
    * @throws RowsealError RS-MY-008 when the table is gone
    */
-  async chunk(name: TableName, cursor: KeyCursor | null): Promise<Chunk> {
+  async chunk(name: TableName, cursor: KeyCursor | null): Promise<Chunk | 'restart'> {
     for (;;) {
       const table = await this.#catalog.table(name);
       if (table === null) throw new RowsealError('RS-MY-008', { detail: displayName(name) });
+      const { schema } = table;
+      if (schema.key.length === 0 || (cursor !== null && !isCursorOf(schema, cursor))) return 'restart';
       let chunk: Chunk;
       try {
         chunk = await this.#select(table, cursor);
