@@ -29,6 +29,54 @@ async function copied(reader: MirrorReader): Promise<void> {
   );
 }
 
+/** For 3 seconds the next commit is in the binlog and not visible: no replica answers. */
+async function delayCommits(server: TestMysql, client: Connection): Promise<void> {
+  const role = server.flavor === 'mysql' ? 'source' : 'master';
+  if (server.flavor === 'mysql')
+    await client.query("INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'").catch(() => {});
+  await client.query(
+    `SET GLOBAL rpl_semi_sync_${role}_enabled = OFF; SET GLOBAL rpl_semi_sync_${role}_wait_point = 'AFTER_SYNC'; SET GLOBAL rpl_semi_sync_${role}_timeout = 3000; SET GLOBAL rpl_semi_sync_${role}_enabled = ON`,
+  );
+}
+
+/** A transaction that the stream tells before a SELECT sees it. */
+async function copyUnderDelayedCommit(
+  server: TestMysql,
+  client: Connection,
+  name: string,
+  bag: boolean,
+): Promise<void> {
+  const [now, next] = [`${name}_now`, `${name}_next`];
+  await client.query(
+    `CREATE TABLE ${now} (id int PRIMARY KEY, v varchar(10)); CREATE TABLE ${next} LIKE ${now}; CREATE TABLE ${name}_bag (v int);
+     INSERT INTO ${now} SELECT n, 'old' FROM numbers; INSERT INTO ${name}_bag VALUES (1)`,
+  );
+  const reader = mysqlReader(mysqlOptions(server, [now, ...(bag ? [`${name}_bag`] : []), next]));
+  const release = await heldInCopy(reader);
+  await delayCommits(server, client);
+  const writer = await server.client('shop');
+  const written = writer.query(
+    `BEGIN; UPDATE ${now} SET v = 'new' WHERE id = 2900; DELETE FROM ${now} WHERE id = 2901; INSERT INTO ${next} VALUES (1, 'new'); INSERT INTO ${name}_bag VALUES (2); COMMIT`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  release();
+  await written;
+  await writer.query(`INSERT INTO ${next} VALUES (2, 'last')`);
+  await writer.end();
+  await copied(reader);
+  await reader.until('the last row', () =>
+    reader.rows(`shop.${next}`).some((row) => row[1] === 'last'),
+  );
+  const rows = new Map(reader.rows(`shop.${now}`).map((row) => [row[0], row[1]]));
+  expect([rows.get('2900'), rows.has('2901'), rows.size]).toEqual(['new', false, 2999]);
+  expect(reader.rows(`shop.${next}`)).toEqual([
+    ['1', 'new'],
+    ['2', 'last'],
+  ]);
+  if (bag) expect(reader.rows(`shop.${name}_bag`)).toEqual([['1'], ['2']]);
+  await reader.close();
+}
+
 /** Numbers 1 to 3000 in a table of their own. */
 const NUMBERS =
   'CREATE TABLE numbers (n int PRIMARY KEY); INSERT INTO numbers SELECT 1 + a.d + b.d * 10 + c.d * 100 + e.d * 1000 FROM (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) a, (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) b, (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) c, (SELECT 0 d UNION SELECT 1 UNION SELECT 2) e';
@@ -56,6 +104,31 @@ describe.each((['mysql-9', 'mariadb-11'] as const).map((release) => [release, no
     afterAll(async () => {
       await client?.end();
       await server?.stop();
+    });
+
+    it.skipIf(missing)('copies nothing that is older than what the stream has told', async () => {
+      await copyUnderDelayedCommit(server, client, 'told', true);
+    });
+
+    it.skipIf(missing)('sees an XA transaction that is committed while a view is open', async () => {
+      await client.query('CREATE TABLE xa_bag (v int); INSERT INTO xa_bag VALUES (1)');
+      const reader = mysqlReader(mysqlOptions(server, ['xa_bag']));
+      const release = Promise.withResolvers<void>();
+      reader.pause(release.promise);
+      await reader.until('the beginning', () => reader.last !== null);
+      const writer = await server.client('shop');
+      await writer.query("XA START 'x'; INSERT INTO xa_bag VALUES (2); XA END 'x'; XA PREPARE 'x'");
+      await delayCommits(server, client);
+      const committed = writer.query("XA COMMIT 'x'");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      release.resolve();
+      await committed;
+      await writer.query('INSERT INTO xa_bag VALUES (3)');
+      await writer.end();
+      await copied(reader);
+      await reader.until('the last row', () => reader.rows('shop.xa_bag').some((row) => row[0] === '3'));
+      expect(reader.rows('shop.xa_bag')).toEqual([['1'], ['2'], ['3']]);
+      await reader.close();
     });
 
     it.skipIf(missing)('begins a table again whose key is altered under its copy', async () => {
@@ -89,3 +162,13 @@ describe.each((['mysql-9', 'mariadb-11'] as const).map((release) => [release, no
     });
   },
 );
+
+it.skipIf(noMysql('mysql-9'))('without GTIDs a copy waits for rows that are being committed', async () => {
+  const { server, client } = await serve('mysql-9', ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF']);
+  try {
+    await copyUnderDelayedCommit(server, client, 'told', false);
+  } finally {
+    await client.end();
+    await server.stop();
+  }
+});

@@ -13,6 +13,7 @@ import type { MysqlSourceOptions } from './options.ts';
 import { comparePlaces, type Server } from './server.ts';
 import type { TableCopier } from './table-copier.ts';
 import type { TableVersions } from './table-versions.ts';
+import type { Told, Visibility } from './visibility.ts';
 
 /** How often a view of a table without a key is tried. */
 const VIEW_ATTEMPTS = 100;
@@ -24,11 +25,9 @@ export interface SnapshotProgress {
 }
 
 /** The stream that the copy is woven into. */
-export interface WeftHost {
+export interface WeftHost extends Told {
   /** Everything before this place of the binlog was read. */
   reached(): BinlogPlace;
-  /** GTIDs of all that ended; null: there are none. */
-  executed(): string | null;
   /** Resume point, with what the plan says of the copy. */
   position(): MysqlPosition;
   /** Which tables' rows are wanted has changed. */
@@ -37,7 +36,7 @@ export interface WeftHost {
 
 /**
  * The copy of tables, woven into the stream. A chunk of a table is selected while the stream stands between two
- * transactions, and handed on when the stream has come to where the binlog ended after the SELECT; rows that the stream
+ * transactions and everything before is visible, and handed on when the stream has come to where the binlog ended after the SELECT; rows that the stream
  * named on the way are left out of it. So every row in the log is true at its place in the stream.
  */
 export class CopyWeaver {
@@ -45,6 +44,7 @@ export class CopyWeaver {
   readonly #server: Server;
   readonly #catalog: Catalog;
   readonly #copier: TableCopier;
+  readonly #visibility: Visibility;
   readonly #plan: CopyPlan;
   readonly #versions: TableVersions;
   readonly #host: WeftHost;
@@ -59,6 +59,7 @@ export class CopyWeaver {
     server: Server,
     catalog: Catalog,
     copier: TableCopier,
+    visibility: Visibility,
     plan: CopyPlan,
     versions: TableVersions,
     host: WeftHost,
@@ -67,6 +68,7 @@ export class CopyWeaver {
     this.#server = server;
     this.#catalog = catalog;
     this.#copier = copier;
+    this.#visibility = visibility;
     this.#plan = plan;
     this.#versions = versions;
     this.#host = host;
@@ -101,10 +103,10 @@ export class CopyWeaver {
       return;
     }
     if (this.#plan.current === null) {
-      yield* this.#beginTable();
+      yield* this.#beginTable(signal);
       return;
     }
-    await this.#selectChunk();
+    await this.#selectChunk(signal);
   }
 
   /** The stream named rows, from this operation of their transaction on. False: they are not part of it, the copy tells them. */
@@ -144,6 +146,11 @@ export class CopyWeaver {
     if (this.observes(name)) this.#view!.spoiledBy(null);
   }
 
+  /** A transaction ended of which it is not known what it changed. */
+  unknownOutcome(gtid: BinlogEvent | null): void {
+    this.#view?.spoiledBy(gtid);
+  }
+
   /** All rows of a table of the stream are gone. */
   emptied(table: TableSchema): void {
     if (this.#chunk !== null && tableKey(this.#chunk.table) === tableKey(table)) this.#chunk.empty();
@@ -161,14 +168,14 @@ export class CopyWeaver {
     this.#view?.close();
   }
 
-  async *#beginTable(): AsyncGenerator<ChangeBatch> {
+  async *#beginTable(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     const name = this.#plan.upcoming!;
     const table = await this.#catalog.table(name);
     if (table === null) throw new RowsealError('RS-MY-008', { detail: displayName(name) });
     this.#versions.remember(table.schema);
     this.#progress = { table: displayName(name), rows: 0, estimatedRows: table.estimatedRows };
     if (table.schema.key.length === 0) {
-      await this.#openView(table);
+      await this.#openView(table, signal);
       return;
     }
     this.#plan.next();
@@ -178,7 +185,7 @@ export class CopyWeaver {
     yield this.#batch([{ kind: 'snapshot', table: table.schema, phase: 'begin' }]);
   }
 
-  async #selectChunk(): Promise<void> {
+  async #selectChunk(signal: AbortSignal): Promise<void> {
     const current = this.#plan.current!;
     if (current.cursor === null && current.sealedCursor !== null) {
       const table = await this.#catalog.table(current.name);
@@ -191,6 +198,8 @@ export class CopyWeaver {
       current.cursor = cursor;
       this.#progress = { table: displayName(current.name), rows: 0, estimatedRows: table!.estimatedRows };
     }
+    await this.#visibility.wait(signal);
+    if (signal.aborted) return;
     const chunk = await this.#copier.chunk(current.name, current.cursor);
     if (chunk === 'restart') {
       this.#restart();
@@ -223,21 +232,13 @@ export class CopyWeaver {
     return this.#batch(events, chunk.bytes);
   }
 
-  async #openView(table: CatalogTable): Promise<void> {
-    for (let attempt = 0; attempt < VIEW_ATTEMPTS; attempt++) {
-      const view = await KeylessView.open(this.#options, this.#server, table);
-      const altered = (await this.#catalog.table(table.schema)) !== table;
-      if (!altered && !view.behind(this.#host.executed())) {
-        this.#view = view;
-        // Its rows must be seen from here on, to know whether the view is exact.
-        this.#host.unbindAll();
-        return;
-      }
-      view.close();
-      if (altered) return;
-      await new Promise((resolve) => setTimeout(resolve, 1 + attempt));
-    }
-    throw new RowsealError('RS-MY-029', { detail: displayName(table.schema) });
+  async #openView(table: CatalogTable, signal: AbortSignal): Promise<void> {
+    await this.#visibility.wait(signal);
+    if (signal.aborted) return;
+    this.#view = await KeylessView.open(this.#options, this.#server, table);
+    // Its rows must be seen from here on, to know whether the view is exact.
+    this.#host.unbindAll();
+    if ((await this.#catalog.table(table.schema)) !== table) this.#dropView();
   }
 
   async *#handOnView(signal: AbortSignal): AsyncGenerator<ChangeBatch> {

@@ -10,6 +10,7 @@ import type { MysqlSourceOptions } from './options.ts';
 import { ResultRows } from './result-rows.ts';
 import { binlogEnd, type Server } from './server.ts';
 import { rowColumns, tablePath } from './table-copier.ts';
+import { committedPlace } from './visibility.ts';
 
 const CHUNK_ROWS = 8192;
 const CHUNK_BYTES = 1 << 20;
@@ -55,7 +56,11 @@ export class KeylessView {
     );
   }
 
-  /** @throws RowsealError RS-MY-031 for MySQL without GTIDs, where the place cannot be known */
+  /**
+   * The stream stands still, and all that it has told is visible.
+   *
+   * @throws RowsealError RS-MY-031 for MySQL without GTIDs, where the place cannot be known
+   */
   static async open(options: MysqlSourceOptions, server: Server, table: CatalogTable): Promise<KeylessView> {
     const session = await Session.open(options);
     const doing = 'copying a table without a key';
@@ -63,16 +68,7 @@ export class KeylessView {
       await session.rows('SET SESSION net_write_timeout = 31536000', doing);
       if (server.flavor === 'mariadb') {
         await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT', doing);
-        const status = new Map(
-          (await session.rows("SHOW STATUS LIKE 'binlog_snapshot_%'", doing)).map(([name, value]) => [
-            name!.toLowerCase(),
-            value,
-          ]),
-        );
-        const file = status.get('binlog_snapshot_file');
-        if (file === undefined || file === null || file === '') throw new RowsealError('RS-MY-004');
-        const until = { file, offset: Number(status.get('binlog_snapshot_position')) };
-        return new KeylessView(session, table, options, until, null);
+        return new KeylessView(session, table, options, await committedPlace(session, doing), null);
       }
       if (!server.gtids) throw new RowsealError('RS-MY-031', { detail: doing });
       const seen = GtidSet.parse((await session.value('SELECT @@GLOBAL.gtid_executed', doing)) ?? '')!;
@@ -92,13 +88,6 @@ export class KeylessView {
   /** Some transaction may or may not be in the view. */
   get spoiled(): boolean {
     return this.#spoiled;
-  }
-
-  /** The stream is past transactions that the server had not finished when the view was made. */
-  behind(executed: string | null): boolean {
-    if (this.#seen === null) return false;
-    const read = GtidSet.parse(executed ?? '');
-    return read === null || !this.#seen.contains(read);
   }
 
   /** A transaction on this table came by before the rows were handed on. */

@@ -25,7 +25,6 @@ import {
   type Server,
 } from './server.ts';
 import { MysqlStream, type StreamStart } from './stream.ts';
-import { TableCopier } from './table-copier.ts';
 
 /** How often the binlog behind this reader is measured, in milliseconds. */
 const RETAINED_INTERVAL_MS = 10_000;
@@ -103,9 +102,7 @@ class MysqlSource implements Source {
     const copySession = await Session.open(this.#options);
     this.#copySession = copySession;
     await check(copySession);
-    const catalog = new Catalog(copySession);
-    const copier = new TableCopier(copySession, server, catalog, this.#options);
-    const stream = new MysqlStream(this.#options, catalog, copier, check, start);
+    const stream = new MysqlStream(this.#options, copySession, check, start);
     this.#stream = stream;
     this.#measureRetained(side);
     // The beginning is sealed before anything is read: from now on it is known where this log began.

@@ -7,16 +7,17 @@ import type { BinlogEvent, RowsEvent, TableBinding, TableMap } from './binlog/bi
 import { BinlogAgain, newDecoder } from './binlog-again.ts';
 import { Executed, PlaceTracker } from './binlog-cursor.ts';
 import { BinlogDump, type DumpStart } from './binlog-dump.ts';
-import { bindTable, type Catalog } from './catalog.ts';
+import { bindTable, Catalog } from './catalog.ts';
 import type { Session } from './connection.ts';
 import type { CopyPlan } from './copy-plan.ts';
 import { CopyWeaver, type SnapshotProgress, type WeftHost } from './copy-weaver.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import type { Packet } from './packet-stream.ts';
 import { comparePlaces, type Server } from './server.ts';
-import type { TableCopier } from './table-copier.ts';
+import { TableCopier } from './table-copier.ts';
 import { TableVersions } from './table-versions.ts';
 import { PIECE_BYTES, type Prepared, type TransactionHost, Transactions } from './transactions.ts';
+import { Visibility } from './visibility.ts';
 
 export interface StreamStart {
   readonly server: Server;
@@ -55,19 +56,21 @@ export class MysqlStream implements TransactionHost, WeftHost {
   #idleEmittedMs = performance.now();
   #idlePlace: BinlogPlace;
   #lastReceivedMs: number | null = null;
+  /** Where the last transaction ended. */
+  #ended: BinlogPlace;
   /** See `Position.outside`. */
   #outside: readonly TableName[];
 
+  /** @param session looks up tables and copies them */
   constructor(
     options: MysqlSourceOptions,
-    catalog: Catalog,
-    copier: TableCopier,
+    session: Session,
     check: (session: Session) => Promise<void>,
     start: StreamStart,
   ) {
     this.#options = options;
     this.#server = start.server;
-    this.#catalog = catalog;
+    this.#catalog = new Catalog(session);
     this.#check = check;
     this.#plan = start.plan;
     this.#start = start;
@@ -77,7 +80,17 @@ export class MysqlStream implements TransactionHost, WeftHost {
     this.#decoder = newDecoder(options, start.server);
     this.#again = new BinlogAgain(options, start.server, check);
     this.#transactions = new Transactions(this, new Map(), options.rolledBack);
-    this.#weaver = new CopyWeaver(options, start.server, catalog, copier, this.#plan, this.#versions, this);
+    this.#weaver = new CopyWeaver(
+      options,
+      start.server,
+      this.#catalog,
+      new TableCopier(session, start.server, this.#catalog, options),
+      new Visibility(session, start.server, this),
+      this.#plan,
+      this.#versions,
+      this,
+    );
+    this.#ended = start.place;
     this.#outside = start.outside;
   }
 
@@ -167,6 +180,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   finished(gtid: BinlogEvent | null): void {
     if (gtid !== null) this.#executed.add(gtid);
+    this.#ended = this.#tracker.reached;
     this.#weaver.settled();
   }
 
@@ -184,8 +198,9 @@ export class MysqlStream implements TransactionHost, WeftHost {
     this.#weaver.again(name);
   }
 
-  unknownOutcome(): void {
+  unknownOutcome(gtid: BinlogEvent | null): void {
     if (this.#options.snapshot === 'never') throw new RowsealError('RS-MY-025');
+    this.#weaver.unknownOutcome(gtid);
     for (const name of this.#options.tables) if (this.#plan.streams(name)) this.rewritten(name);
   }
 
@@ -203,6 +218,10 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   reached(): BinlogPlace {
     return this.#tracker.reached;
+  }
+
+  ended(): BinlogPlace {
+    return this.#ended;
   }
 
   executed(): string | null {
@@ -244,16 +263,13 @@ export class MysqlStream implements TransactionHost, WeftHost {
   }
 
   async #bind(map: TableMap): Promise<void> {
-    const name = { namespace: map.schema, name: map.table };
-    if (!this.#weaver.observes(name) && !this.#plan.streams(name)) {
-      this.#decoder.bind(map, null);
-      return;
-    }
     this.#decoder.bind(map, await this.#binding(map));
   }
 
-  async #binding(map: TableMap): Promise<TableBinding> {
+  /** null: its rows are not wanted. */
+  async #binding(map: TableMap): Promise<TableBinding | null> {
     const name = { namespace: map.schema, name: map.table };
+    if (!this.#weaver.observes(name) && !this.#plan.streams(name)) return null;
     const binding = bindTable(map, await this.#catalog.table(name), this.#server.flavor);
     const table = this.#versions.settle(binding.table);
     return { ...binding, table };
@@ -261,9 +277,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   /** The rows of an XA transaction that was prepared at `place`, read again from the binlog. */
   async *#replay(place: BinlogPlace): AsyncGenerator<ChangeBatch> {
-    const bind = async (map: TableMap): Promise<TableBinding | null> =>
-      this.#plan.streams({ namespace: map.schema, name: map.table }) ? this.#binding(map) : null;
-    for await (const event of this.#again.prepared(place, bind)) {
+    for await (const event of this.#again.prepared(place, (map) => this.#binding(map))) {
       this.#transactions.replay(event);
       if (this.#transactions.bytes < PIECE_BYTES) continue;
       const { events, bytes } = this.#transactions.take();

@@ -10,6 +10,7 @@ import type { Packet } from './packet-stream.ts';
 import { ResultRows } from './result-rows.ts';
 import { type SelectedColumn, selectedColumn } from './select-cell.ts';
 import { binlogEnd, type Server } from './server.ts';
+import { readLock } from './visibility.ts';
 
 /** Rows and bytes of one chunk at most: what is sealed, and lost in a crash, as a unit. */
 const CHUNK_ROWS = 8192;
@@ -17,7 +18,7 @@ const CHUNK_BYTES = 1 << 20;
 /** Before anything is known of the size of its rows. */
 const FIRST_ROWS = 1024;
 
-/** Reads tables in chunks with plain SELECTs: no lock, no long transaction. */
+/** Reads tables in chunks with plain SELECTs: no long transaction, and no lock (but see {@link readLock}). */
 export class TableCopier {
   readonly #session: Session;
   readonly #server: Server;
@@ -72,7 +73,7 @@ export class TableCopier {
     const order = parts.map((part) => quoteIdentifier(part.column.name)).join(', ');
     const rows = new ResultRows(
       this.#session,
-      `SELECT ${list} FROM ${tablePath(schema)}${behind(parts, cursor)} ORDER BY ${order} LIMIT ${limit}`,
+      `SELECT ${list} FROM ${tablePath(schema)}${behind(parts, cursor)} ORDER BY ${order} LIMIT ${limit}${readLock(this.#server)}`,
       [...selected, ...parts.map((part) => part.selected)],
       this.#options.receiveBufferBytes,
     );
