@@ -4,6 +4,8 @@ import type { MirrorReader } from '../support/mirror-reader.ts';
 import { type MysqlRelease, startMysql, type TestMysql } from '../support/mysql.ts';
 import { mysqlOptions, mysqlReader } from '../support/mysql-source.ts';
 import { noMysql } from '../support/needs.ts';
+import { until } from '../support/project.ts';
+import { UnreliableProxy } from '../support/unreliable-proxy.ts';
 
 /** The reader takes the first rows of a copy, of 1024, and then nothing until it is released. */
 async function heldInCopy(reader: MirrorReader): Promise<() => void> {
@@ -129,6 +131,41 @@ describe.each((['mysql-9', 'mariadb-11'] as const).map((release) => [release, no
       await reader.until('the last row', () => reader.rows('shop.xa_bag').some((row) => row[0] === '3'));
       expect(reader.rows('shop.xa_bag')).toEqual([['1'], ['2'], ['3']]);
       await reader.close();
+    });
+
+    it.skipIf(missing)('a stop does not wait for a lock that the copy waits for', async () => {
+      await client.query('CREATE TABLE locked (id int PRIMARY KEY); CREATE TABLE locked_bag (v int)');
+      const holder = await server.client('shop');
+      await holder.query('LOCK TABLES locked WRITE, locked_bag WRITE');
+      for (const table of ['locked', 'locked_bag']) {
+        const reader = mysqlReader(mysqlOptions(server, [table]));
+        await reader.until('the beginning', () => reader.last !== null);
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        let closed = false;
+        void reader.close().then(() => {
+          closed = true;
+        });
+        await until('the stop', () => closed, 10_000);
+        expect(reader.error).toBeNull();
+      }
+      await holder.end();
+    });
+
+    it.skipIf(missing)('a server that falls silent in the middle of a chunk is given up', async () => {
+      await client.query('CREATE TABLE silent (id int PRIMARY KEY)');
+      const holder = await server.client('shop');
+      await holder.query('LOCK TABLES silent WRITE');
+      const proxy = new UnreliableProxy(server.host, server.port);
+      const url = `mysql://root@127.0.0.1:${await proxy.listen()}`;
+      const reader = mysqlReader(mysqlOptions(server, ['silent'], { url, heartbeatMs: 300 }));
+      await reader.until('the beginning', () => reader.last !== null);
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      proxy.freeze();
+      await until('an error', () => reader.error !== null, 10_000);
+      expect(reader.error).toMatchObject({ code: 'RS-MY-019', kind: 'transient' });
+      await reader.close();
+      await proxy.close();
+      await holder.end();
     });
 
     it.skipIf(missing)('begins a table again whose key is altered under its copy', async () => {

@@ -94,7 +94,11 @@ export class CopyWeaver {
     return this.#view !== null && tableKey(this.#view.table) === tableKey(name);
   }
 
-  /** Hands on what is due, begins what is next. */
+  /**
+   * Hands on what is due, begins what is next.
+   *
+   * @param signal aborts when the stream is over: then nothing is waited for
+   */
   async *step(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (this.waits) {
       if (!this.due) return;
@@ -235,7 +239,7 @@ export class CopyWeaver {
   async #openView(table: CatalogTable, signal: AbortSignal): Promise<void> {
     await this.#visibility.wait(signal);
     if (signal.aborted) return;
-    this.#view = await KeylessView.open(this.#options, this.#server, table);
+    this.#view = await KeylessView.open(this.#options, this.#server, table, signal);
     // Its rows must be seen from here on, to know whether the view is exact.
     this.#host.unbindAll();
     if ((await this.#catalog.table(table.schema)) !== table) this.#dropView();

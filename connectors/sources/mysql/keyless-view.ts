@@ -59,10 +59,16 @@ export class KeylessView {
   /**
    * The stream stands still, and all that it has told is visible.
    *
+   * @param signal ends it, whatever it is at
    * @throws RowsealError RS-MY-031 for MySQL without GTIDs, where the place cannot be known
    */
-  static async open(options: MysqlSourceOptions, server: Server, table: CatalogTable): Promise<KeylessView> {
-    const session = await Session.open(options);
+  static async open(
+    options: MysqlSourceOptions,
+    server: Server,
+    table: CatalogTable,
+    signal: AbortSignal,
+  ): Promise<KeylessView> {
+    const session = await Session.open(options, signal);
     const doing = 'copying a table without a key';
     try {
       await session.rows('SET SESSION net_write_timeout = 31536000', doing);
@@ -76,7 +82,7 @@ export class KeylessView {
       const { place } = await binlogEnd(session, server);
       return new KeylessView(session, table, options, place, seen);
     } catch (thrown) {
-      session.connection.destroy();
+      session.cut();
       throw thrown;
     }
   }
@@ -116,6 +122,6 @@ export class KeylessView {
   }
 
   close(): void {
-    this.#session.connection.destroy();
+    this.#session.cut();
   }
 }

@@ -134,8 +134,7 @@ class MysqlSource implements Source {
 
   async close(): Promise<void> {
     if (this.#retainedTimer !== null) clearInterval(this.#retainedTimer);
-    await this.#stream?.close();
-    this.#copySession?.connection.destroy();
+    await Promise.all([this.#stream?.close(), this.#copySession?.kill(this.#options)]);
     this.#copySession = null;
     await this.#side?.close();
     this.#side = null;

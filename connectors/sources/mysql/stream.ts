@@ -1,4 +1,4 @@
-import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { isRowsealError, RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch } from '../../../src/model/change.ts';
 import type { BinlogPlace, MysqlPosition } from '../../../src/model/position.ts';
 import { type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
@@ -38,6 +38,7 @@ export interface StreamStart {
 export class MysqlStream implements TransactionHost, WeftHost {
   readonly #options: MysqlSourceOptions;
   readonly #server: Server;
+  readonly #session: Session;
   readonly #catalog: Catalog;
   readonly #check: (session: Session) => Promise<void>;
   readonly #plan: CopyPlan;
@@ -52,6 +53,8 @@ export class MysqlStream implements TransactionHost, WeftHost {
   #packetAt = 0;
   readonly #versions = new TableVersions();
   readonly #weaver: CopyWeaver;
+  /** With what the stream failed. */
+  readonly #failed = new AbortController();
   /** Of a clock that does not jump. */
   #idleEmittedMs = performance.now();
   #idlePlace: BinlogPlace;
@@ -70,6 +73,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
   ) {
     this.#options = options;
     this.#server = start.server;
+    this.#session = session;
     this.#catalog = new Catalog(session);
     this.#check = check;
     this.#plan = start.plan;
@@ -103,6 +107,23 @@ export class MysqlStream implements TransactionHost, WeftHost {
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    // The copy asks the server on a connection of its own, which may be dead, or wait for a lock: it ends with the stream.
+    const over = AbortSignal.any([signal, this.#failed.signal]);
+    const cut = (): void => this.#session.cut();
+    over.addEventListener('abort', cut);
+    try {
+      yield* this.#tell(signal, over);
+    } catch (thrown) {
+      if (!isRowsealError(thrown) || thrown.kind !== 'transient') throw thrown;
+      if (signal.aborted) return;
+      throw this.#failed.signal.aborted ? this.#failed.signal.reason : thrown;
+    } finally {
+      over.removeEventListener('abort', cut);
+    }
+  }
+
+  /** @param over aborts when the stream fails, too */
+  async *#tell(signal: AbortSignal, over: AbortSignal): AsyncGenerator<ChangeBatch> {
     for (const name of this.#options.tables) {
       const table = await this.#catalog.table(name);
       if (table !== null) this.#versions.remember(table.schema);
@@ -116,13 +137,14 @@ export class MysqlStream implements TransactionHost, WeftHost {
       this.#check,
     );
     this.#dump = dump;
+    dump.failed.addEventListener('abort', () => this.#failed.abort(dump.failed.reason));
     const onAbort = (): void => dump.interrupt();
     signal.addEventListener('abort', onAbort);
     const idleTimer = setInterval(onAbort, this.#options.idleIntervalMs);
     try {
       while (!signal.aborted) {
         if (!this.#transactions.inside && !this.#plan.done) {
-          yield* this.#weaver.step(signal);
+          yield* this.#weaver.step(over);
           if (signal.aborted) return;
         }
         const mustWait =
