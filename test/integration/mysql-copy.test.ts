@@ -1,5 +1,6 @@
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMysqlSource } from '../../connectors/sources/mysql/source.ts';
 import type { MirrorReader } from '../support/mirror-reader.ts';
 import { type MysqlRelease, startMysql, type TestMysql } from '../support/mysql.ts';
 import { mysqlOptions, mysqlReader } from '../support/mysql-source.ts';
@@ -209,3 +210,41 @@ it.skipIf(noMysql('mysql-9'))('without GTIDs a copy waits for rows that are bein
     await server.stop();
   }
 });
+
+it.skipIf(noMysql('mariadb-11'))(
+  'names are those of the server where it does not tell upper from lower case',
+  async () => {
+    const { server, client } = await serve('mariadb-11', ['--lower-case-table-names=1']);
+    try {
+      await client.query('CREATE TABLE Orders (id int PRIMARY KEY, v int); INSERT INTO Orders VALUES (1, 1)');
+      const typed = mysqlOptions(server, [], { tables: [{ namespace: 'Shop', name: 'Orders' }] });
+      const source = createMysqlSource(typed);
+      await expect(source.tables()).rejects.toMatchObject({
+        code: 'RS-MY-008',
+        detail: expect.stringContaining('shop.orders'),
+      });
+      expect(await source.preflight()).toContainEqual(
+        expect.objectContaining({ code: 'RS-MY-008', fix: expect.stringContaining('shop.orders') }),
+      );
+      await source.close();
+      const reader = mysqlReader(mysqlOptions(server, ['orders']));
+      await copied(reader);
+      await client.query('TRUNCATE TABLE Orders; INSERT INTO ORDERS VALUES (2, 2)');
+      await client.query('ALTER TABLE Orders ADD w int NOT NULL DEFAULT 7');
+      await client.query('INSERT INTO Orders VALUES (3, 3, 3)');
+      await reader.until('the copy after the ALTER', () => reader.rows('shop.orders').length === 2);
+      await copied(reader);
+      expect(reader.rows('shop.orders')).toEqual([
+        ['2', '2', '7'],
+        ['3', '3', '3'],
+      ]);
+      await client.query('DROP DATABASE Shop');
+      await reader.until('no rows', () => reader.rows('shop.orders').length === 0);
+      expect(reader.lines.filter((line) => line === 'truncate orders').length).toBe(2);
+      await reader.close();
+    } finally {
+      await client.end();
+      await server.stop();
+    }
+  },
+);

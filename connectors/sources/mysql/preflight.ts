@@ -1,4 +1,5 @@
 import { type ErrorCode, errorCodes } from '../../../src/error/codes.ts';
+import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
 import { Catalog, type CatalogTable } from './catalog.ts';
@@ -166,7 +167,13 @@ function readerName(server: Server, options: MysqlSourceOptions): Finding {
 
 async function tableFindings(session: Session, server: Server, name: TableName): Promise<readonly Finding[]> {
   const subject = displayName(name);
-  const table = await new Catalog(session).table(name).catch(() => null);
+  let table: CatalogTable | null;
+  try {
+    table = await new Catalog(session).table(name);
+  } catch (thrown) {
+    const { code, message, fix } = toRowsealError(thrown);
+    return [{ level: 'error', code, subject, detail: message, fix }];
+  }
   if (table === null) return [problem('error', 'RS-MY-008', subject, 'is not there, or may not be seen')];
   const path = `${quoteIdentifier(name.namespace)}.${quoteIdentifier(name.name)}`;
   const findings: Finding[] = [];

@@ -15,6 +15,8 @@ export interface Server {
   readonly serverId: number;
   /** Transactions have GTIDs: gtid_mode=ON; MariaDB always. */
   readonly gtids: boolean;
+  /** `Orders` and `orders` name one table: lower_case_table_names is not 0. The binlog has names as they were typed. */
+  readonly foldsNames: boolean;
 }
 
 /** Where the binlog ends at this moment. */
@@ -41,6 +43,7 @@ export async function identifyServer(session: Session): Promise<Server> {
     identity: uuid === null || uuid === '' ? `server_id:${serverId}` : uuid,
     serverId,
     gtids: flavor === 'mariadb' || (await session.variable('gtid_mode')) === 'ON',
+    foldsNames: Number(await session.variable('lower_case_table_names')) !== 0,
   };
 }
 

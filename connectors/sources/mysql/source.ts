@@ -77,9 +77,10 @@ class MysqlSource implements Source {
     const session = await this.#sideSession();
     const catalog = new Catalog(session);
     const tables: DiscoveredTable[] = [];
-    const database = databaseOf(this.#options);
+    const fold = (name: string): string => (this.#server!.foldsNames ? name.toLowerCase() : name);
+    const database = fold(databaseOf(this.#options));
     for (const name of await catalog.names()) {
-      if (database !== '' && name.namespace !== database) continue;
+      if (database !== '' && fold(name.namespace) !== database) continue;
       const table = await catalog.table(name);
       if (table !== null) tables.push({ table: table.schema, estimatedRows: table.estimatedRows });
     }
@@ -167,7 +168,7 @@ class MysqlSource implements Source {
       readUpToPlace: fileBegan !== null || server.flavor === 'mariadb' || gtidSet === null,
       dump: dumpStart(server, gtidSet, gtidSet === null ? await reachable(side, place) : place),
       prepared: position.prepared,
-      plan: CopyPlan.resume(this.#options.tables, position),
+      plan: CopyPlan.resume(this.#options.tables, position, server.foldsNames),
       outside: position.outside ?? [],
     };
   }

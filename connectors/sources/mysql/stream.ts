@@ -206,7 +206,9 @@ export class MysqlStream implements TransactionHost, WeftHost {
     this.#weaver.settled();
   }
 
-  truncated(name: TableName): TableSchema | null {
+  truncated(stated: TableName): TableSchema | null {
+    const name = this.#plan.captured(stated);
+    if (name === null) return null;
     this.#weaver.truncated(name);
     return this.#plan.streams(name) ? this.#versions.of(name) : null;
   }
@@ -215,8 +217,9 @@ export class MysqlStream implements TransactionHost, WeftHost {
     return this.#plan.inDatabase(database);
   }
 
-  rewritten(name: TableName): void {
-    if (this.#plan.captured(name) === null || this.#options.snapshot === 'never') return;
+  rewritten(stated: TableName): void {
+    const name = this.#plan.captured(stated);
+    if (name === null || this.#options.snapshot === 'never') return;
     this.#weaver.again(name);
   }
 
@@ -290,8 +293,8 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   /** null: its rows are not wanted. */
   async #binding(map: TableMap): Promise<TableBinding | null> {
-    const name = { namespace: map.schema, name: map.table };
-    if (!this.#weaver.observes(name) && !this.#plan.streams(name)) return null;
+    const name = this.#plan.captured({ namespace: map.schema, name: map.table });
+    if (name === null || (!this.#weaver.observes(name) && !this.#plan.streams(name))) return null;
     const binding = bindTable(map, await this.#catalog.table(name), this.#server.flavor);
     const table = this.#versions.settle(binding.table);
     return { ...binding, table };

@@ -171,6 +171,18 @@ describe('CopyPlan', () => {
     expect(plan.streams(two!)).toBe(false);
   });
 
+  it('knows a table under any spelling where the server does, and calls it as the configuration does', () => {
+    const typed = { namespace: 'SHOP', name: 'One' };
+    const plan = CopyPlan.resume(captured, { phase: 'stream', copied: null }, true);
+    expect(plan.captured(typed)).toEqual(one);
+    expect(plan.inDatabase('Shop')).toEqual(captured);
+    plan.again(one!);
+    expect(plan.state.copying).toEqual([one]);
+    const exact = CopyPlan.resume(captured, { phase: 'stream', copied: null });
+    expect(exact.captured(typed)).toBeNull();
+    expect(exact.inDatabase('Shop')).toEqual([]);
+  });
+
   it('begins a table again that was begun without a row, or whose cursor says nothing any more', () => {
     const begun = CopyPlan.resume(captured, { phase: 'snapshot', copying: [two!, three!], copied: null });
     expect(begun.current).toBeNull();
