@@ -1,8 +1,8 @@
 import type { PositionSeal } from '../../../src/capture/position-seal.ts';
 import type { RawCell } from '../../../src/model/cell.ts';
-import type { Column, TableSchema } from '../../../src/model/table.ts';
+import { type Column, displayName, type TableSchema } from '../../../src/model/table.ts';
 import { quoteIdentifier } from './connection.ts';
-import type { SelectedColumn } from './select-cell.ts';
+import { PLAIN, type SelectedColumn, writtenText } from './select-cell.ts';
 
 /**
  * Walks a table in the order of its key: `WHERE key > (last copied) ORDER BY key LIMIT n`. The cursor has a literal of SQL
@@ -26,7 +26,7 @@ export function keyParts(table: TableSchema): readonly KeyPart[] {
     const name = quoteIdentifier(column.name);
     const plain = (literal: (cell: string) => string, expression = name): KeyPart => ({
       column,
-      selected: { expression, cell: { kind: 'plain' } },
+      selected: { expression, cell: PLAIN },
       literal,
     });
     switch (column.type.kind) {
@@ -49,7 +49,15 @@ export function keyParts(table: TableSchema): readonly KeyPart[] {
       default:
         // SET and BIT order by their bits.
         if (/^(set|bit)\b/.test(column.sourceType)) return plain(numeric, `${name} + 0`);
-        return plain((cell) => `_utf8mb4 X'${Buffer.from(cell, 'utf8').toString('hex')}'`);
+        // What is no text has no place in the order of texts.
+        return {
+          column,
+          selected: {
+            expression: name,
+            cell: writtenText(`${displayName(table)}.${column.name}`, 'error'),
+          },
+          literal: (cell) => `_utf8mb4 X'${Buffer.from(cell, 'utf8').toString('hex')}'`,
+        };
     }
   });
 }

@@ -45,7 +45,7 @@ export class KeylessView {
     this.#table = table;
     this.until = until;
     this.#seen = seen;
-    const columns = rowColumns(table, options.zeroDates);
+    const columns = rowColumns(table, options);
     const list = columns.map((column) => column.expression).join(', ');
     // The statement begins at once: from now on the table cannot be altered under it.
     this.#rows = new ResultRows(

@@ -65,7 +65,7 @@ export class TableCopier {
   async #select(table: CatalogTable, cursor: KeyCursor | null): Promise<Chunk> {
     const { schema } = table;
     const parts = keyParts(schema);
-    const selected = rowColumns(table, this.#options.zeroDates);
+    const selected = rowColumns(table, this.#options);
     const limit = this.#limit;
     const list = [...selected, ...parts.map((part) => part.selected)]
       .map((column) => column.expression)
@@ -109,11 +109,11 @@ function nextLimit(chunk: Chunk): number {
 
 export function rowColumns(
   table: CatalogTable,
-  zeroDates: MysqlSourceOptions['zeroDates'],
+  rules: Pick<MysqlSourceOptions, 'zeroDates' | 'invalidText'>,
 ): readonly SelectedColumn[] {
   const { schema } = table;
   return schema.columns.map((column, index) =>
-    selectedColumn(column, table.zerofill.has(index), zeroDates, displayName(schema)),
+    selectedColumn(column, table.zerofill.has(index), rules, displayName(schema)),
   );
 }
 
