@@ -59,11 +59,15 @@ export async function binlogEnd(session: Session, server: Server): Promise<Binlo
   const file = row?.get('File') ?? null;
   if (row === null || file === null) throw new RowsealError('RS-MY-004');
   const place = { file, offset: Number(row.get('Position')) };
-  if (server.flavor === 'mariadb') {
-    const position = await session.value('SELECT BINLOG_GTID_POS(?, ?)', doing, [place.file, place.offset]);
-    return { place, gtidSet: canonicalGtids(server, position ?? '') };
-  }
+  if (server.flavor === 'mariadb') return { place, gtidSet: (await gtidsUpTo(session, server, place)) ?? '' };
   return { place, gtidSet: server.gtids ? canonicalGtids(server, row.get('Executed_Gtid_Set') ?? '') : null };
+}
+
+/** MariaDB: the transactions in the binlog up to a place; null: there is no such place. */
+export async function gtidsUpTo(session: Session, server: Server, place: BinlogPlace): Promise<string | null> {
+  const doing = 'comparing GTIDs';
+  const position = await session.value('SELECT BINLOG_GTID_POS(?, ?)', doing, [place.file, place.offset]);
+  return position === null ? null : canonicalGtids(server, position);
 }
 
 /** @throws RowsealError RS-MY-014 for what is no set or position */

@@ -20,6 +20,7 @@ import {
   binlogFiles,
   comparePlaces,
   fileNumber,
+  gtidsUpTo,
   identifyServer,
   refuseHole,
   type Server,
@@ -146,7 +147,9 @@ class MysqlSource implements Source {
     return this.#startAt(side, server, beginningAt(await binlogEnd(side, server), server, this.#options));
   }
 
-  async #resume(side: Session, server: Server, after: MysqlPosition): Promise<StreamStart> {
+  async #resume(side: Session, server: Server, sealed: MysqlPosition): Promise<StreamStart> {
+    const renamed = await this.#isRenamed(side, server, sealed);
+    const after = renamed ? { ...sealed, server: server.identity } : sealed;
     await refuseHole(side, server, after, this.#options.acceptServers);
     if (after.server === server.identity) {
       await this.#refuseNewFile(side, server, after);
@@ -173,12 +176,32 @@ class MysqlSource implements Source {
     };
   }
 
+  /**
+   * MariaDB makes its server_uid of the machine's network address and its port: a container that is made anew over the same data
+   * has another one. Its binlog is the same: the file began at the same second, and the same transactions lie before the place.
+   */
+  async #isRenamed(side: Session, server: Server, sealed: MysqlPosition): Promise<boolean> {
+    if (server.flavor !== 'mariadb' || sealed.flavor !== 'mariadb' || sealed.server === server.identity)
+      return false;
+    const { place, fileBegan, gtidSet } = sealed;
+    if (fileBegan === null || gtidSet === null) return false;
+    const file = (await binlogFiles(side)).find((one) => one.name === place.file);
+    if (file === undefined || file.bytes < place.offset) return false;
+    return (
+      (await gtidsUpTo(side, server, place)) === gtidSet &&
+      (await this.#fileBegan(server, place.file)) === fileBegan
+    );
+  }
+
+  async #fileBegan(server: Server, file: string): Promise<number | null> {
+    return new BinlogAgain(this.#options, server, (session) => sameServer(session, server)).began(file);
+  }
+
   /** After a reset the counts of files and GTIDs can have grown past ours again; the file is another one all the same. */
   async #refuseNewFile(side: Session, server: Server, after: MysqlPosition): Promise<void> {
     const { file } = after.place;
     if (after.fileBegan === null || !(await binlogFiles(side)).some((one) => one.name === file)) return;
-    const again = new BinlogAgain(this.#options, server, (session) => sameServer(session, server));
-    if ((await again.began(file)) !== after.fileBegan)
+    if ((await this.#fileBegan(server, file)) !== after.fileBegan)
       throw new RowsealError('RS-MY-033', { detail: `${file} is not the file that was read` });
   }
 
