@@ -62,7 +62,9 @@ async function settings(session: Session, server: Server): Promise<readonly Find
   }
   if (server.flavor === 'mysql')
     findings.push(
-      server.gtids ? ok('gtid_mode', 'ON') : problem('warning', 'RS-MY-031', 'gtid_mode', withoutGtids(server)),
+      server.gtids
+        ? ok('gtid_mode', 'ON')
+        : problem('warning', 'RS-MY-031', 'gtid_mode', withoutGtids(server)),
     );
   const options = (await session.variable('binlog_row_value_options')) ?? '';
   findings.push(ok('binlog_row_value_options', options === '' ? 'none' : options));

@@ -64,7 +64,11 @@ export async function binlogEnd(session: Session, server: Server): Promise<Binlo
 }
 
 /** MariaDB: the transactions in the binlog up to a place; null: there is no such place. */
-export async function gtidsUpTo(session: Session, server: Server, place: BinlogPlace): Promise<string | null> {
+export async function gtidsUpTo(
+  session: Session,
+  server: Server,
+  place: BinlogPlace,
+): Promise<string | null> {
   const doing = 'comparing GTIDs';
   const position = await session.value('SELECT BINLOG_GTID_POS(?, ?)', doing, [place.file, place.offset]);
   return position === null ? null : canonicalGtids(server, position);
