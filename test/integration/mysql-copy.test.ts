@@ -54,7 +54,13 @@ async function copyUnderDelayedCommit(
     `CREATE TABLE ${now} (id int PRIMARY KEY, v varchar(10)); CREATE TABLE ${next} LIKE ${now}; CREATE TABLE ${name}_bag (v int);
      INSERT INTO ${now} SELECT n, 'old' FROM numbers; INSERT INTO ${name}_bag VALUES (1)`,
   );
-  const reader = mysqlReader(mysqlOptions(server, [now, ...(bag ? [`${name}_bag`] : []), next]));
+  // With no more than the rights that the documentation asks for.
+  const url = server.url.replace('root@', 'reader@');
+  const monitor = server.flavor === 'mysql' ? 'REPLICATION CLIENT' : 'BINLOG MONITOR';
+  await client.query(
+    `CREATE USER IF NOT EXISTS 'reader'@'%' IDENTIFIED BY ''; GRANT REPLICATION SLAVE, ${monitor} ON *.* TO 'reader'@'%'; GRANT SELECT ON shop.* TO 'reader'@'%'`,
+  );
+  const reader = mysqlReader(mysqlOptions(server, [now, ...(bag ? [`${name}_bag`] : []), next], { url }));
   const release = await heldInCopy(reader);
   await delayCommits(server, client);
   const writer = await server.client('shop');
