@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { RowsealConfig } from '../config/load.ts';
+import { Exit } from '../error/exit.ts';
 import { RowsealError } from '../error/rowseal-error.ts';
 import { type ChangedTable, changedTables } from '../mask/changed-tables.ts';
 import type { MaskKeys } from '../mask/keys.ts';
@@ -146,7 +147,13 @@ export async function copyAgain(
     asked();
   });
   const shown = due.map(({ table, why }): DueTable => ({ table: displayName(table), why }));
-  const stop = (): void => pipeline.stop();
+  let stopping = false;
+  const stop = (): void => {
+    // What is sealed is safe, the rest is read again.
+    if (stopping) process.exit(Exit.cutShort);
+    stopping = true;
+    pipeline.stop();
+  };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   const bars = new CopyBars(t);

@@ -6,6 +6,7 @@ import type { MysqlPosition } from '../../src/model/position.ts';
 import { inContainers, type MysqlRelease, startMysql, type TestMysql } from '../support/mysql.ts';
 import { mysqlOptions, mysqlReader, resumed } from '../support/mysql-source.ts';
 import { noMysql } from '../support/needs.ts';
+import { freePort } from '../support/postgres.ts';
 import { until } from '../support/project.ts';
 
 /** Servers of one test, stopped after it. */
@@ -274,6 +275,37 @@ it.skipIf(noMysql('mariadb-11') || inContainers)(
     }
     expect(second.error).toMatchObject({ code: 'RS-MY-019', kind: 'transient' });
     await second.close();
+  },
+);
+
+it.skipIf(noMysql('mariadb-11') || inContainers)(
+  'MariaDB under another server_uid over the same data is the same server',
+  { timeout: 300_000 },
+  async () => {
+    const server = await start('mariadb-11');
+    await run(server, ...SHOP, "INSERT INTO shop.t VALUES (1, 'before')");
+    const options = mysqlOptions(server, ['t']);
+    const reader = mysqlReader(options);
+    await reader.until('the copy', () => reader.last?.phase === 'stream');
+    await run(server, "INSERT INTO shop.t VALUES (2, 'before')");
+    await reader.until('a row', () => reader.rows('shop.t').length === 2);
+    await reader.close();
+    const last = reader.last as MysqlPosition;
+    await run(server, "INSERT INTO shop.t VALUES (3, 'meanwhile')");
+    // The port is part of it, as the network address is.
+    const port = await freePort();
+    await server.restart([`--port=${port}`]);
+    const elsewhere = { ...options, url: `mysql://root@127.0.0.1:${port}` };
+    const after = resumed(elsewhere, reader);
+    await after.until('the row', () => after.rows('shop.t').length === 3);
+    await after.close();
+    expect((after.last as MysqlPosition).server).not.toBe(last.server);
+    for (const other of [
+      { ...last, fileBegan: last.fileBegan! - 1 },
+      { ...last, gtidSet: '0-1-1' },
+      { ...last, place: { ...last.place, file: 'binlog.000099' } },
+    ])
+      expect(await mysqlReader(elsewhere, other).fails()).toMatchObject({ code: 'RS-MY-011' });
   },
 );
 

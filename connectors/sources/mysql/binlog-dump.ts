@@ -26,8 +26,6 @@ const NET_WRITE_TIMEOUT_S = 31_536_000;
 const NANOSECONDS_PER_MS = 1_000_000n;
 /** Heartbeats missed before the connection counts as dead. */
 const SILENT_HEARTBEATS = 3;
-/** How long a close waits for the server to end its thread, in milliseconds. */
-const KILL_PATIENCE_MS = 3_000;
 /** The first event of a binlog file is behind four magic bytes. */
 export const FILE_HEADER_BYTES = 4;
 
@@ -80,13 +78,18 @@ export class BinlogDump {
       await register(session, name.serverId);
       return new BinlogDump(options, session, dumpRequest(start, name.serverId));
     } catch (thrown) {
-      session.connection.destroy();
+      session.cut();
       throw thrown;
     }
   }
 
   get lastReceivedMs(): number | null {
     return this.#stream.lastReceivedMs;
+  }
+
+  /** See {@link PacketStream.failed}. */
+  get failed(): AbortSignal {
+    return this.#stream.failed;
   }
 
   /** See {@link PacketStream.read}; the server ends a stream only when something is wrong. */
@@ -105,22 +108,11 @@ export class BinlogDump {
     this.#stream.interrupt();
   }
 
-  /** Ends the connection, and the server's thread, which on a quiet server would not notice until it writes again. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#watch);
-    const { threadId } = this.#session;
-    this.#session.connection.destroy();
-    // A server that cannot be reached notices by itself, sooner or later.
-    const patience = new Promise<void>((resolve) => setTimeout(resolve, KILL_PATIENCE_MS).unref());
-    await Promise.race([this.#kill(threadId).catch(() => {}), patience]);
-  }
-
-  async #kill(threadId: number): Promise<void> {
-    const killer = await Session.open(this.#options);
-    await killer.rows(`KILL ${threadId}`, 'ending the binlog stream').catch(() => []);
-    await killer.close();
+    await this.#session.kill(this.#options);
   }
 }
 

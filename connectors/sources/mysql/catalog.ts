@@ -44,6 +44,8 @@ export class Catalog {
   /**
    * null: there is no such base table, or the account cannot see it. Kept as long as SHOW CREATE TABLE prints the same;
    * so one object means one version.
+   *
+   * @throws RowsealError RS-MY-008 for a name that the server finds under another spelling: events have the stored one
    */
   async table(name: TableName): Promise<CatalogTable | null> {
     const key = tableKey(name);
@@ -83,12 +85,18 @@ export class Catalog {
     const values = [name.namespace, name.name];
     const found = (
       await this.#rows(
-        `SELECT ENGINE, TABLE_ROWS FROM information_schema.TABLES
+        `SELECT ENGINE, TABLE_ROWS, TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES
          WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND TABLE_TYPE = 'BASE TABLE'`,
         values,
       )
     )[0];
     if (found === undefined) return null;
+    const stored = { namespace: found[2]!, name: found[3]! };
+    if (tableKey(stored) !== tableKey(name))
+      throw new RowsealError('RS-MY-008', {
+        detail: `${displayName(name)} is ${displayName(stored)} on the server, which stores names so (lower_case_table_names)`,
+        fix: `write ${displayName(stored)} in source.tables and in the mask policy`,
+      });
     const rows = await this.#rows(
       `SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS
        WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
@@ -204,6 +212,7 @@ export function bindTable(
       });
     return Object.freeze({ name: column.name, type: column.type, sourceType: column.sourceType, id: null });
   });
+  const { namespace, name } = catalog?.schema ?? { namespace: map.schema, name: map.table };
   const same =
     catalog !== null &&
     columns.length === catalog.schema.columns.length &&
@@ -211,8 +220,8 @@ export function bindTable(
   const table = same
     ? catalog.schema
     : Object.freeze({
-        namespace: map.schema,
-        name: map.table,
+        namespace,
+        name,
         columns: Object.freeze(columns),
         key: Object.freeze(keyOf(map, catalog, columns)),
       });

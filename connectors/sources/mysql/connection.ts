@@ -26,7 +26,9 @@ export function connectionOptions(options: MysqlSourceOptions): ConnectionOption
     ...(ssl === null ? {} : { ssl }),
     charset: 'utf8mb4',
     connectTimeout: 15_000,
+    // Also a connection that nothing is heard of while the server works must not outlive it for hours.
     enableKeepAlive: true,
+    keepAliveInitialDelay: 30_000,
     // Numbers and dates as the server prints them: nothing is rounded on the way.
     supportBigNumbers: true,
     bigNumberStrings: true,
@@ -91,6 +93,9 @@ const SETUP = [
   'SET SESSION wait_timeout = 31536000',
 ];
 
+/** How long a server may take to end a thread of its own, in milliseconds. */
+const KILL_PATIENCE_MS = 3_000;
+
 /** One connection; statements are awaited one after the other. */
 export class Session {
   readonly connection: Connection;
@@ -99,16 +104,21 @@ export class Session {
     this.connection = connection;
   }
 
-  static async open(options: MysqlSourceOptions): Promise<Session> {
+  /** @param signal cuts it, whatever it is at */
+  static async open(options: MysqlSourceOptions, signal: AbortSignal | null = null): Promise<Session> {
     const connection = createConnection(connectionOptions(options));
-    // Without a listener a lost idle connection would end the process.
-    connection.on('error', () => {});
+    const cut = (): void => cutOff(connection);
+    signal?.addEventListener('abort', cut);
+    const over = (): void => signal?.removeEventListener('abort', cut);
+    connection.on('end', over);
+    // Also: without a listener a lost idle connection would end the process.
+    connection.on('error', over);
     try {
       await new Promise<void>((resolve, reject) =>
         connection.connect((error: Error | null) => (error === null ? resolve() : reject(error))),
       );
     } catch (thrown) {
-      connection.destroy();
+      cutOff(connection);
       throw mysqlError(thrown, 'connecting');
     }
     const session = new Session(connection);
@@ -178,11 +188,32 @@ export class Session {
     return this.connection.threadId;
   }
 
+  /** Ends it at once, also when the server does not answer; a statement that waits for its answer fails. */
+  cut(): void {
+    cutOff(this.connection);
+  }
+
+  /**
+   * Ends it together with the server's thread, which does not notice as long as it has nothing to write: on a quiet server, or
+   * behind a lock. A server that cannot be reached notices by itself, sooner or later.
+   */
+  async kill(options: MysqlSourceOptions): Promise<void> {
+    const { threadId } = this;
+    this.cut();
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, KILL_PATIENCE_MS).unref());
+    const killed = async (): Promise<void> => {
+      const killer = await Session.open(options);
+      await killer.rows(`KILL ${threadId}`, 'ending a connection').catch(() => []);
+      await killer.close();
+    };
+    await Promise.race([killed().catch(() => {}), patience]);
+  }
+
   /** Says goodbye and does not wait for long. */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
-        this.connection.destroy();
+        this.cut();
         resolve();
       }, 1_000);
       this.connection.end(() => {
@@ -191,6 +222,11 @@ export class Session {
       });
     });
   }
+}
+
+/** The driver's own `destroy` says goodbye, and waits until the server has heard it. */
+function cutOff(connection: Connection): void {
+  (connection as unknown as { readonly stream: { destroy(): void } }).stream.destroy();
 }
 
 /** `` `a``b` `` (MySQL manual, "Schema Object Names"). */

@@ -21,6 +21,7 @@ const DONE: CopyState = { phase: 'stream', copied: null };
 /** Which captured tables are copied, being copied, or waiting for it. */
 export class CopyPlan {
   readonly #captured: ReadonlyMap<string, TableName>;
+  readonly #foldsNames: boolean;
   readonly #phase: 'snapshot' | 'stream';
   #waiting: TableName[];
   #current: CurrentCopy | null;
@@ -32,10 +33,12 @@ export class CopyPlan {
     captured: readonly TableName[],
     waiting: readonly TableName[],
     phase: 'snapshot' | 'stream',
+    foldsNames = false,
     current: CurrentCopy | null = null,
   ) {
     this.#current = current;
-    this.#captured = new Map(captured.map((name) => [tableKey(name), name]));
+    this.#foldsNames = foldsNames;
+    this.#captured = new Map(captured.map((name) => [this.#folded(tableKey(name)), name]));
     this.#waiting = [...waiting];
     this.#phase = phase;
     this.#complete = phase === 'stream';
@@ -47,18 +50,22 @@ export class CopyPlan {
     return new CopyPlan(captured, tables, 'snapshot');
   }
 
-  /** Goes on with what a position says; tables that are captured no longer are left out. */
-  static resume(captured: readonly TableName[], position: CopyState): CopyPlan {
+  /**
+   * Goes on with what a position says; tables that are captured no longer are left out.
+   *
+   * @param foldsNames see `Server.foldsNames`
+   */
+  static resume(captured: readonly TableName[], position: CopyState, foldsNames = false): CopyPlan {
     const byKey = new Map(captured.map((name) => [tableKey(name), name]));
     const [first, ...rest] = position.copying ?? [];
     const still = (names: readonly TableName[]): TableName[] =>
       names.filter((name) => byKey.has(tableKey(name)));
-    if (first === undefined) return new CopyPlan(captured, [], position.phase);
+    if (first === undefined) return new CopyPlan(captured, [], position.phase, foldsNames);
     // Begun without a first chunk: begins again.
     if (position.copied === null || !byKey.has(tableKey(first)))
-      return new CopyPlan(captured, still([first, ...rest]), position.phase);
+      return new CopyPlan(captured, still([first, ...rest]), position.phase, foldsNames);
     const current = { name: first, touched: TouchedKeys.all(), cursor: null, sealedCursor: position.copied };
-    return new CopyPlan(captured, still(rest), position.phase, current);
+    return new CopyPlan(captured, still(rest), position.phase, foldsNames, current);
   }
 
   get current(): CurrentCopy | null {
@@ -74,19 +81,20 @@ export class CopyPlan {
     return this.#state;
   }
 
-  /** The table is in the configuration. */
+  /** The table as the configuration names it; null: it is not there. */
   captured(name: TableName): TableName | null {
-    return this.#captured.get(tableKey(name)) ?? null;
+    return this.#captured.get(this.#folded(tableKey(name))) ?? null;
   }
 
   /** Its changes are part of the stream: it is copied or being copied. */
   streams(name: TableName): boolean {
     const key = tableKey(name);
-    return this.#captured.has(key) && !this.#waiting.some((one) => tableKey(one) === key);
+    return this.captured(name) !== null && !this.#waiting.some((one) => tableKey(one) === key);
   }
 
   inDatabase(database: string): readonly TableName[] {
-    return [...this.#captured.values()].filter((name) => name.namespace === database);
+    const folded = this.#folded(database);
+    return [...this.#captured.values()].filter((name) => this.#folded(name.namespace) === folded);
   }
 
   /** The table that {@link next} begins; null: none is left. */
@@ -120,8 +128,8 @@ export class CopyPlan {
   /** The table must be copied again from its first row. */
   again(name: TableName): void {
     const key = tableKey(name);
-    const table = this.#captured.get(key);
-    if (table === undefined) return;
+    const table = this.captured(name);
+    if (table === null) return;
     if (this.#current !== null && tableKey(this.#current.name) === key) this.#current = null;
     if (!this.#waiting.some((one) => tableKey(one) === key)) this.#waiting.push(table);
     this.#describe();
@@ -132,6 +140,10 @@ export class CopyPlan {
     this.#waiting.unshift(this.#current!.name);
     this.#current = null;
     this.#describe();
+  }
+
+  #folded(name: string): string {
+    return this.#foldsNames ? name.toLowerCase() : name;
   }
 
   #describe(): void {

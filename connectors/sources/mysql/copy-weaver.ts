@@ -7,12 +7,13 @@ import type { BinlogEvent, RowsEvent } from './binlog/binlog-event.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
 import type { Chunk } from './chunk.ts';
 import type { CopyPlan } from './copy-plan.ts';
-import { openCursor, sealCursor } from './key-cursor.ts';
+import { haveSameKey, openCursor, sealCursor } from './key-cursor.ts';
 import { KeylessView } from './keyless-view.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import { comparePlaces, type Server } from './server.ts';
 import type { TableCopier } from './table-copier.ts';
 import type { TableVersions } from './table-versions.ts';
+import type { Told, Visibility } from './visibility.ts';
 
 /** How often a view of a table without a key is tried. */
 const VIEW_ATTEMPTS = 100;
@@ -24,11 +25,9 @@ export interface SnapshotProgress {
 }
 
 /** The stream that the copy is woven into. */
-export interface WeftHost {
+export interface WeftHost extends Told {
   /** Everything before this place of the binlog was read. */
   reached(): BinlogPlace;
-  /** GTIDs of all that ended; null: there are none. */
-  executed(): string | null;
   /** Resume point, with what the plan says of the copy. */
   position(): MysqlPosition;
   /** Which tables' rows are wanted has changed. */
@@ -37,7 +36,7 @@ export interface WeftHost {
 
 /**
  * The copy of tables, woven into the stream. A chunk of a table is selected while the stream stands between two
- * transactions, and handed on when the stream has come to where the binlog ended after the SELECT; rows that the stream
+ * transactions and everything before is visible, and handed on when the stream has come to where the binlog ended after the SELECT; rows that the stream
  * named on the way are left out of it. So every row in the log is true at its place in the stream.
  */
 export class CopyWeaver {
@@ -45,6 +44,7 @@ export class CopyWeaver {
   readonly #server: Server;
   readonly #catalog: Catalog;
   readonly #copier: TableCopier;
+  readonly #visibility: Visibility;
   readonly #plan: CopyPlan;
   readonly #versions: TableVersions;
   readonly #host: WeftHost;
@@ -59,6 +59,7 @@ export class CopyWeaver {
     server: Server,
     catalog: Catalog,
     copier: TableCopier,
+    visibility: Visibility,
     plan: CopyPlan,
     versions: TableVersions,
     host: WeftHost,
@@ -67,6 +68,7 @@ export class CopyWeaver {
     this.#server = server;
     this.#catalog = catalog;
     this.#copier = copier;
+    this.#visibility = visibility;
     this.#plan = plan;
     this.#versions = versions;
     this.#host = host;
@@ -92,7 +94,11 @@ export class CopyWeaver {
     return this.#view !== null && tableKey(this.#view.table) === tableKey(name);
   }
 
-  /** Hands on what is due, begins what is next. */
+  /**
+   * Hands on what is due, begins what is next.
+   *
+   * @param signal aborts when the stream is over: then nothing is waited for
+   */
   async *step(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     if (this.waits) {
       if (!this.due) return;
@@ -101,10 +107,10 @@ export class CopyWeaver {
       return;
     }
     if (this.#plan.current === null) {
-      yield* this.#beginTable();
+      yield* this.#beginTable(signal);
       return;
     }
-    await this.#selectChunk();
+    await this.#selectChunk(signal);
   }
 
   /** The stream named rows, from this operation of their transaction on. False: they are not part of it, the copy tells them. */
@@ -115,6 +121,8 @@ export class CopyWeaver {
     }
     const { current } = this.#plan;
     if (current === null || tableKey(current.name) !== tableKey(rows.table)) return true;
+    // Rows that are told apart by other columns cannot be found in the chunk.
+    if (this.#chunk !== null && !haveSameKey(this.#chunk.table, rows.table)) this.#chunk = null;
     // What the stream tells of them is newer than, or as new as, the chunk.
     if (!rows.complete) throw new RowsealError('RS-MY-027', { detail: displayName(rows.table) });
     const width = rows.table.columns.length;
@@ -142,6 +150,11 @@ export class CopyWeaver {
     if (this.observes(name)) this.#view!.spoiledBy(null);
   }
 
+  /** A transaction ended of which it is not known what it changed. */
+  unknownOutcome(gtid: BinlogEvent | null): void {
+    this.#view?.spoiledBy(gtid);
+  }
+
   /** All rows of a table of the stream are gone. */
   emptied(table: TableSchema): void {
     if (this.#chunk !== null && tableKey(this.#chunk.table) === tableKey(table)) this.#chunk.empty();
@@ -159,14 +172,14 @@ export class CopyWeaver {
     this.#view?.close();
   }
 
-  async *#beginTable(): AsyncGenerator<ChangeBatch> {
+  async *#beginTable(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     const name = this.#plan.upcoming!;
     const table = await this.#catalog.table(name);
     if (table === null) throw new RowsealError('RS-MY-008', { detail: displayName(name) });
     this.#versions.remember(table.schema);
     this.#progress = { table: displayName(name), rows: 0, estimatedRows: table.estimatedRows };
     if (table.schema.key.length === 0) {
-      await this.#openView(table);
+      await this.#openView(table, signal);
       return;
     }
     this.#plan.next();
@@ -176,22 +189,34 @@ export class CopyWeaver {
     yield this.#batch([{ kind: 'snapshot', table: table.schema, phase: 'begin' }]);
   }
 
-  async #selectChunk(): Promise<void> {
+  async #selectChunk(signal: AbortSignal): Promise<void> {
     const current = this.#plan.current!;
     if (current.cursor === null && current.sealedCursor !== null) {
       const table = await this.#catalog.table(current.name);
       const cursor =
         table === null ? null : openCursor(this.#options.positionSeal, table.schema, current.sealedCursor);
       if (cursor === null) {
-        this.#plan.restart();
+        this.#restart();
         return;
       }
       current.cursor = cursor;
       this.#progress = { table: displayName(current.name), rows: 0, estimatedRows: table!.estimatedRows };
     }
+    await this.#visibility.wait(signal);
+    if (signal.aborted) return;
     const chunk = await this.#copier.chunk(current.name, current.cursor);
+    if (chunk === 'restart') {
+      this.#restart();
+      return;
+    }
     this.#versions.remember(chunk.table);
     this.#chunk = chunk;
+  }
+
+  /** What was copied of the current table is in the order of a key that it no longer has. */
+  #restart(): void {
+    this.#plan.restart();
+    this.#host.unbindAll();
   }
 
   #handOnChunk(): ChangeBatch {
@@ -211,21 +236,13 @@ export class CopyWeaver {
     return this.#batch(events, chunk.bytes);
   }
 
-  async #openView(table: CatalogTable): Promise<void> {
-    for (let attempt = 0; attempt < VIEW_ATTEMPTS; attempt++) {
-      const view = await KeylessView.open(this.#options, this.#server, table);
-      const altered = (await this.#catalog.table(table.schema)) !== table;
-      if (!altered && !view.behind(this.#host.executed())) {
-        this.#view = view;
-        // Its rows must be seen from here on, to know whether the view is exact.
-        this.#host.unbindAll();
-        return;
-      }
-      view.close();
-      if (altered) return;
-      await new Promise((resolve) => setTimeout(resolve, 1 + attempt));
-    }
-    throw new RowsealError('RS-MY-029', { detail: displayName(table.schema) });
+  async #openView(table: CatalogTable, signal: AbortSignal): Promise<void> {
+    await this.#visibility.wait(signal);
+    if (signal.aborted) return;
+    this.#view = await KeylessView.open(this.#options, this.#server, table, signal);
+    // Its rows must be seen from here on, to know whether the view is exact.
+    this.#host.unbindAll();
+    if ((await this.#catalog.table(table.schema)) !== table) this.#dropView();
   }
 
   async *#handOnView(signal: AbortSignal): AsyncGenerator<ChangeBatch> {

@@ -18,6 +18,9 @@ const byName: Readonly<Record<string, ErrorCode>> = {
   ER_NO_BINARY_LOGGING: 'RS-MY-004',
   ER_CON_COUNT_ERROR: 'RS-MY-001',
   ER_TOO_MANY_USER_CONNECTIONS: 'RS-MY-001',
+  ER_USER_LIMIT_REACHED: 'RS-MY-001',
+  ER_CANT_CREATE_THREAD: 'RS-MY-001',
+  ER_SERVER_OFFLINE_MODE: 'RS-MY-001',
   ER_SERVER_SHUTDOWN: 'RS-MY-016',
   ER_NORMAL_SHUTDOWN: 'RS-MY-016',
   ER_NET_READ_INTERRUPTED: 'RS-MY-016',
@@ -27,6 +30,7 @@ const byName: Readonly<Record<string, ErrorCode>> = {
   ER_QUERY_INTERRUPTED: 'RS-MY-016',
   ER_LOCK_WAIT_TIMEOUT: 'RS-MY-016',
   ER_LOCK_DEADLOCK: 'RS-MY-016',
+  ER_TABLE_DEF_CHANGED: 'RS-MY-016',
   PROTOCOL_CONNECTION_LOST: 'RS-MY-016',
 };
 
@@ -58,8 +62,17 @@ export function mysqlError(thrown: unknown, doing: string): RowsealError {
   const fields = { detail: `${doing} (${origin})`, origin };
   if (networkCodes.has(origin)) return new RowsealError('RS-MY-001', fields);
   if (lostCodes.has(origin)) return new RowsealError('RS-MY-016', fields);
+  if (cutInHandshake(thrown)) return new RowsealError('RS-MY-016', fields);
   if (tlsCodes.test(origin)) return new RowsealError('RS-MY-017', fields);
   return new RowsealError(byName[origin] ?? 'RS-MY-018', fields);
+}
+
+/** The driver puts one name on everything that goes wrong in a TLS handshake, on a connection that was cut as well. */
+function cutInHandshake(thrown: unknown): boolean {
+  if (!(thrown instanceof Error) || nameOf(thrown) !== 'HANDSHAKE_SSL_ERROR') return false;
+  // EPROTO: the other side was there, and did not understand.
+  if (thrown.message.includes('EPROTO')) return false;
+  return 'syscall' in thrown || /socket disconnected before secure TLS/.test(thrown.message);
 }
 
 function nameOf(thrown: unknown): string | null {
@@ -76,6 +89,11 @@ const TABLE_DENIED = 1142;
 const SAME_ID = 4052;
 const COLUMN_DENIED = 1143;
 
+/** Shutdown (1053) and kill (1317, 1927) end every stream of the server; locks and an ALTER in between end a SELECT. */
+const PASSING: ReadonlySet<number> = new Set([
+  1053, 1077, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1412, 1927, 3032,
+]);
+
 /**
  * The error packet that ended an answer: 0xff, Int16 number, `#` and SQLSTATE, text (protocol documentation,
  * "ERR_Packet"). The text names files, positions and GTIDs only, but is matched, not shown.
@@ -87,13 +105,8 @@ export function streamError(packet: Buffer, doing: string): RowsealError {
   if (number === TABLE_DENIED || number === COLUMN_DENIED) return new RowsealError('RS-MY-015', fields);
   if (number === SAME_ID) return new RowsealError('RS-MY-022', fields);
   if (number === ACCESS_DENIED) return new RowsealError('RS-MY-003', fields);
-  if (number !== FATAL_READING_BINLOG) {
-    // Shutdown (1053) and kill (1317, 1927) end every stream of the server.
-    return new RowsealError(
-      [1053, 1077, 1158, 1159, 1160, 1161, 1317, 1927].includes(number) ? 'RS-MY-016' : 'RS-MY-018',
-      fields,
-    );
-  }
+  if (number !== FATAL_READING_BINLOG)
+    return new RowsealError(PASSING.has(number) ? 'RS-MY-016' : 'RS-MY-018', fields);
   if (/same server_uuid\/server_id/.test(text)) return new RowsealError('RS-MY-022', fields);
   if (/purged|Could not find first log|not.*contain.*required|find.*GTID state/i.test(text))
     return new RowsealError('RS-MY-010', fields);

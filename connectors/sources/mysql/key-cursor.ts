@@ -1,14 +1,17 @@
 import type { PositionSeal } from '../../../src/capture/position-seal.ts';
 import type { RawCell } from '../../../src/model/cell.ts';
-import type { Column, TableSchema } from '../../../src/model/table.ts';
+import { type Column, displayName, type TableSchema } from '../../../src/model/table.ts';
 import { quoteIdentifier } from './connection.ts';
-import type { SelectedColumn } from './select-cell.ts';
+import { PLAIN, type SelectedColumn, writtenText } from './select-cell.ts';
 
 /**
- * Walks a table in the order of its key: `WHERE key > (last copied) ORDER BY key LIMIT n`. The cursor is a list of SQL
- * literals, one a key column, each comparing to the column as its own values do.
+ * Walks a table in the order of its key: `WHERE key > (last copied) ORDER BY key LIMIT n`. The cursor has a literal of SQL
+ * for each key column, comparing to the column as its own values do. Of another key of the table it says nothing.
  */
-export type KeyCursor = readonly string[];
+export interface KeyCursor {
+  readonly columns: readonly string[];
+  readonly literals: readonly string[];
+}
 
 /** What is selected besides the row, and read back as a literal. */
 export interface KeyPart {
@@ -23,7 +26,7 @@ export function keyParts(table: TableSchema): readonly KeyPart[] {
     const name = quoteIdentifier(column.name);
     const plain = (literal: (cell: string) => string, expression = name): KeyPart => ({
       column,
-      selected: { expression, cell: { kind: 'plain' } },
+      selected: { expression, cell: PLAIN },
       literal,
     });
     switch (column.type.kind) {
@@ -46,7 +49,15 @@ export function keyParts(table: TableSchema): readonly KeyPart[] {
       default:
         // SET and BIT order by their bits.
         if (/^(set|bit)\b/.test(column.sourceType)) return plain(numeric, `${name} + 0`);
-        return plain((cell) => `_utf8mb4 X'${Buffer.from(cell, 'utf8').toString('hex')}'`);
+        // What is no text has no place in the order of texts.
+        return {
+          column,
+          selected: {
+            expression: name,
+            cell: writtenText(`${displayName(table)}.${column.name}`, 'error'),
+          },
+          literal: (cell) => `_utf8mb4 X'${Buffer.from(cell, 'utf8').toString('hex')}'`,
+        };
     }
   });
 }
@@ -59,31 +70,47 @@ function numeric(cell: string): string {
 /** Rows behind the cursor; empty for all rows. */
 export function behind(parts: readonly KeyPart[], cursor: KeyCursor | null): string {
   if (cursor === null) return '';
+  const { literals } = cursor;
   const names = parts.map((part) => quoteIdentifier(part.column.name));
   const alternatives = names.map((name, i) => {
-    const equal = names.slice(0, i).map((earlier, j) => `${earlier} = ${cursor[j]}`);
-    return [...equal, `${name} > ${cursor[i]}`].join(' AND ');
+    const equal = names.slice(0, i).map((earlier, j) => `${earlier} = ${literals[j]}`);
+    return [...equal, `${name} > ${literals[i]}`].join(' AND ');
   });
   // The first condition alone is what an index can follow.
-  return ` WHERE ${names[0]} >= ${cursor[0]} AND ((${alternatives.join(') OR (')}))`;
+  return ` WHERE ${names[0]} >= ${literals[0]} AND ((${alternatives.join(') OR (')}))`;
 }
 
 export function cursorOf(parts: readonly KeyPart[], cells: readonly RawCell[]): KeyCursor {
-  return parts.map((part, i) => part.literal(cells[i] as string));
+  return {
+    columns: parts.map((part) => part.column.name),
+    literals: parts.map((part, i) => part.literal(cells[i] as string)),
+  };
 }
 
-/** The cursor for a position, with the names of its columns: a table whose key was altered in between begins again. */
+/** The cursor was made for the key that the table has. */
+export function isCursorOf(table: TableSchema, cursor: KeyCursor): boolean {
+  return sameKey(keyNames(table), cursor.columns);
+}
+
+/** Rows of both versions are told apart by the same columns. */
+export function haveSameKey(a: TableSchema, b: TableSchema): boolean {
+  return a === b || sameKey(keyNames(a), keyNames(b));
+}
+
 export function sealCursor(seal: PositionSeal, table: TableSchema, cursor: KeyCursor): string {
-  return seal.seal(table, JSON.stringify({ columns: keyNames(table), literals: cursor }));
+  return seal.seal(table, JSON.stringify({ columns: cursor.columns, literals: cursor.literals }));
 }
 
 /** null: sealed otherwise, or for another key of the table. */
 export function openCursor(seal: PositionSeal, table: TableSchema, sealed: string): KeyCursor | null {
   const text = seal.open(table, sealed);
   if (text === null) return null;
-  const { columns, literals } = JSON.parse(text) as { columns: readonly string[]; literals: KeyCursor };
-  const names = keyNames(table);
-  return columns.length === names.length && columns.every((name, i) => name === names[i]) ? literals : null;
+  const cursor = JSON.parse(text) as KeyCursor;
+  return isCursorOf(table, cursor) ? cursor : null;
+}
+
+function sameKey(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
 function keyNames(table: TableSchema): readonly string[] {

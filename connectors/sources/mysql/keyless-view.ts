@@ -10,6 +10,7 @@ import type { MysqlSourceOptions } from './options.ts';
 import { ResultRows } from './result-rows.ts';
 import { binlogEnd, type Server } from './server.ts';
 import { rowColumns, tablePath } from './table-copier.ts';
+import { committedPlace } from './visibility.ts';
 
 const CHUNK_ROWS = 8192;
 const CHUNK_BYTES = 1 << 20;
@@ -44,7 +45,7 @@ export class KeylessView {
     this.#table = table;
     this.until = until;
     this.#seen = seen;
-    const columns = rowColumns(table, options.zeroDates);
+    const columns = rowColumns(table, options);
     const list = columns.map((column) => column.expression).join(', ');
     // The statement begins at once: from now on the table cannot be altered under it.
     this.#rows = new ResultRows(
@@ -55,24 +56,25 @@ export class KeylessView {
     );
   }
 
-  /** @throws RowsealError RS-MY-031 for MySQL without GTIDs, where the place cannot be known */
-  static async open(options: MysqlSourceOptions, server: Server, table: CatalogTable): Promise<KeylessView> {
-    const session = await Session.open(options);
+  /**
+   * The stream stands still, and all that it has told is visible.
+   *
+   * @param signal ends it, whatever it is at
+   * @throws RowsealError RS-MY-031 for MySQL without GTIDs, where the place cannot be known
+   */
+  static async open(
+    options: MysqlSourceOptions,
+    server: Server,
+    table: CatalogTable,
+    signal: AbortSignal,
+  ): Promise<KeylessView> {
+    const session = await Session.open(options, signal);
     const doing = 'copying a table without a key';
     try {
       await session.rows('SET SESSION net_write_timeout = 31536000', doing);
       if (server.flavor === 'mariadb') {
         await session.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT', doing);
-        const status = new Map(
-          (await session.rows("SHOW STATUS LIKE 'binlog_snapshot_%'", doing)).map(([name, value]) => [
-            name!.toLowerCase(),
-            value,
-          ]),
-        );
-        const file = status.get('binlog_snapshot_file');
-        if (file === undefined || file === null || file === '') throw new RowsealError('RS-MY-004');
-        const until = { file, offset: Number(status.get('binlog_snapshot_position')) };
-        return new KeylessView(session, table, options, until, null);
+        return new KeylessView(session, table, options, await committedPlace(session, doing), null);
       }
       if (!server.gtids) throw new RowsealError('RS-MY-031', { detail: doing });
       const seen = GtidSet.parse((await session.value('SELECT @@GLOBAL.gtid_executed', doing)) ?? '')!;
@@ -80,7 +82,7 @@ export class KeylessView {
       const { place } = await binlogEnd(session, server);
       return new KeylessView(session, table, options, place, seen);
     } catch (thrown) {
-      session.connection.destroy();
+      session.cut();
       throw thrown;
     }
   }
@@ -92,13 +94,6 @@ export class KeylessView {
   /** Some transaction may or may not be in the view. */
   get spoiled(): boolean {
     return this.#spoiled;
-  }
-
-  /** The stream is past transactions that the server had not finished when the view was made. */
-  behind(executed: string | null): boolean {
-    if (this.#seen === null) return false;
-    const read = GtidSet.parse(executed ?? '');
-    return read === null || !this.#seen.contains(read);
   }
 
   /** A transaction on this table came by before the rows were handed on. */
@@ -127,6 +122,6 @@ export class KeylessView {
   }
 
   close(): void {
-    this.#session.connection.destroy();
+    this.#session.cut();
   }
 }

@@ -48,6 +48,7 @@ export class PacketStream {
   #ended = false;
   #error: RowsealError | null = null;
   #wake: (() => void) | null = null;
+  readonly #failed = new AbortController();
   #lastReceivedMs: number | null = null;
   #heardMs = performance.now();
   readonly #onError = (error: unknown): void => this.#fail(mysqlError(error, this.#doing));
@@ -90,12 +91,17 @@ export class PacketStream {
     });
   }
 
-  /** Wall-clock milliseconds of the last packet; null before the first. */
+  /** Aborts when the answer fails, also while nobody reads; its reason is what {@link read} will throw. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
   /** When the last packet came, or the stream began; of a clock that does not jump. */
   get heardMs(): number {
     return this.#heardMs;
   }
 
+  /** Wall-clock milliseconds of the last packet; null before the first. */
   get lastReceivedMs(): number | null {
     return this.#lastReceivedMs;
   }
@@ -144,7 +150,7 @@ export class PacketStream {
   /** The connection is dead although nobody closed it. */
   abort(error: RowsealError): void {
     this.#fail(error);
-    this.#session.connection.destroy();
+    this.#session.cut();
   }
 
   #take(packet: DriverPacket, isLast: (packet: Packet) => boolean): boolean {
@@ -174,6 +180,7 @@ export class PacketStream {
     if (this.#ended) return;
     this.#error ??= error;
     this.#forget();
+    this.#failed.abort(this.#error);
     this.interrupt();
   }
 

@@ -1,10 +1,12 @@
 import { type ErrorCode, errorCodes } from '../../../src/error/codes.ts';
+import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
 import { Catalog, type CatalogTable } from './catalog.ts';
 import { quoteIdentifier, type Session } from './connection.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import { binlogEnd, type Server } from './server.ts';
+import { readLock } from './visibility.ts';
 
 const OLDEST = { mysql: 80_014, mariadb: 100_500 } as const;
 /** From here on MySQL runs cascades above the storage engine and logs their rows. */
@@ -60,13 +62,20 @@ async function settings(session: Session, server: Server): Promise<readonly Find
   }
   if (server.flavor === 'mysql')
     findings.push(
-      server.gtids ? ok('gtid_mode', 'ON') : problem('warning', 'RS-MY-031', 'gtid_mode', 'is not ON'),
+      server.gtids
+        ? ok('gtid_mode', 'ON')
+        : problem('warning', 'RS-MY-031', 'gtid_mode', withoutGtids(server)),
     );
   const options = (await session.variable('binlog_row_value_options')) ?? '';
   findings.push(ok('binlog_row_value_options', options === '' ? 'none' : options));
   findings.push(await retention(session, server));
   findings.push(...(await replicaLogs(session, server)));
   return findings;
+}
+
+function withoutGtids(server: Server): string {
+  if (readLock(server) !== '') return 'is not ON';
+  return 'is not ON; before 8.0.22 a copy may then miss what is being committed, above all under semi-synchronous replication';
 }
 
 function fixOf(server: Server, name: string, wanted: string): string {
@@ -160,7 +169,13 @@ function readerName(server: Server, options: MysqlSourceOptions): Finding {
 
 async function tableFindings(session: Session, server: Server, name: TableName): Promise<readonly Finding[]> {
   const subject = displayName(name);
-  const table = await new Catalog(session).table(name).catch(() => null);
+  let table: CatalogTable | null;
+  try {
+    table = await new Catalog(session).table(name);
+  } catch (thrown) {
+    const { code, message, fix } = toRowsealError(thrown);
+    return [{ level: 'error', code, subject, detail: message, fix }];
+  }
   if (table === null) return [problem('error', 'RS-MY-008', subject, 'is not there, or may not be seen')];
   const path = `${quoteIdentifier(name.namespace)}.${quoteIdentifier(name.name)}`;
   const findings: Finding[] = [];

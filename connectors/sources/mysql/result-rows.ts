@@ -7,6 +7,8 @@ import type { SelectedColumn } from './select-cell.ts';
 const COM_QUERY = 0x03;
 const NULL_CELL = 0xfb;
 const EOF_PACKET = 0xfe;
+/** What stands for bytes that are no UTF-8. */
+const REPLACEMENT = '\ufffd';
 
 /**
  * A SELECT whose rows are read as they come, without an object a row: text protocol (protocol documentation,
@@ -55,7 +57,8 @@ export class ResultRows {
     const { buffer, start, end } = packet;
     const text = this.#plain ? buffer.utf8Slice(start, end) : '';
     // As many characters as bytes: every character of every cell is one byte, and offsets agree.
-    const ascii = text.length === end - start;
+    const simple = text.length === end - start;
+    const doubtful = !this.#plain || text.includes(REPLACEMENT);
     let at = start;
     for (const { cell } of this.#columns) {
       const first = buffer[at++]!;
@@ -73,14 +76,22 @@ export class ResultRows {
       if (stop > end) throw new RowsealError('RS-MY-014', { detail: 'a copied row is cut short' });
       if (cell.kind === 'bytes') into.push(cell.convert(buffer, at, stop));
       else {
-        const value = ascii ? text.substring(at - start, stop - start) : buffer.utf8Slice(at, stop);
-        into.push(cell.kind === 'plain' ? value : cell.convert(value));
+        const value = simple ? text.substring(at - start, stop - start) : buffer.utf8Slice(at, stop);
+        if (cell.kind === 'text') into.push(cell.convert(value));
+        else if (cell.invalid !== null && doubtful && isReplaced(value, buffer, at, stop))
+          into.push(cell.invalid(buffer, at, stop));
+        else into.push(value);
       }
       at = stop;
     }
     if (at !== end)
       throw new RowsealError('RS-MY-014', { detail: 'a copied row has another width than its table' });
   }
+}
+
+/** The replacement character can also be what was written. */
+function isReplaced(text: string, buffer: Buffer, start: number, end: number): boolean {
+  return text.includes(REPLACEMENT) && !Buffer.from(text, 'utf8').equals(buffer.subarray(start, end));
 }
 
 /** A row that begins with 0xfe has a cell of 16 MiB and is longer. */

@@ -25,7 +25,7 @@ export async function sampleRows(
   let bytes = 0;
   for (const clause of await clauses(session, table, wanted)) {
     if (count >= wanted) break;
-    const columns = rowColumns(table, options.zeroDates);
+    const columns = rowColumns(table, options);
     const list = columns.map((column) => column.expression).join(', ');
     const rows = new ResultRows(
       session,

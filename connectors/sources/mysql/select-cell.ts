@@ -4,7 +4,7 @@ import type { Column } from '../../../src/model/table.ts';
 import { vectorText } from './binlog/float-cell.ts';
 import { float32Text, float64Text } from './binlog/float-text.ts';
 import { geometryText } from './binlog/geometry-text.ts';
-import { hexText } from './binlog/text-cell.ts';
+import { hexText, type InvalidText } from './binlog/text-cell.ts';
 import { inCalendar, type ZeroDates } from './binlog/zero-date.ts';
 import { quoteIdentifier } from './connection.ts';
 
@@ -14,15 +14,27 @@ export interface SelectedColumn {
   readonly expression: string;
   /** What the server sends: its text as it is, a text to convert, or bytes that are no text. */
   readonly cell:
-    | { readonly kind: 'plain' }
-    | { readonly kind: 'text'; readonly convert: (text: string) => RawCell }
     | {
-        readonly kind: 'bytes';
-        readonly convert: (buffer: Buffer, start: number, end: number) => RawCell;
-      };
+        readonly kind: 'plain';
+        /** What becomes of bytes that are no UTF-8; null: there are none. The server does not check every way in. */
+        readonly invalid: ConvertBytes | null;
+      }
+    | { readonly kind: 'text'; readonly convert: (text: string) => RawCell }
+    | { readonly kind: 'bytes'; readonly convert: ConvertBytes };
 }
 
-const PLAIN = { kind: 'plain' } as const;
+type ConvertBytes = (buffer: Buffer, start: number, end: number) => RawCell;
+
+/** Made of digits and other ASCII by the server itself. */
+export const PLAIN: SelectedColumn['cell'] = { kind: 'plain', invalid: null };
+
+/** Text of a column, as somebody wrote it. @param where table and column, for the error RS-MY-059 */
+export function writtenText(where: string, rule: InvalidText): SelectedColumn['cell'] {
+  const refuse = (): never => {
+    throw new RowsealError('RS-MY-059', { detail: `column ${where}` });
+  };
+  return { kind: 'plain', invalid: rule === 'hex' ? hexText : refuse };
+}
 
 /**
  * @param zerofill the server pads the number with zeros
@@ -31,9 +43,10 @@ const PLAIN = { kind: 'plain' } as const;
 export function selectedColumn(
   column: Column,
   zerofill: boolean,
-  zeroDates: ZeroDates,
+  rules: { readonly zeroDates: ZeroDates; readonly invalidText: InvalidText },
   table: string,
 ): SelectedColumn {
+  const { zeroDates } = rules;
   const name = quoteIdentifier(column.name);
   const where = `${table}.${column.name}`;
   const text = (convert: (text: string) => RawCell): SelectedColumn => ({
@@ -76,7 +89,7 @@ export function selectedColumn(
     case 'other':
       return other(column, name);
     default:
-      return { expression: name, cell: PLAIN };
+      return { expression: name, cell: writtenText(where, rules.invalidText) };
   }
 }
 

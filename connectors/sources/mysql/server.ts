@@ -15,6 +15,8 @@ export interface Server {
   readonly serverId: number;
   /** Transactions have GTIDs: gtid_mode=ON; MariaDB always. */
   readonly gtids: boolean;
+  /** `Orders` and `orders` name one table: lower_case_table_names is not 0. The binlog has names as they were typed. */
+  readonly foldsNames: boolean;
 }
 
 /** Where the binlog ends at this moment. */
@@ -41,6 +43,7 @@ export async function identifyServer(session: Session): Promise<Server> {
     identity: uuid === null || uuid === '' ? `server_id:${serverId}` : uuid,
     serverId,
     gtids: flavor === 'mariadb' || (await session.variable('gtid_mode')) === 'ON',
+    foldsNames: Number(await session.variable('lower_case_table_names')) !== 0,
   };
 }
 
@@ -56,11 +59,19 @@ export async function binlogEnd(session: Session, server: Server): Promise<Binlo
   const file = row?.get('File') ?? null;
   if (row === null || file === null) throw new RowsealError('RS-MY-004');
   const place = { file, offset: Number(row.get('Position')) };
-  if (server.flavor === 'mariadb') {
-    const position = await session.value('SELECT BINLOG_GTID_POS(?, ?)', doing, [place.file, place.offset]);
-    return { place, gtidSet: canonicalGtids(server, position ?? '') };
-  }
+  if (server.flavor === 'mariadb') return { place, gtidSet: (await gtidsUpTo(session, server, place)) ?? '' };
   return { place, gtidSet: server.gtids ? canonicalGtids(server, row.get('Executed_Gtid_Set') ?? '') : null };
+}
+
+/** MariaDB: the transactions in the binlog up to a place; null: there is no such place. */
+export async function gtidsUpTo(
+  session: Session,
+  server: Server,
+  place: BinlogPlace,
+): Promise<string | null> {
+  const doing = 'comparing GTIDs';
+  const position = await session.value('SELECT BINLOG_GTID_POS(?, ?)', doing, [place.file, place.offset]);
+  return position === null ? null : canonicalGtids(server, position);
 }
 
 /** @throws RowsealError RS-MY-014 for what is no set or position */

@@ -20,12 +20,12 @@ import {
   binlogFiles,
   comparePlaces,
   fileNumber,
+  gtidsUpTo,
   identifyServer,
   refuseHole,
   type Server,
 } from './server.ts';
 import { MysqlStream, type StreamStart } from './stream.ts';
-import { TableCopier } from './table-copier.ts';
 
 /** How often the binlog behind this reader is measured, in milliseconds. */
 const RETAINED_INTERVAL_MS = 10_000;
@@ -78,9 +78,10 @@ class MysqlSource implements Source {
     const session = await this.#sideSession();
     const catalog = new Catalog(session);
     const tables: DiscoveredTable[] = [];
-    const database = databaseOf(this.#options);
+    const fold = (name: string): string => (this.#server!.foldsNames ? name.toLowerCase() : name);
+    const database = fold(databaseOf(this.#options));
     for (const name of await catalog.names()) {
-      if (database !== '' && name.namespace !== database) continue;
+      if (database !== '' && fold(name.namespace) !== database) continue;
       const table = await catalog.table(name);
       if (table !== null) tables.push({ table: table.schema, estimatedRows: table.estimatedRows });
     }
@@ -103,9 +104,7 @@ class MysqlSource implements Source {
     const copySession = await Session.open(this.#options);
     this.#copySession = copySession;
     await check(copySession);
-    const catalog = new Catalog(copySession);
-    const copier = new TableCopier(copySession, server, catalog, this.#options);
-    const stream = new MysqlStream(this.#options, catalog, copier, check, start);
+    const stream = new MysqlStream(this.#options, copySession, check, start);
     this.#stream = stream;
     this.#measureRetained(side);
     // The beginning is sealed before anything is read: from now on it is known where this log began.
@@ -137,8 +136,7 @@ class MysqlSource implements Source {
 
   async close(): Promise<void> {
     if (this.#retainedTimer !== null) clearInterval(this.#retainedTimer);
-    await this.#stream?.close();
-    this.#copySession?.connection.destroy();
+    await Promise.all([this.#stream?.close(), this.#copySession?.kill(this.#options)]);
     this.#copySession = null;
     await this.#side?.close();
     this.#side = null;
@@ -149,7 +147,9 @@ class MysqlSource implements Source {
     return this.#startAt(side, server, beginningAt(await binlogEnd(side, server), server, this.#options));
   }
 
-  async #resume(side: Session, server: Server, after: MysqlPosition): Promise<StreamStart> {
+  async #resume(side: Session, server: Server, sealed: MysqlPosition): Promise<StreamStart> {
+    const renamed = await this.#isRenamed(side, server, sealed);
+    const after = renamed ? { ...sealed, server: server.identity } : sealed;
     await refuseHole(side, server, after, this.#options.acceptServers);
     if (after.server === server.identity) {
       await this.#refuseNewFile(side, server, after);
@@ -171,17 +171,37 @@ class MysqlSource implements Source {
       readUpToPlace: fileBegan !== null || server.flavor === 'mariadb' || gtidSet === null,
       dump: dumpStart(server, gtidSet, gtidSet === null ? await reachable(side, place) : place),
       prepared: position.prepared,
-      plan: CopyPlan.resume(this.#options.tables, position),
+      plan: CopyPlan.resume(this.#options.tables, position, server.foldsNames),
       outside: position.outside ?? [],
     };
+  }
+
+  /**
+   * MariaDB makes its server_uid of the machine's network address and its port: a container that is made anew over the same data
+   * has another one. Its binlog is the same: the file began at the same second, and the same transactions lie before the place.
+   */
+  async #isRenamed(side: Session, server: Server, sealed: MysqlPosition): Promise<boolean> {
+    if (server.flavor !== 'mariadb' || sealed.flavor !== 'mariadb' || sealed.server === server.identity)
+      return false;
+    const { place, fileBegan, gtidSet } = sealed;
+    if (fileBegan === null || gtidSet === null) return false;
+    const file = (await binlogFiles(side)).find((one) => one.name === place.file);
+    if (file === undefined || file.bytes < place.offset) return false;
+    return (
+      (await gtidsUpTo(side, server, place)) === gtidSet &&
+      (await this.#fileBegan(server, place.file)) === fileBegan
+    );
+  }
+
+  async #fileBegan(server: Server, file: string): Promise<number | null> {
+    return new BinlogAgain(this.#options, server, (session) => sameServer(session, server)).began(file);
   }
 
   /** After a reset the counts of files and GTIDs can have grown past ours again; the file is another one all the same. */
   async #refuseNewFile(side: Session, server: Server, after: MysqlPosition): Promise<void> {
     const { file } = after.place;
     if (after.fileBegan === null || !(await binlogFiles(side)).some((one) => one.name === file)) return;
-    const again = new BinlogAgain(this.#options, server, (session) => sameServer(session, server));
-    if ((await again.began(file)) !== after.fileBegan)
+    if ((await this.#fileBegan(server, file)) !== after.fileBegan)
       throw new RowsealError('RS-MY-033', { detail: `${file} is not the file that was read` });
   }
 

@@ -7,6 +7,10 @@ export type Word =
   /** One character that is none of the above. */
   | { readonly kind: 'sign'; readonly text: string };
 
+export function isSign(word: Word | undefined, sign: string): boolean {
+  return word?.kind === 'sign' && word.text === sign;
+}
+
 /** Bit of sql_mode that makes `"a"` a name (MySQL, libbinlogevents/include/statement_events.h: MODE_ANSI_QUOTES). */
 const ANSI_QUOTES = 4n;
 /** Bit of sql_mode that makes a backslash an ordinary character (MODE_NO_BACKSLASH_ESCAPES). */

@@ -1,5 +1,6 @@
 import type { TableName } from '../../../src/model/table.ts';
-import { type Word, wordsOf } from './sql-words.ts';
+import { judge, type Phrase } from './alter-action.ts';
+import { isSign, type Word, wordsOf } from './sql-words.ts';
 
 /** What a statement in the binlog does to tables, as far as rows are concerned. */
 export type Statement =
@@ -32,9 +33,16 @@ export interface StatementText {
  * never a row.
  */
 export function readStatement(text: StatementText): Statement {
-  const reader = new Reader(text);
+  return statementOf(new Reader(text), text.sql);
+}
+
+function statementOf(reader: Reader, sql: string): Statement {
   const verb = reader.next();
   switch (verb) {
+    case 'SET':
+      // MariaDB: SET STATEMENT variable = value FOR statement.
+      if (!reader.skip('STATEMENT') || !reader.skipPast('FOR')) return { kind: 'other' };
+      return statementOf(reader, sql);
     case 'TRUNCATE': {
       reader.skip('TABLE');
       return { kind: 'empties', tables: reader.tables() };
@@ -55,7 +63,7 @@ export function readStatement(text: StatementText): Statement {
       reader.skip('SAVEPOINT');
       return { kind: 'rollback-to', name: reader.name() };
     case 'XA':
-      return xa(reader, text.sql);
+      return xa(reader, sql);
     case 'DELETE':
       return remove(reader);
     case 'INSERT':
@@ -137,105 +145,6 @@ function alter(reader: Reader): Statement {
   return { kind: rewrites ? 'rewrites' : 'alters', tables };
 }
 
-const KEYS = new Set([
-  'INDEX',
-  'KEY',
-  'UNIQUE',
-  'FULLTEXT',
-  'SPATIAL',
-  'PRIMARY',
-  'CONSTRAINT',
-  'FOREIGN',
-  'CHECK',
-  'VECTOR',
-]);
-/** First words of actions that leave every row as it is. */
-const HARMLESS = new Set([
-  'ALTER',
-  'COMMENT',
-  'ENGINE',
-  'FORCE',
-  'LOCK',
-  'ALGORITHM',
-  'AUTO_INCREMENT',
-  'ROW_FORMAT',
-  'KEY_BLOCK_SIZE',
-  'STATS_PERSISTENT',
-  'STATS_AUTO_RECALC',
-  'STATS_SAMPLE_PAGES',
-  'ENABLE',
-  'DISABLE',
-  'ORDER',
-  'DEFAULT',
-  'CHARACTER',
-  'CHARSET',
-  'COLLATE',
-  'ANALYZE',
-  'CHECK',
-  'OPTIMIZE',
-  'REBUILD',
-  'REPAIR',
-  'COALESCE',
-  'REORGANIZE',
-  'REMOVE',
-  'WITH',
-  'WITHOUT',
-  'NOWAIT',
-  'WAIT',
-  'MAX_ROWS',
-  'MIN_ROWS',
-  'AVG_ROW_LENGTH',
-  'CHECKSUM',
-  'COMPRESSION',
-  'ENCRYPTION',
-  'SECONDARY_ENGINE',
-  'SECONDARY_LOAD',
-  'SECONDARY_UNLOAD',
-]);
-
-type Phrase = readonly Word[];
-
-/** What one action of ALTER TABLE does; a list of words: the name under which the table goes on. */
-function judge(action: Phrase): 'harmless' | 'rewrites' | Phrase {
-  const word = (i: number): string => {
-    const found = action[i];
-    return found?.kind === 'word' ? found.upper : '';
-  };
-  switch (word(0)) {
-    case 'ADD':
-      return judgeAdd(action);
-    case 'DROP':
-      // Another primary key tells rows apart by other columns, in the sinks too.
-      return word(1) === 'PARTITION' || word(1) === 'PRIMARY' ? 'rewrites' : 'harmless';
-    case 'RENAME':
-      if (word(1) === 'INDEX' || word(1) === 'KEY') return 'harmless';
-      if (word(1) === 'COLUMN') return 'rewrites';
-      return action.slice(word(1) === 'TO' || word(1) === 'AS' || isSign(action[1], '=') ? 2 : 1);
-    case 'PARTITION':
-      return 'harmless';
-    default:
-      return HARMLESS.has(word(0)) ? 'harmless' : 'rewrites';
-  }
-}
-
-/** A new column is null in the rows that are there, unless it has a default, is NOT NULL or is computed. */
-function judgeAdd(action: Phrase): 'harmless' | 'rewrites' {
-  const words = action.map((word) =>
-    word.kind === 'word' ? word.upper : word.kind === 'sign' ? word.text : '',
-  );
-  if (words.includes('PRIMARY')) return 'rewrites';
-  if (KEYS.has(words[1] ?? '') || words[1] === 'PARTITION' || words[1] === 'PERIOD') return 'harmless';
-  if (words[1] === 'SYSTEM') return 'rewrites';
-  const telling = words.filter((word, i) => {
-    if (word === 'DEFAULT') return words[i + 1] !== 'NULL';
-    return (
-      ['GENERATED', 'AS', 'AUTO_INCREMENT', 'SERIAL'].includes(word) ||
-      (word === 'NOT' && words[i + 1] === 'NULL')
-    );
-  });
-  return telling.length === 0 ? 'harmless' : 'rewrites';
-}
-
 /** XA START|BEGIN|END|COMMIT|ROLLBACK xid …; the server writes the xid as `X'6162',X'63',1`. */
 function xa(reader: Reader, sql: string): Statement {
   const step = reader.next();
@@ -246,10 +155,6 @@ function xa(reader: Reader, sql: string): Statement {
   if (step === 'COMMIT') return { kind: 'xa', step: 'commit', xid };
   if (step === 'ROLLBACK') return { kind: 'xa', step: 'rollback', xid };
   return { kind: 'other' };
-}
-
-function isSign(word: Word | undefined, sign: string): boolean {
-  return word?.kind === 'sign' && word.text === sign;
 }
 
 class Reader {
@@ -277,6 +182,12 @@ class Reader {
     if (this.#ahead?.kind !== 'word' || this.#ahead.upper !== keyword) return false;
     this.#take();
     return true;
+  }
+
+  /** Leaves out everything up to a keyword, and the keyword. */
+  skipPast(keyword: string): boolean {
+    while (this.#ahead !== null) if (this.next() === keyword) return true;
+    return false;
   }
 
   skipSign(sign: string): boolean {

@@ -1,4 +1,4 @@
-import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { isRowsealError, RowsealError } from '../../../src/error/rowseal-error.ts';
 import type { ChangeBatch } from '../../../src/model/change.ts';
 import type { BinlogPlace, MysqlPosition } from '../../../src/model/position.ts';
 import { type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
@@ -7,16 +7,17 @@ import type { BinlogEvent, RowsEvent, TableBinding, TableMap } from './binlog/bi
 import { BinlogAgain, newDecoder } from './binlog-again.ts';
 import { Executed, PlaceTracker } from './binlog-cursor.ts';
 import { BinlogDump, type DumpStart } from './binlog-dump.ts';
-import { bindTable, type Catalog } from './catalog.ts';
+import { bindTable, Catalog } from './catalog.ts';
 import type { Session } from './connection.ts';
 import type { CopyPlan } from './copy-plan.ts';
 import { CopyWeaver, type SnapshotProgress, type WeftHost } from './copy-weaver.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import type { Packet } from './packet-stream.ts';
 import { comparePlaces, type Server } from './server.ts';
-import type { TableCopier } from './table-copier.ts';
+import { TableCopier } from './table-copier.ts';
 import { TableVersions } from './table-versions.ts';
 import { PIECE_BYTES, type Prepared, type TransactionHost, Transactions } from './transactions.ts';
+import { Visibility } from './visibility.ts';
 
 export interface StreamStart {
   readonly server: Server;
@@ -37,6 +38,7 @@ export interface StreamStart {
 export class MysqlStream implements TransactionHost, WeftHost {
   readonly #options: MysqlSourceOptions;
   readonly #server: Server;
+  readonly #session: Session;
   readonly #catalog: Catalog;
   readonly #check: (session: Session) => Promise<void>;
   readonly #plan: CopyPlan;
@@ -51,23 +53,28 @@ export class MysqlStream implements TransactionHost, WeftHost {
   #packetAt = 0;
   readonly #versions = new TableVersions();
   readonly #weaver: CopyWeaver;
+  /** With what the stream failed. */
+  readonly #failed = new AbortController();
   /** Of a clock that does not jump. */
   #idleEmittedMs = performance.now();
   #idlePlace: BinlogPlace;
   #lastReceivedMs: number | null = null;
+  /** Where the last transaction ended. */
+  #ended: BinlogPlace;
   /** See `Position.outside`. */
   #outside: readonly TableName[];
 
+  /** @param session looks up tables and copies them */
   constructor(
     options: MysqlSourceOptions,
-    catalog: Catalog,
-    copier: TableCopier,
+    session: Session,
     check: (session: Session) => Promise<void>,
     start: StreamStart,
   ) {
     this.#options = options;
     this.#server = start.server;
-    this.#catalog = catalog;
+    this.#session = session;
+    this.#catalog = new Catalog(session);
     this.#check = check;
     this.#plan = start.plan;
     this.#start = start;
@@ -77,7 +84,17 @@ export class MysqlStream implements TransactionHost, WeftHost {
     this.#decoder = newDecoder(options, start.server);
     this.#again = new BinlogAgain(options, start.server, check);
     this.#transactions = new Transactions(this, new Map(), options.rolledBack);
-    this.#weaver = new CopyWeaver(options, start.server, catalog, copier, this.#plan, this.#versions, this);
+    this.#weaver = new CopyWeaver(
+      options,
+      start.server,
+      this.#catalog,
+      new TableCopier(session, start.server, this.#catalog, options),
+      new Visibility(session, start.server, this),
+      this.#plan,
+      this.#versions,
+      this,
+    );
+    this.#ended = start.place;
     this.#outside = start.outside;
   }
 
@@ -90,6 +107,23 @@ export class MysqlStream implements TransactionHost, WeftHost {
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
+    // The copy asks the server on a connection of its own, which may be dead, or wait for a lock: it ends with the stream.
+    const over = AbortSignal.any([signal, this.#failed.signal]);
+    const cut = (): void => this.#session.cut();
+    over.addEventListener('abort', cut);
+    try {
+      yield* this.#tell(signal, over);
+    } catch (thrown) {
+      if (!isRowsealError(thrown) || thrown.kind !== 'transient') throw thrown;
+      if (signal.aborted) return;
+      throw this.#failed.signal.aborted ? this.#failed.signal.reason : thrown;
+    } finally {
+      over.removeEventListener('abort', cut);
+    }
+  }
+
+  /** @param over aborts when the stream fails, too */
+  async *#tell(signal: AbortSignal, over: AbortSignal): AsyncGenerator<ChangeBatch> {
     for (const name of this.#options.tables) {
       const table = await this.#catalog.table(name);
       if (table !== null) this.#versions.remember(table.schema);
@@ -103,13 +137,14 @@ export class MysqlStream implements TransactionHost, WeftHost {
       this.#check,
     );
     this.#dump = dump;
+    dump.failed.addEventListener('abort', () => this.#failed.abort(dump.failed.reason));
     const onAbort = (): void => dump.interrupt();
     signal.addEventListener('abort', onAbort);
     const idleTimer = setInterval(onAbort, this.#options.idleIntervalMs);
     try {
       while (!signal.aborted) {
         if (!this.#transactions.inside && !this.#plan.done) {
-          yield* this.#weaver.step(signal);
+          yield* this.#weaver.step(over);
           if (signal.aborted) return;
         }
         const mustWait =
@@ -167,10 +202,13 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   finished(gtid: BinlogEvent | null): void {
     if (gtid !== null) this.#executed.add(gtid);
+    this.#ended = this.#tracker.reached;
     this.#weaver.settled();
   }
 
-  truncated(name: TableName): TableSchema | null {
+  truncated(stated: TableName): TableSchema | null {
+    const name = this.#plan.captured(stated);
+    if (name === null) return null;
     this.#weaver.truncated(name);
     return this.#plan.streams(name) ? this.#versions.of(name) : null;
   }
@@ -179,13 +217,15 @@ export class MysqlStream implements TransactionHost, WeftHost {
     return this.#plan.inDatabase(database);
   }
 
-  rewritten(name: TableName): void {
-    if (this.#plan.captured(name) === null || this.#options.snapshot === 'never') return;
+  rewritten(stated: TableName): void {
+    const name = this.#plan.captured(stated);
+    if (name === null || this.#options.snapshot === 'never') return;
     this.#weaver.again(name);
   }
 
-  unknownOutcome(): void {
+  unknownOutcome(gtid: BinlogEvent | null): void {
     if (this.#options.snapshot === 'never') throw new RowsealError('RS-MY-025');
+    this.#weaver.unknownOutcome(gtid);
     for (const name of this.#options.tables) if (this.#plan.streams(name)) this.rewritten(name);
   }
 
@@ -203,6 +243,10 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   reached(): BinlogPlace {
     return this.#tracker.reached;
+  }
+
+  ended(): BinlogPlace {
+    return this.#ended;
   }
 
   executed(): string | null {
@@ -244,16 +288,13 @@ export class MysqlStream implements TransactionHost, WeftHost {
   }
 
   async #bind(map: TableMap): Promise<void> {
-    const name = { namespace: map.schema, name: map.table };
-    if (!this.#weaver.observes(name) && !this.#plan.streams(name)) {
-      this.#decoder.bind(map, null);
-      return;
-    }
     this.#decoder.bind(map, await this.#binding(map));
   }
 
-  async #binding(map: TableMap): Promise<TableBinding> {
-    const name = { namespace: map.schema, name: map.table };
+  /** null: its rows are not wanted. */
+  async #binding(map: TableMap): Promise<TableBinding | null> {
+    const name = this.#plan.captured({ namespace: map.schema, name: map.table });
+    if (name === null || (!this.#weaver.observes(name) && !this.#plan.streams(name))) return null;
     const binding = bindTable(map, await this.#catalog.table(name), this.#server.flavor);
     const table = this.#versions.settle(binding.table);
     return { ...binding, table };
@@ -261,9 +302,7 @@ export class MysqlStream implements TransactionHost, WeftHost {
 
   /** The rows of an XA transaction that was prepared at `place`, read again from the binlog. */
   async *#replay(place: BinlogPlace): AsyncGenerator<ChangeBatch> {
-    const bind = async (map: TableMap): Promise<TableBinding | null> =>
-      this.#plan.streams({ namespace: map.schema, name: map.table }) ? this.#binding(map) : null;
-    for await (const event of this.#again.prepared(place, bind)) {
+    for await (const event of this.#again.prepared(place, (map) => this.#binding(map))) {
       this.#transactions.replay(event);
       if (this.#transactions.bytes < PIECE_BYTES) continue;
       const { events, bytes } = this.#transactions.take();

@@ -4,12 +4,13 @@ import { displayName, type TableName } from '../../../src/model/table.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
 import { Chunk } from './chunk.ts';
 import { quoteIdentifier, type Session } from './connection.ts';
-import { behind, cursorOf, type KeyCursor, keyParts } from './key-cursor.ts';
+import { behind, cursorOf, isCursorOf, type KeyCursor, keyParts } from './key-cursor.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import type { Packet } from './packet-stream.ts';
 import { ResultRows } from './result-rows.ts';
 import { type SelectedColumn, selectedColumn } from './select-cell.ts';
 import { binlogEnd, type Server } from './server.ts';
+import { readLock } from './visibility.ts';
 
 /** Rows and bytes of one chunk at most: what is sealed, and lost in a crash, as a unit. */
 const CHUNK_ROWS = 8192;
@@ -17,7 +18,7 @@ const CHUNK_BYTES = 1 << 20;
 /** Before anything is known of the size of its rows. */
 const FIRST_ROWS = 1024;
 
-/** Reads tables in chunks with plain SELECTs: no lock, no long transaction. */
+/** Reads tables in chunks with plain SELECTs: no long transaction, and no lock (but see {@link readLock}). */
 export class TableCopier {
   readonly #session: Session;
   readonly #server: Server;
@@ -40,12 +41,15 @@ export class TableCopier {
   /**
    * The rows behind the cursor. The definition of the table is the same before and after the SELECT.
    *
+   * @returns `restart`: the table has no key, or another one than that of the cursor
    * @throws RowsealError RS-MY-008 when the table is gone
    */
-  async chunk(name: TableName, cursor: KeyCursor | null): Promise<Chunk> {
+  async chunk(name: TableName, cursor: KeyCursor | null): Promise<Chunk | 'restart'> {
     for (;;) {
       const table = await this.#catalog.table(name);
       if (table === null) throw new RowsealError('RS-MY-008', { detail: displayName(name) });
+      const { schema } = table;
+      if (schema.key.length === 0 || (cursor !== null && !isCursorOf(schema, cursor))) return 'restart';
       let chunk: Chunk;
       try {
         chunk = await this.#select(table, cursor);
@@ -61,7 +65,7 @@ export class TableCopier {
   async #select(table: CatalogTable, cursor: KeyCursor | null): Promise<Chunk> {
     const { schema } = table;
     const parts = keyParts(schema);
-    const selected = rowColumns(table, this.#options.zeroDates);
+    const selected = rowColumns(table, this.#options);
     const limit = this.#limit;
     const list = [...selected, ...parts.map((part) => part.selected)]
       .map((column) => column.expression)
@@ -69,7 +73,7 @@ export class TableCopier {
     const order = parts.map((part) => quoteIdentifier(part.column.name)).join(', ');
     const rows = new ResultRows(
       this.#session,
-      `SELECT ${list} FROM ${tablePath(schema)}${behind(parts, cursor)} ORDER BY ${order} LIMIT ${limit}`,
+      `SELECT ${list} FROM ${tablePath(schema)}${behind(parts, cursor)} ORDER BY ${order} LIMIT ${limit}${readLock(this.#server)}`,
       [...selected, ...parts.map((part) => part.selected)],
       this.#options.receiveBufferBytes,
     );
@@ -105,11 +109,11 @@ function nextLimit(chunk: Chunk): number {
 
 export function rowColumns(
   table: CatalogTable,
-  zeroDates: MysqlSourceOptions['zeroDates'],
+  rules: Pick<MysqlSourceOptions, 'zeroDates' | 'invalidText'>,
 ): readonly SelectedColumn[] {
   const { schema } = table;
   return schema.columns.map((column, index) =>
-    selectedColumn(column, table.zerofill.has(index), zeroDates, displayName(schema)),
+    selectedColumn(column, table.zerofill.has(index), rules, displayName(schema)),
   );
 }
 

@@ -18,7 +18,7 @@ export interface TransactionHost {
   /** Rows changed without row events: the table must be copied again. */
   rewritten(table: TableName): void;
   /** An XA transaction committed whose rows lie before the place where this pipeline began. */
-  unknownOutcome(): void;
+  unknownOutcome(gtid: BinlogEvent | null): void;
   /** Rows of a bound table came by, from this operation of their transaction on. False: they are not part of the stream. */
   changed(rows: RowsEvent, gtid: BinlogEvent | null, ordinal: number): boolean;
   /** The transaction took back its operations from this one on. */
@@ -321,7 +321,7 @@ export class Transactions {
       case 'commit':
       case 'rollback': {
         const prepared = this.#prepared.get(keyOf(xid));
-        if (prepared === undefined && step === 'commit') this.#host.unknownOutcome();
+        if (prepared === undefined && step === 'commit') this.#host.unknownOutcome(this.#gtid);
         this.#prepared.delete(keyOf(xid));
         if (step === 'rollback' || prepared?.captured !== true) {
           this.#commit();

@@ -210,7 +210,7 @@ export const mysqlCodes = defineCodes({
     kind: 'config',
     title: 'GTIDs are off',
     explain:
-      'The stream can only go on at a file and offset of this very server; after a failover a new copy is needed.',
+      'The stream can only go on at a file and offset of this very server; after a failover a new copy is needed. A chunk of a copy is then read with FOR SHARE, since the server does not say what it has committed.',
     fix: 'SET PERSIST enforce_gtid_consistency = ON; SET PERSIST gtid_mode = OFF_PERMISSIVE;   -- then ON_PERMISSIVE, then ON',
   },
   'RS-MY-032': {

@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Chunk } from '../../../connectors/sources/mysql/chunk.ts';
 import { CopyPlan } from '../../../connectors/sources/mysql/copy-plan.ts';
-import { behind, keyParts, openCursor, sealCursor } from '../../../connectors/sources/mysql/key-cursor.ts';
+import {
+  behind,
+  cursorOf,
+  haveSameKey,
+  isCursorOf,
+  keyParts,
+  openCursor,
+  sealCursor,
+} from '../../../connectors/sources/mysql/key-cursor.ts';
 import { rowKey } from '../../../src/capture/row-key.ts';
 import { TouchedKeys } from '../../../src/capture/touched-keys.ts';
 import { generateMaskKeyFile, MaskKeys } from '../../../src/mask/keys.ts';
@@ -96,7 +104,7 @@ describe('key cursor', () => {
   it('writes a condition that an index can follow, of literals only', () => {
     const parts = keyParts(table);
     expect(behind(parts, null)).toBe('');
-    expect(behind(parts, ['5', parts[1]!.literal("x'")])).toBe(
+    expect(behind(parts, cursorOf(parts, ['5', "x'"]))).toBe(
       " WHERE `a` >= 5 AND ((`a` > 5) OR (`a` = 5 AND `b` > _utf8mb4 X'7827'))",
     );
     expect(() => parts[0]!.literal('1 OR 1=1')).toThrow(RangeError);
@@ -109,13 +117,31 @@ describe('key cursor', () => {
       seal: (_: unknown, text: string) => cipher.seal(text),
       open: (_: unknown, text: string) => cipher.open(text),
     };
-    const sealed = sealCursor(seal, table, ['5', "X'73656372657421'"]);
+    const cursor = { columns: ['a', 'b'], literals: ['5', "X'73656372657421'"] };
+    const sealed = sealCursor(seal, table, cursor);
     expect(sealed).not.toContain('73656372657421');
-    expect(openCursor(seal, table, sealed)).toEqual(['5', "X'73656372657421'"]);
+    expect(openCursor(seal, table, sealed)).toEqual(cursor);
     expect(openCursor(seal, schema({ a: INT, c: null }, [0]), sealed)).toBeNull();
     expect(cipher.open(`${sealed.slice(0, -2)}AA`)).toBeNull();
     expect(new PositionCipher(MaskKeys.parse(file, 2)).open(sealed)).toBeNull();
     expect(new PositionCipher(MaskKeys.parse(generateMaskKeyFile(), 1)).open(sealed)).toBeNull();
+  });
+
+  it('belongs to the key that it was made for', () => {
+    const cursor = cursorOf(keyParts(table), ['5', 'x']);
+    expect(isCursorOf(table, cursor)).toBe(true);
+    const others = [
+      schema({ a: INT, b: null, c: null }, [0]),
+      schema({ a: INT, b: null, c: null }, [1, 0]),
+      schema({ a: INT, b: null, c: null }, [0, 1, 2]),
+      schema({ a: INT, b: null, c: null }, []),
+    ];
+    for (const other of others) {
+      expect(isCursorOf(other, cursor)).toBe(false);
+      expect(haveSameKey(other, table)).toBe(false);
+    }
+    // Columns may come and go around the key.
+    expect(haveSameKey(schema({ c: null, a: INT, b: null }, [1, 2]), table)).toBe(true);
   });
 });
 
@@ -126,7 +152,7 @@ describe('CopyPlan', () => {
     expect(plan.streams(one!)).toBe(false);
     plan.next();
     expect(plan.streams(one!)).toBe(true);
-    plan.advance(['1'], 'sealed 1');
+    plan.advance({ columns: ['id'], literals: ['1'] }, 'sealed 1');
     expect(plan.state).toEqual({ phase: 'snapshot', copying: captured, copied: 'sealed 1' });
     const resumed = CopyPlan.resume(captured, plan.state);
     expect(resumed.current).toMatchObject({ name: one, sealedCursor: 'sealed 1', cursor: null });
@@ -143,6 +169,18 @@ describe('CopyPlan', () => {
     plan.again(two!);
     expect(plan.state).toEqual({ phase: 'stream', copying: [two], copied: null });
     expect(plan.streams(two!)).toBe(false);
+  });
+
+  it('knows a table under any spelling where the server does, and calls it as the configuration does', () => {
+    const typed = { namespace: 'SHOP', name: 'One' };
+    const plan = CopyPlan.resume(captured, { phase: 'stream', copied: null }, true);
+    expect(plan.captured(typed)).toEqual(one);
+    expect(plan.inDatabase('Shop')).toEqual(captured);
+    plan.again(one!);
+    expect(plan.state.copying).toEqual([one]);
+    const exact = CopyPlan.resume(captured, { phase: 'stream', copied: null });
+    expect(exact.captured(typed)).toBeNull();
+    expect(exact.inDatabase('Shop')).toEqual([]);
   });
 
   it('begins a table again that was begun without a row, or whose cursor says nothing any more', () => {

@@ -75,3 +75,22 @@ it('mysql2 hands packets to any command, writes what looks like a packet, and pa
   socket.destroy();
   server.close();
 });
+
+it('mysql2 fails what waits for an answer when its socket is destroyed', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const connection = createConnection({ host: '127.0.0.1', port, user: 'u' }) as unknown as {
+    _command: unknown;
+    stream: { destroy(): void };
+    addCommand(command: object): void;
+    on(event: string, listener: () => void): void;
+  };
+  connection.on('error', () => {});
+  connection._command = undefined;
+  const fate = Promise.withResolvers<unknown>();
+  connection.addCommand({ emit: () => false, onResult: fate.resolve, execute: () => false });
+  connection.stream.destroy();
+  expect(await fate.promise).toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' });
+  server.close();
+});

@@ -18,6 +18,7 @@ describe('readStatement', () => {
       ['CREATE TABLE `a` (\n  `id` int NOT NULL\n) START TRANSACTION', [t('a')]],
       ['DELETE FROM `shop`.`mem`', [t('mem')]],
       ['TRUNCATE TABLE /*M!100301 orders */', [t('orders')]],
+      ["SET STATEMENT max_statement_time = 5, lc_time_names = 'FOR' FOR TRUNCATE orders", [t('orders')]],
     ] as const)
       expect(read(sql), sql).toEqual({ kind: 'empties', tables });
     expect(read('DROP DATABASE IF EXISTS shop')).toEqual({ kind: 'drops-database', database: 'shop' });
@@ -33,6 +34,10 @@ describe('readStatement', () => {
       'ALTER TABLE a ADD PARTITION (PARTITION p VALUES LESS THAN (5))',
       'ALTER TABLE a ALTER COLUMN n SET DEFAULT 5',
       'ALTER TABLE a ADD CONSTRAINT c FOREIGN KEY (p) REFERENCES b (id)',
+      'ALTER TABLE a ADD period int, ADD vector int NULL, ADD COLUMN IF NOT EXISTS n int',
+      'ALTER TABLE a ADD PERIOD FOR SYSTEM_TIME (f, t), ADD VECTOR INDEX (v), ADD vector key v (v)',
+      'ALTER TABLE a ADD seen timestamp NULL, ADD (later timestamp(3) NULL DEFAULT NULL, n decimal(5,2))',
+      'SET STATEMENT lock_wait_timeout = 5 FOR ALTER TABLE a ADD n int',
       'CREATE TABLE IF NOT EXISTS a (id int)',
     ])
       expect(read(sql), sql).toEqual({ kind: 'alters', tables: [t('a')] });
@@ -47,7 +52,13 @@ describe('readStatement', () => {
       'ALTER TABLE a DROP PRIMARY KEY, ADD PRIMARY KEY (x)',
       'ALTER TABLE a ADD n int PRIMARY KEY',
       'ALTER TABLE a TRUNCATE PARTITION p0',
-      'ALTER TABLE a EXCHANGE PARTITION p0 WITH TABLE b',
+      'ALTER TABLE a ADD period int NOT NULL DEFAULT 12',
+      'ALTER TABLE a ADD vector varbinary(12) NOT NULL',
+      'ALTER TABLE a ADD seen timestamp',
+      'ALTER TABLE a ADD COLUMN IF NOT EXISTS seen timestamp NOT NULL',
+      'ALTER TABLE a ADD (n int NULL, seen timestamp(3))',
+      'ALTER TABLE a ADD (n decimal(5,2), m int DEFAULT 5)',
+      'SET STATEMENT lock_wait_timeout = 5 FOR ALTER TABLE a MODIFY b text',
       'ALTER TABLE a CONVERT TO CHARACTER SET utf8mb4',
       'ALTER TABLE a IMPORT TABLESPACE',
       'ALTER TABLE a SOMETHING NEW',
@@ -56,6 +67,17 @@ describe('readStatement', () => {
       expect(read(sql), sql).toEqual({ kind: 'rewrites', tables: [t('a')] });
     expect(read('ALTER TABLE a RENAME TO b')).toEqual({ kind: 'rewrites', tables: [t('a'), t('b')] });
     expect(read('ALTER TABLE a RENAME AS `x`.`b`')).toEqual({
+      kind: 'rewrites',
+      tables: [t('a'), t('b', 'x')],
+    });
+    // The other table has other rows too.
+    for (const sql of [
+      'ALTER TABLE a EXCHANGE PARTITION p0 WITH TABLE b WITHOUT VALIDATION',
+      'ALTER TABLE a CONVERT PARTITION p0 TO TABLE b',
+      'ALTER TABLE a CONVERT TABLE `b` TO PARTITION p0 VALUES LESS THAN (5)',
+    ])
+      expect(read(sql), sql).toEqual({ kind: 'rewrites', tables: [t('a'), t('b')] });
+    expect(read('ALTER TABLE a EXCHANGE PARTITION p0 WITH TABLE x.b')).toEqual({
       kind: 'rewrites',
       tables: [t('a'), t('b', 'x')],
     });
@@ -80,6 +102,8 @@ describe('readStatement', () => {
     });
     expect(read('DROP TEMPORARY TABLE a')).toEqual({ kind: 'other' });
     expect(read('GRANT SELECT ON a TO b')).toEqual({ kind: 'other' });
+    expect(read('SET STATEMENT x = 1')).toEqual({ kind: 'other' });
+    expect(read("SET PASSWORD FOR a = 'x'")).toEqual({ kind: 'other' });
     expect(read('')).toEqual({ kind: 'other' });
   });
 
