@@ -1,6 +1,8 @@
 import type { HttpAccess } from '../config/http.ts';
 import type { RowsealConfig } from '../config/load.ts';
+import { sleep } from '../deliver/retry.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
+import { toRowsealError } from '../error/unexpected.ts';
 import type { MaskedTable } from '../model/masked.ts';
 import type { LevelledLogger } from '../ops/log.ts';
 import { Metrics } from '../ops/metrics.ts';
@@ -47,6 +49,9 @@ export class PipelineUnit {
   #tables: readonly MaskedTable[] = [];
   #rest: { readonly state: PipelineState; readonly reason: RowsealError | null; readonly sinceMs: number };
   #stopping = false;
+  /** Settles when it is decided whether it can be begun. */
+  #beginning: Promise<void> = Promise.resolve();
+  #wake = new AbortController();
 
   private constructor(
     config: RowsealConfig,
@@ -85,10 +90,25 @@ export class PipelineUnit {
    *
    * @throws RowsealError as `wirePipeline`
    */
-  async begin(): Promise<void> {
-    this.#enter('starting', null);
+  begin(): Promise<void> {
+    const done = this.#begin();
+    this.#beginning = done.catch(() => {});
+    return done;
+  }
+
+  async #begin(): Promise<void> {
+    // Who waits for the source goes on waiting while it is asked.
+    if (this.#rest.state !== 'waiting') this.#enter('starting', null);
+    try {
+      await this.#beginWith(await this.#reload.config());
+    } catch (thrown) {
+      if (!this.#reload.gaveWay(toRowsealError(thrown))) throw thrown;
+      await this.#beginWith(await this.#reload.config());
+    }
+  }
+
+  async #beginWith(config: RowsealConfig): Promise<void> {
     const { logger, metrics, memory } = this;
-    const { config } = this.#reload;
     const wired = await wirePipeline(
       config,
       observe(logger, metrics, memory, this.#telemetry?.traces ?? null),
@@ -110,7 +130,7 @@ export class PipelineUnit {
         logger,
       );
       this.#life = { config, wired, outside, stopAnswering };
-      this.#reload.begun();
+      this.#reload.begun(config);
     } catch (error) {
       await wired.close();
       throw error;
@@ -147,6 +167,12 @@ export class PipelineUnit {
     });
   }
 
+  /** Until the time is over, it is to stop, or somebody says that something has changed. */
+  pause(ms: number, stop: AbortSignal): Promise<void> {
+    this.#wake = new AbortController();
+    return sleep(ms, AbortSignal.any([stop, this.#wake.signal]));
+  }
+
   /** Seals what is whole, delivers what is sealed; `work` then ends. */
   stop(): void {
     this.#stopping = true;
@@ -159,8 +185,13 @@ export class PipelineUnit {
    * @returns whether what the file says holds now, or when the pipeline is begun again
    */
   async reload(): Promise<boolean> {
+    await this.#beginning;
     const life = this.#life;
-    if (life === null) return this.#reload.again(null);
+    if (life === null) {
+      const taken = await this.#reload.again(null);
+      this.#wake.abort();
+      return taken;
+    }
     const { makeSource, log, pipeline } = life.wired;
     if (pipeline.state === 'halted') {
       this.logger.log('warn', {

@@ -41,23 +41,27 @@ function isSameLock({ http: a }: RowsealConfig, { http: b }: RowsealConfig): boo
 
 /**
  * Reads the configuration of a pipeline again: mask section, token and certificates, level of the log. Whatever is wrong with it,
- * what is in force goes on. It outlives the pipeline, which may end and be begun again: under the policy that is in force
- * then, not under the one that the process was started with.
+ * what is in force goes on. It outlives the pipeline, which may end and be begun again: under the policy that was taken over
+ * last, not under the one that the process was started with.
  */
 export class Reload {
   readonly #options: ReloadOptions;
-  #mask: RowsealConfig['mask'];
+  /** What rows are masked by, or were when the pipeline ended; null: it has not begun yet. */
+  #inForce: RowsealConfig['mask'] | null = null;
+  /** Taken over last: it is in force, or waits for a group to end, or for the pipeline to be begun. */
+  #next: RowsealConfig['mask'];
   #status: ReloadStatus | null = null;
   #work: Promise<unknown> = Promise.resolve();
 
   constructor(options: ReloadOptions) {
     this.#options = options;
-    this.#mask = options.config.mask;
+    this.#next = options.config.mask;
   }
 
-  /** The configuration with the mask section that was taken over last. */
-  get config(): RowsealConfig {
-    return { ...this.#options.config, mask: this.#mask };
+  /** What the pipeline is to be begun with, when a reading that is under way has ended. */
+  async config(): Promise<RowsealConfig> {
+    await this.#work;
+    return { ...this.#options.config, mask: this.#next };
   }
 
   get status(): ReloadStatus | null {
@@ -76,13 +80,28 @@ export class Reload {
     return done;
   }
 
-  /** The pipeline was begun under what was read last. */
-  begun(): void {
-    if (this.#status?.outcome === 'pending') this.#ended('applied', null, this.#status.restart_needed);
+  /** The pipeline was begun with this configuration. */
+  begun({ mask }: RowsealConfig): void {
+    this.#inForce = mask;
+    if (this.#status?.outcome === 'pending' && isDeepStrictEqual(mask, this.#next))
+      this.#ended('applied', null, this.#status.restart_needed);
+  }
+
+  /**
+   * The pipeline could not be begun.
+   *
+   * @returns whether that was for what was taken over while it rested, and it is to be begun with what was in force before
+   */
+  gaveWay(error: RowsealError): boolean {
+    if (error.kind !== 'policy' && !error.code.startsWith('RS-MASK-')) return false;
+    if (this.#inForce === null || isDeepStrictEqual(this.#next, this.#inForce)) return false;
+    this.#next = this.#inForce;
+    this.#failed(error);
+    return true;
   }
 
   async #read(running: ReloadedPipeline | null): Promise<boolean> {
-    const { config, logger, door } = this.#options;
+    const { config, door } = this.#options;
     try {
       const next = loadConfig(config.file, process.env);
       const access = this.#access(next);
@@ -90,7 +109,7 @@ export class Reload {
       const sameLock = isSameLock(next, config);
       const restart = [
         ...needRestart(changed, sameLock ? [] : ['http']),
-        ...changedSinkDomains(config, this.#mask, next.mask),
+        ...changedSinkDomains(config, running?.config.mask ?? next.mask, next.mask),
       ];
       if (sameLock) door(access);
       this.#speak(next.log.level);
@@ -98,18 +117,21 @@ export class Reload {
       await this.#follow(next.mask, restart, running);
       return true;
     } catch (thrown) {
-      const error = toRowsealError(thrown);
-      const outcome = error.code === 'RS-MASK-014' || error.code === 'RS-MASK-019' ? 'refused' : 'failed';
-      this.#ended(outcome, error, this.#status?.restart_needed ?? []);
-      logger.log('error', {
-        message: `configuration not taken over: ${error.message}`,
-        code: error.code,
-        state: 'the policy in force goes on',
-        ...(error.place?.path === undefined ? {} : { detail: error.place.path }),
-        fix: error.fix,
-      });
+      this.#failed(toRowsealError(thrown));
       return false;
     }
+  }
+
+  #failed(error: RowsealError): void {
+    const outcome = error.code === 'RS-MASK-014' || error.code === 'RS-MASK-019' ? 'refused' : 'failed';
+    this.#ended(outcome, error, this.#status?.restart_needed ?? []);
+    this.#options.logger.log('error', {
+      message: `configuration not taken over: ${error.message}`,
+      code: error.code,
+      state: 'the policy in force goes on',
+      ...(error.place?.path === undefined ? {} : { detail: error.place.path }),
+      fix: error.fix,
+    });
   }
 
   /** Where the server listens, and whether it may be open there, is what it was at the start: a new token has to do for that. */
@@ -124,15 +146,18 @@ export class Reload {
     running: ReloadedPipeline | null,
   ): Promise<void> {
     const { config, allowWeaker, logger } = this.#options;
-    const weaker = weakerIn(config, this.#mask, mask);
+    // Resting it gives way only to what shows no more than its last rows did; before the first there is nothing to compare with.
+    const before = running === null ? this.#inForce : this.#next;
+    const weaker = before === null ? [] : weakerIn(config, before, mask);
     if (weaker.length > 0 && !allowWeaker)
       throw new RowsealError('RS-MASK-019', {
         detail: `${weaker.slice(0, TOLD_MAX).join(', ')}${weaker.length > TOLD_MAX ? ` and ${weaker.length - TOLD_MAX} more` : ''}`,
       });
-    const same = isDeepStrictEqual(mask, this.#mask);
+    const same = isDeepStrictEqual(mask, this.#next);
     if (running === null) {
-      this.#mask = mask;
-      this.#ended(same ? 'unchanged' : 'applied', null, restart);
+      this.#next = mask;
+      if (same) this.#ended('unchanged', null, restart);
+      else this.#set('pending', null, restart);
       logger.log(weaker.length > 0 ? 'warn' : 'info', {
         message: `configuration read again${weaker.length > 0 ? '; the policy shows more' : ''}: it holds when this pipeline is begun again`,
       });
@@ -146,10 +171,11 @@ export class Reload {
       logger.log('info', { message: 'configuration read again: the policy is the same' });
       return;
     }
-    this.#mask = mask;
+    this.#next = mask;
     const pending = this.#set('pending', null, restart);
     running.policies.ask(change).then(
       () => {
+        this.#inForce = mask;
         if (this.#status === pending) this.#ended('applied', null, restart);
         const tables = change.tables.map(displayName);
         logger.log(weaker.length > 0 ? 'warn' : 'info', {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { NodeDisk } from '../audit/node-disk.ts';
-import { backoffMs, type RetryPolicy, sleep } from '../deliver/retry.ts';
+import { backoffMs, defaultRetry, type RetryPolicy, sleep } from '../deliver/retry.ts';
 import { Exit, exitCodeOf } from '../error/exit.ts';
 import type { RowsealError } from '../error/rowseal-error.ts';
 import { toRowsealError } from '../error/unexpected.ts';
@@ -69,11 +69,12 @@ export async function supervise(unit: PipelineUnit, options: Supervision): Promi
     if (options.failures === 'leave' && outcome.kind !== 'unreachable') return exit;
     await unit.end();
     failures = performance.now() - begunMs > SETTLED_MS ? 1 : failures + 1;
-    const waitMs = backoffMs(RESTART, failures, Math.random());
+    const away = outcome.kind === 'unreachable';
+    const waitMs = backoffMs(away ? defaultRetry : RESTART, failures, Math.random());
     unit.rest('waiting', error);
     unit.logger.log('info', { message: 'this pipeline is begun again', retry_in_ms: waitMs });
-    await sleep(waitMs, stop);
-    if (stop.aborted) return exit;
+    await unit.pause(waitMs, stop);
+    if (stop.aborted) return away ? Exit.ok : exit;
   }
 }
 

@@ -151,16 +151,20 @@ function outputOf(command: readonly string[], timeoutMs: number): string {
 }
 
 /**
- * Where a process with this configuration listens. Looks at the section `http` alone, and at no secret: what is wrong elsewhere in the
- * file says nothing of a process that was started before.
+ * Where a process with this configuration listens. Looks at the section `http` alone: what is wrong elsewhere in the file says
+ * nothing of a process that was started before.
  *
- * @throws RowsealError RS-CFG-001 … -003
+ * @throws RowsealError RS-CFG-001 … -004
  */
-export function loadHttp(path: string): HttpConfig {
+export function loadHttp(path: string, env: Readonly<Record<string, string | undefined>>): HttpConfig {
   const file = resolve(path);
   const base = dirname(file);
-  const { value } = readDocument(readText(file, 'RS-CFG-001'), path, httpOnly, CONFIG_CODES);
-  return httpConfig(value.http, (name) => (isAbsolute(name) ? name : resolve(base, name)));
+  const absolute = (name: string): string => (isAbsolute(name) ? name : resolve(base, name));
+  const sources = { env, readFile: (name: string) => readFileSync(absolute(name), 'utf8') };
+  const { value } = readDocument(readText(file, 'RS-CFG-001'), path, httpOnly, CONFIG_CODES, (raw) => ({
+    http: resolveSecrets((raw as { readonly http?: unknown } | null)?.http, sources, ['http']),
+  }));
+  return httpConfig(value.http, absolute);
 }
 
 const httpOnly = z.looseObject({ http: httpSchema });

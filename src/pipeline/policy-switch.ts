@@ -16,6 +16,7 @@ export class PolicySwitch {
   #current: CompiledPolicy;
   #pending: { readonly change: PolicyChange; readonly inForce: () => void } | null = null;
   #wake: () => void = () => {};
+  #ended = false;
 
   constructor(policy: CompiledPolicy) {
     this.#current = policy;
@@ -37,6 +38,7 @@ export class PolicySwitch {
   /** Resolves when the change is in force and sealed. One that was not made yet gives way to a newer one, and never is. */
   ask(change: PolicyChange): Promise<void> {
     this.#pending?.change.policy.end();
+    if (this.#ended) change.policy.end();
     return new Promise((inForce) => {
       this.#pending = { change, inForce };
       this.#wake();
@@ -45,6 +47,7 @@ export class PolicySwitch {
 
   /** Nothing is masked any more. */
   end(): void {
+    this.#ended = true;
     this.#current.end();
     this.#pending?.change.policy.end();
   }

@@ -127,12 +127,18 @@ describe.skipIf(noPostgres(18))('a small volume', () => {
       reason: { code: string } | null;
       source: { spill: { transactions: number } };
       sinks: { rows: number; behind_groups: number }[];
+      reload: { outcome: string; error: { code: string } | null } | null;
     } | null;
 
-  const configure = (minFreeBytes: number): Promise<void> =>
+  const configure = (minFreeBytes: number, more: Readonly<Record<string, unknown>> = {}): Promise<void> =>
     project.configure({
       audit: { dir: 'audit', key: { file: 'signing.key' }, min_free_bytes: minFreeBytes },
+      ...more,
     });
+
+  const masked = (id: string): Readonly<Record<string, unknown>> => ({
+    mask: { key: { file: 'mask.key' }, tables: { 'public.t': { id, v: 'redact' } } },
+  });
 
   /** Fills the volume until so many bytes are free. */
   async function leave(bytes: number): Promise<void> {
@@ -232,8 +238,14 @@ describe.skipIf(noPostgres(18))('a small volume', () => {
       return waiting?.state === 'waiting_for_space';
     });
     expect(waiting).toMatchObject({ reason: { code: 'RS-AUD-002' } });
+    const outcome = async (): Promise<string | undefined> => (await status())?.reload?.outcome;
+    // Another policy holds from when it is begun again. One that cannot hold is given up then, and what was in force goes on.
+    await configure(0, masked('redact'));
+    running.signal('SIGHUP');
+    await until('it was read', async () => (await outcome()) === 'pending');
     rmSync(ballast());
     await until('it streams', async () => (await status())?.state === 'streaming');
+    expect(await status()).toMatchObject({ reload: { outcome: 'failed', error: { code: 'RS-MASK-004' } } });
     await until('the rest', async () => ((await status())?.sinks[0]?.rows ?? 0) >= 100);
     await expectRows(running, 120);
   });

@@ -484,9 +484,18 @@ describe.skipIf(noPostgres(18))('a process', () => {
     const url = server.url().replace(`:${server.port}`, `:${port}`);
     const source = { type: 'postgres', url, tables: ['public.early'], idle_interval_ms: 300 };
     await made.configure({ source });
+    const waits = async (): Promise<boolean> => (await statusOf(made))?.state === 'waiting';
+    const stopped = new RowsealProcess(['run', '--config', made.configFile]);
+    await until('it waits', waits);
+    expect((await stopped.terminate()).code).toBe(0);
     const early = new RowsealProcess(['run', '--config', made.configFile]);
-    await until('it waits', async () => (await statusOf(made))?.state === 'waiting');
+    await until('it waits', waits);
     expect(await statusOf(made)).toMatchObject({ reason: { code: 'RS-PG-001' } });
+    // A policy that comes meanwhile is in force from its first row.
+    const stricter = { key: { file: 'mask.key' }, tables: { 'public.early': { id: 'keep', v: 'redact' } } };
+    await made.configure({ source, mask: stricter });
+    early.signal('SIGHUP');
+    await until('it was read', async () => (await statusOf(made))?.reload?.outcome === 'pending');
     const health = await rowseal(['health', '--config', made.configFile]);
     expect(health.code, health.stderr).toBe(0);
     const back = new UnreliableProxy(server.host, server.port);
@@ -495,6 +504,7 @@ describe.skipIf(noPostgres(18))('a process', () => {
       if (!early.running) throw new Error(early.output);
       return (await statusOf(made))?.state === 'streaming';
     });
+    expect(await statusOf(made)).toMatchObject({ reload: { outcome: 'applied' } });
     await insert(early, 'early', 2, () => statusOf(made));
     // A file that somebody breaks meanwhile says nothing of the process.
     await writeFile(made.configFile, 'pipeline: [unclosed\n');
@@ -502,6 +512,9 @@ describe.skipIf(noPostgres(18))('a process', () => {
     expect([broken.code, broken.stderr]).toEqual([0, expect.stringContaining('RS-CFG-002')]);
     expect((await early.terminate()).code).toBe(0);
     await back.close();
+    expect(await queryWarehouse(made.warehouseFile, 'SELECT v FROM public.early WHERE id = 2')).toEqual([
+      [null],
+    ]);
   });
 
   it('that is asked to stop twice ends at once, and has lost nothing', { timeout: 240_000 }, async () => {

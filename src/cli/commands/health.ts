@@ -38,10 +38,10 @@ export const healthCommand: CommandModule<object, HealthArguments> = {
 function httpOf(file: string, say: (why: string) => void): HttpConfig | null {
   let http: HttpConfig;
   try {
-    http = loadHttp(file);
+    http = loadHttp(file, process.env);
   } catch (thrown) {
     const error = toRowsealError(thrown);
-    if (error.code !== 'RS-CFG-002') throw error;
+    if (error.code === 'RS-CFG-001') throw error;
     say(`${error.code} ${error.message}; the process goes on with what it read before`);
     return null;
   }
