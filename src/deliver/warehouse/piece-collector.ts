@@ -56,8 +56,9 @@ export class PieceCollector implements ChangeTaker {
   }
 
   async empty(why: 'truncate' | 'snapshot', place: RunPlace): Promise<void> {
-    this.#mirror.clear();
-    this.#keyless.clear();
+    // Not for the mirror: what does not fit is kept aside whether or not the rows before an emptying came in one batch with it.
+    await this.#flushKeyless();
+    await this.#flushMirror();
     this.#history?.mark(why === 'truncate' ? 't' : 's', place);
     await this.#applier.emptyMirror();
   }
