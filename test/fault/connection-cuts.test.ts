@@ -81,6 +81,7 @@ it.skipIf(noPostgres(18))(
     const again = resumed({ ...options, receiveTimeoutMs: 60_000 }, streaming);
     await again.until('the row', () => again.rows('public.quiet').length === 20_001);
     await again.close();
+    await freed('quiet');
     await client.query("SELECT pg_drop_replication_slot('quiet')");
   },
 );
