@@ -58,6 +58,7 @@ export const OPTION_NAMES: readonly string[] = [
   'quorum',
   'ready',
   'reason',
+  'regardless-of-sinks',
   'retire',
   'reveal',
   'revoke',
