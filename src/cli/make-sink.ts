@@ -85,7 +85,7 @@ async function makeBareSink(config: SinkConfig, report: SinkWatch['trouble']): P
     }
     case 'parquet': {
       const { createParquetSink } = await import('../../connectors/sinks/parquet/sink.ts');
-      return createParquetSink(config, (error) => report(config.name, error, config.intervalMs));
+      return createParquetSink(config, (error, inMs) => report(config.name, error, inMs));
     }
   }
 }

@@ -23,7 +23,8 @@ export interface MirrorView {
   /**
    * Every row of a table once, in any order, in pieces of bounded size.
    *
-   * @throws RowsealError RS-REC-003 when the table is not as the sink made it; RS-REC-005 when it was not read to its end
+   * @throws RowsealError RS-REC-003 when the table is not as the sink made it; RS-REC-005 when it was not read to its end, or
+   * RS-REC-002 when that is because the sink went on
    */
   rows(table: MirroredTable): AsyncIterable<readonly MirroredRow[]>;
   deadLetters(): AsyncIterable<readonly DeadLetter[]>;

@@ -1,6 +1,6 @@
 import fs, { cp, readdir, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createParquetSink } from '../../connectors/sinks/parquet/sink.ts';
 import { FakeS3 } from '../support/sink/fake-s3.ts';
 import { deliver } from '../support/sink/groups.ts';
@@ -107,7 +107,7 @@ it.each([
   ['when its sources are removed', 'rm', (path: string) => /\/tables\/.*\.parquet$/.test(path)],
   ['when its note is removed', 'rm', (path: string) => path.endsWith('/merge.json')],
 ] as const)(
-  'a merge that fails once, %s, is reported, and merging goes on after the next batch',
+  'a merge that fails once, %s, is reported, and merging goes on after the pause',
   async (_, call, hits) => {
     const target = new ParquetTarget();
     const { place } = target.address;
@@ -115,7 +115,10 @@ it.each([
     const groups = randomGroups(5, 24);
     const reports: string[] = [];
     const compaction = { files: 4, maxBytes: 64_000_000 };
-    const sink = createParquetSink({ ...target.address, compaction }, ({ code }) => reports.push(code));
+    const sink = createParquetSink({ ...target.address, compaction }, ({ code }) => reports.push(code), {
+      firstMs: 0,
+      maxMs: 0,
+    });
     const files = async (): Promise<number> =>
       (await readdir(`${place.path}/tables`, { recursive: true })).filter((name) => name.endsWith('.parquet'))
         .length;
@@ -150,3 +153,68 @@ it.each([
     await target.drop();
   },
 );
+
+it('a merge that keeps failing is tried after pauses that grow, not with every batch, and merging goes on once it can', async () => {
+  const target = new ParquetTarget();
+  const { place } = target.address;
+  if (place.kind !== 'directory') throw new Error('a directory');
+  const groups = randomGroups(5, 30);
+  const reports: { readonly code: string; readonly inMs: number }[] = [];
+  const sink = createParquetSink(target.address, ({ code }, inMs) => reports.push({ code, inMs }));
+  const whole = { rename: fs.rename, readdir: fs.readdir };
+  const now = performance.now.bind(performance);
+  let aheadMs = 0;
+  let failing = true;
+  let walks = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + aheadMs);
+  let cursor: number | null = null;
+  const deliverTo = async (end: number): Promise<void> => {
+    for (const group of groups.slice((cursor ?? -1) + 1, end)) cursor = await deliver(sink, cursor, [group]);
+  };
+  try {
+    fs.rename = async (from, to) => {
+      if (failing && String(to).endsWith('/merge.json'))
+        throw Object.assign(new Error('the disk went away'), { code: 'EIO' });
+      return whole.rename(from, to);
+    };
+    Object.assign(fs, {
+      readdir: (...call: Parameters<typeof whole.readdir>) => {
+        if (String(call[0]) === `${place.path}/tables`) walks++;
+        return whole.readdir(...call);
+      },
+    });
+    syncBuiltinESMExports();
+    cursor = await sink.open('p', 1n);
+    await deliverTo(10);
+    expect(reports).toHaveLength(1);
+    expect(walks).toBe(1);
+    aheadMs += reports[0]!.inMs;
+    await deliverTo(15);
+    expect(reports).toHaveLength(2);
+    expect(walks).toBe(2);
+    for (let tries = 2; tries < 8; tries++) {
+      aheadMs += reports.at(-1)!.inMs;
+      await deliverTo(15 + tries);
+      expect(reports).toHaveLength(tries + 1);
+    }
+    expect(new Set(reports.map(({ code }) => code))).toEqual(new Set(['RS-PQT-006']));
+    expect(reports.map(({ inMs }) => inMs / 60_000)).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    failing = false;
+    aheadMs += reports.at(-1)!.inMs;
+    await deliverTo(30);
+    expect(reports).toHaveLength(8);
+    expect(walks).toBe(9);
+    const left = (await readdir(`${place.path}/tables`, { recursive: true })).filter((name) =>
+      name.endsWith('.parquet'),
+    );
+    expect(left.length).toBeLessThanOrEqual(8);
+  } finally {
+    Object.assign(fs, whole);
+    syncBuiltinESMExports();
+    clock.mockRestore();
+    await sink.close();
+  }
+  const model = await new ReferenceWarehouse().apply(groups);
+  for (const table of [peopleLater, bag]) await expectEqual(target, model, table);
+  await target.drop();
+});

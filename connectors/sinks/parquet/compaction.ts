@@ -42,16 +42,18 @@ export class Compaction {
    *
    * @param newest first group of the newest manifest: its files must stay, a restart looks for them
    * @param fence throws when somebody else writes here
+   * @returns false: none was due
    */
-  async step(newest: GroupIndex, fence: () => Promise<void>): Promise<void> {
+  async step(newest: GroupIndex, fence: () => Promise<void>): Promise<boolean> {
     const merge = this.#plan.next(newest);
-    if (merge === null) return;
+    if (merge === null) return false;
     const bytes = await this.#write(merge);
     await fence();
     await this.#directory.commitMerge(merge);
     await this.#directory.finishMerge(merge);
     this.#plan.remove(merge.from);
     this.#plan.add({ path: merge.into, bytes });
+    return true;
   }
 
   /** @returns bytes of the merged file, which is aside then */

@@ -100,7 +100,7 @@ class ParquetView implements MirrorView {
         yield rows.map(mirroredRow);
     } catch (thrown) {
       if (failureOf(thrown) === 'name') throw new RowsealError('RS-REC-003', { detail: displayName(table) });
-      throw parquetError(thrown, `reading ${displayName(table)}`);
+      throw await this.#readError(thrown, `reading ${displayName(table)}`);
     }
   }
 
@@ -119,7 +119,7 @@ class ParquetView implements MirrorView {
       for await (const rows of markedRows(this.#database!.connection, columns, `read_parquet(${files})`))
         yield rows.map(deadLetterRow);
     } catch (thrown) {
-      throw parquetError(thrown, 'reading dead letters');
+      throw await this.#readError(thrown, 'reading dead letters');
     }
   }
 
@@ -127,6 +127,14 @@ class ParquetView implements MirrorView {
   async moved(): Promise<boolean> {
     const reached = await this.#directory.reached(await this.#directory.newestManifest());
     return (reached?.to ?? null) !== this.cursor;
+  }
+
+  /** A batch, and the merge after it, come between two looks at the files: fewer rows than before, or a file that is gone. */
+  async #readError(thrown: unknown, doing: string): Promise<RowsealError> {
+    const failure = failureOf(thrown);
+    if ((failure === 'cut' || failure === 'io') && (await this.moved().catch(() => false)))
+      return new RowsealError('RS-REC-002', { detail: `sink ${this.#options.name}` });
+    return parquetError(thrown, doing);
   }
 
   async close(): Promise<void> {

@@ -28,6 +28,7 @@ import { ChangeDirectory, type Manifest, type WrittenFile } from './change-direc
 import { Compaction } from './compaction.ts';
 import { claimError, parquetError } from './errors.ts';
 import { changeFile, padded, tableDirectory } from './layout.ts';
+import { MergePause, type MergeRetry, mergeRetry } from './merge-pause.ts';
 import type { ParquetSinkOptions } from './options.ts';
 import { lookAt, openStore, placeName } from './place.ts';
 import { TableStage } from './table-stage.ts';
@@ -36,13 +37,14 @@ import { viewsFile } from './view.ts';
 /**
  * Change files in a directory, and a manifest for each set of them. A replay writes the same files again.
  *
- * @param report told of trouble that is not delivery's
+ * @param report told of trouble that is not delivery's; the first batch after so many milliseconds tries again
  */
 export function createParquetSink(
   options: ParquetSinkOptions,
-  report: (error: RowsealError) => void = () => {},
+  report: (error: RowsealError, retryInMs: number) => void = () => {},
+  retry: MergeRetry = mergeRetry,
 ): Sink {
-  return new ParquetSink(options, report);
+  return new ParquetSink(options, report, retry);
 }
 
 interface OpenDirectory {
@@ -53,7 +55,7 @@ interface OpenDirectory {
   readonly epoch: bigint;
   /** A manifest was created since the opening. */
   committed: boolean;
-  /** null: it has not begun; after a merge that failed it begins anew. */
+  /** null: it has not begun; after a merge that failed and a pause it begins anew. */
   compaction: Compaction | null;
 }
 
@@ -78,7 +80,8 @@ class ParquetSink implements Sink {
   /** Small files are what makes a lake slow. */
   readonly pace: SinkPace;
   readonly #options: ParquetSinkOptions;
-  readonly #report: (error: RowsealError) => void;
+  readonly #report: (error: RowsealError, retryInMs: number) => void;
+  readonly #pause: MergePause;
   readonly #tables = new Map<string, KnownTable>();
   readonly #deadLetters: DeadLetterCount;
   #open: OpenDirectory | null = null;
@@ -86,8 +89,13 @@ class ParquetSink implements Sink {
   #cursor: GroupIndex | null = null;
   #rows = 0;
 
-  constructor(options: ParquetSinkOptions, report: (error: RowsealError) => void) {
+  constructor(
+    options: ParquetSinkOptions,
+    report: (error: RowsealError, retryInMs: number) => void,
+    retry: MergeRetry,
+  ) {
     this.#report = report;
+    this.#pause = new MergePause(retry);
     this.name = options.name;
     this.pace = { intervalMs: options.intervalMs, bytes: options.batchBytes };
     this.#options = options;
@@ -249,7 +257,7 @@ class ParquetSink implements Sink {
   async #compact(open: OpenDirectory): Promise<void> {
     const { directory, connection, epoch } = open;
     const { compaction: options } = this.#options;
-    if (options === null || this.#manifest === null) return;
+    if (options === null || this.#manifest === null || this.#pause.lasts()) return;
     const fence = (): Promise<void> => directory.expectNewest(epoch, this.name);
     try {
       if (open.compaction === null) {
@@ -257,13 +265,13 @@ class ParquetSink implements Sink {
         await directory.resumeMerge();
         open.compaction = await Compaction.begin(directory, connection, options);
       }
-      await open.compaction.step(this.#manifest.from, fence);
+      if (!(await open.compaction.step(this.#manifest.from, fence))) this.#pause.caughtUp();
     } catch (thrown) {
-      // Nobody knows how far it came: it is finished or forgotten after the next batch, and what there is looked at anew.
+      // Nobody knows how far it came: after a pause it is finished or forgotten, and what there is looked at anew.
       open.compaction = null;
       const error = parquetError(thrown, `merging files of sink ${this.name}`);
       if (error.code === 'RS-PQT-004') throw error;
-      this.#report(error);
+      this.#report(error, this.#pause.failed());
     }
   }
 
