@@ -128,7 +128,7 @@ export type SealedEvent =
       readonly op: number;
       readonly keyTag: Uint8Array | null;
       readonly oldKeyTag: Uint8Array | null;
-      /** It expired, and nothing that follows makes up for it: a sink that lacks it must not go on. */
-      readonly lost: boolean;
+      /** Whether it expired, and nothing that follows makes up for it: a sink that lacks it must not go on. */
+      readonly isLost: () => Promise<boolean>;
     }
   | Extract<MaskedEvent, { kind: 'begin' | 'finding' | 'erasure' | 'expiry' | 'gap' }>;
