@@ -9,7 +9,7 @@ export type GroupIndex = number;
 /** Which sealed groups the sinks have yet to read. */
 export type SinkNeed =
   | { readonly kind: 'nothing' }
-  /** One of them has not said yet what it has. */
+  /** One of them has not said yet what it has, and is about to. */
   | { readonly kind: 'unknown' }
   | NeedFrom;
 
@@ -18,6 +18,8 @@ export interface NeedFrom {
   /** The first group that a sink lacks, and the sink. */
   readonly group: GroupIndex;
   readonly sink: string;
+  /** It has not said yet what it has, so it may lack everything. */
+  readonly silent?: true;
 }
 
 /** The durable hand-over: masked changes in, sealed groups out. One writer per directory, one open group at a time. */
@@ -128,7 +130,7 @@ export type SealedEvent =
       readonly op: number;
       readonly keyTag: Uint8Array | null;
       readonly oldKeyTag: Uint8Array | null;
-      /** It expired, and nothing that follows makes up for it: a sink that lacks it must not go on. */
-      readonly lost: boolean;
+      /** Whether it expired, and nothing that follows makes up for it: a sink that lacks it must not go on. */
+      readonly isLost: () => Promise<boolean>;
     }
   | Extract<MaskedEvent, { kind: 'begin' | 'finding' | 'erasure' | 'expiry' | 'gap' }>;

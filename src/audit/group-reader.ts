@@ -60,7 +60,7 @@ export class GroupReader {
         readTableEvents(this.#disk, this.#path(touched), touched, this.#versionsOf(touched), this.#gone),
       );
       if (leaf.gaps.length > 0) yield leaf.gaps.map((gap) => ({ kind: 'gap', gap }));
-      yield* merge(leaf, streams, (touched, seq) => this.#lost.includes(seq, touched, leaf.group, last));
+      yield* merge(leaf, streams, (touched, seq) => this.#isLost(seq, touched, leaf.group, last));
     } catch (error) {
       throw corrupt(error, join(this.#directory, 'tables'));
     }
@@ -76,6 +76,14 @@ export class GroupReader {
       resident: false,
       chunks: () => this.chunks(leaf, last),
     };
+  }
+
+  async #isLost(seq: number, touched: TouchedTable, group: GroupIndex, last: GroupIndex): Promise<boolean> {
+    try {
+      return await this.#lost.includes(seq, touched, group, last);
+    } catch (error) {
+      throw corrupt(error, join(this.#directory, 'tables'));
+    }
   }
 
   #versionsOf(touched: TouchedTable): TableVersions {
@@ -126,9 +134,8 @@ async function* merge(
         },
       });
     }
-    events.push(
-      isGone(piece) ? goneEvent(piece, await isLost(first.touched, piece.record.seq)) : eventOf(piece),
-    );
+    const { touched } = first;
+    events.push(isGone(piece) ? goneEvent(piece, (seq) => isLost(touched, seq)) : eventOf(piece));
     yield events;
     first.piece = (await first.stream.next()).value as TablePiece | undefined;
   }
@@ -143,9 +150,9 @@ function isGone({ record, run }: TablePiece): boolean {
   return run === null && record.kind === RecordKind.change;
 }
 
-function goneEvent({ record, table }: TablePiece, lost: boolean): SealedEvent {
+function goneEvent({ record, table }: TablePiece, isLost: (seq: number) => Promise<boolean>): SealedEvent {
   const { seq, op, keyTag, oldKeyTag } = record;
-  return { kind: 'gone', table, seq, op, keyTag, oldKeyTag, lost };
+  return { kind: 'gone', table, seq, op, keyTag, oldKeyTag, isLost: () => isLost(seq) };
 }
 
 function eventOf(piece: TablePiece): SealedEvent {

@@ -34,7 +34,7 @@ export class ImageExpiry {
   /** A group is sealed. In the background: what is found goes into the next one. */
   look({ group, sealedAtUs }: JournalLeaf): void {
     const need = this.#options.need();
-    // At the start sinks are still being opened: asked again with the next group, not a day later.
+    // At the start sinks are still being opened, or not reachable yet: asked again with the next group, not a day later.
     if (need.kind === 'unknown' || !this.#clock.isTime(sealedAtUs, performance.now())) return;
     this.#options.run(async () => {
       const from = need.kind === 'from' ? need.group : null;

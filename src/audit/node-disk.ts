@@ -23,7 +23,8 @@ export class NodeDisk implements Disk {
     try {
       return (await stat(path)).size;
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return null;
+      // ENOTDIR: a file lies where a folder on the way to it would.
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null;
       throw diskError('look at', path, error);
     }
   }

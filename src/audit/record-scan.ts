@@ -1,4 +1,5 @@
-import { RecordKind } from './record.ts';
+import { MalformedBytes } from './bytes.ts';
+import { type AuditRecord, decodeRecord, RecordKind } from './record.ts';
 
 /** Tags of message `Record` (docs/record.proto), as in record.ts. */
 const VERSION = 0x08;
@@ -115,6 +116,20 @@ export class RecordScan {
       factor *= 128;
     }
     return -1;
+  }
+}
+
+/** The records of a frame that are not about a row, which are few: the others are passed over. @throws MalformedBytes */
+export function* recordsButChanges(payload: Buffer): Generator<AuditRecord> {
+  const scan = new RecordScan();
+  for (let at = 0; at < payload.length; ) {
+    const from = at + 2;
+    const to = from <= payload.length ? from + payload.readUInt16BE(at) : from;
+    at = to + DIGEST_BYTES;
+    if (at > payload.length) throw new MalformedBytes('a frame of records is cut short');
+    if (scan.change(payload, from, to)) continue;
+    const record = decodeRecord(payload.subarray(from, to));
+    if (record.kind !== RecordKind.change) yield record;
   }
 }
 

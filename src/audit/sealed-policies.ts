@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { Disk } from './disk.ts';
 import { FrameType } from './frame.ts';
-import { DIGEST_BYTES } from './hashing.ts';
 import { readFrames, readSegmentHeader } from './journal-reader.ts';
-import { decodeRecord, RecordKind } from './record.ts';
-import { RecordScan } from './record-scan.ts';
+import { RecordKind } from './record.ts';
+import { recordsButChanges } from './record-scan.ts';
 import { listSegments, segmentName } from './segment.ts';
 import type { SegmentHeader } from './segment-header.ts';
 import { decodeRecordsFrame } from './table-versions.ts';
@@ -55,20 +54,14 @@ export async function copyBegan(
   folder: string,
   seq: number,
 ): Promise<boolean> {
-  const scan = new RecordScan();
   const segments = await headers(disk, directory, folder);
   const first = segments.findLastIndex(({ header }) => header.next <= seq);
   for (const { path } of segments.slice(Math.max(0, first))) {
     for await (const { type, payload } of readFrames(disk, path, 0, null)) {
       if (type !== FrameType.records) continue;
-      for (let at = 0; at < payload.length; ) {
-        const [from, to] = [at + 2, at + 2 + payload.readUInt16BE(at)];
-        at = to + DIGEST_BYTES;
-        if (scan.change(payload, from, to)) continue;
-        const record = decodeRecord(payload.subarray(from, to));
+      for (const record of recordsButChanges(payload))
         if (record.kind === RecordKind.snapshot && record.seq >= seq && beginsCopy(record.payload))
           return true;
-      }
     }
   }
   return false;

@@ -13,7 +13,6 @@ import { decodeRecordsFrame } from './table-versions.ts';
  *
  * @param folder of the table, inside the audit directory
  * @param only `meta`: the few records that are not about rows
- * @param first segment to begin with
  * @throws MalformedBytes where the bytes cannot be read, or, of all records, one is missing
  */
 export async function* readTableRecords(
@@ -21,11 +20,10 @@ export async function* readTableRecords(
   directory: string,
   folder: string,
   only: 'all' | 'meta' = 'all',
-  first = 0,
 ): AsyncGenerator<AuditRecord> {
   const segments = await listSegments(disk, join(directory, folder), 'records');
-  let next = first === 0 ? 0 : null;
-  for (const segment of segments.filter((number) => number >= first)) {
+  let next = 0;
+  for (const segment of segments) {
     const path = join(directory, folder, segmentName('records', segment));
     let isFirst = true;
     const frames = readFrames(disk, path, 0, null);
@@ -43,7 +41,7 @@ export async function* readTableRecords(
       const wanted = frame.type === FrameType.meta || (only === 'all' && frame.type === FrameType.records);
       if (!wanted) continue;
       for (const record of decodeRecordsFrame(frame.payload)) {
-        if (only === 'all' && record.seq !== (next ?? record.seq))
+        if (only === 'all' && record.seq !== next)
           throw new MalformedBytes(`record ${record.seq} stands where record ${next} is due`);
         next = record.seq + 1;
         yield record;

@@ -51,6 +51,7 @@ export class Delivery {
   #state: SinkState = { kind: 'opening' };
   #retries = 0;
   #headChecked = false;
+  #answered = false;
   #wake: () => void = () => {};
   #hurry = new AbortController();
   #batchStartedMs = Number.NEGATIVE_INFINITY;
@@ -83,6 +84,11 @@ export class Delivery {
 
   get cursor(): GroupIndex | null {
     return this.backlog.cursor;
+  }
+
+  /** Whether the sink has said, since the start, what it has. Before, a cursor of null says nothing. */
+  get answered(): boolean {
+    return this.#answered;
   }
 
   /** Bytes of groups in memory that wait for this sink or are being written by it. */
@@ -170,6 +176,7 @@ export class Delivery {
     this.#events.reached(this.sink.name, cursor);
     await this.#checkHead();
     this.backlog.opened(cursor);
+    this.#answered = true;
     this.#memory.need(this.backlog.next);
   }
 

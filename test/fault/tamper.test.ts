@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -68,6 +68,31 @@ describe('an untouched log', () => {
     });
     expect(exitOf(report)).toBe(0);
     expect(report.notes.join('\n')).toMatch(/not part of the log/);
+  });
+
+  it('is not held up by what lies beside its tables, and names it', async () => {
+    const strangers = ['.DS_Store', 'folder', 'huge'];
+    const report = await attacked(async (directory) => {
+      const tables = join(directory, 'tables');
+      await writeFile(join(tables, '.DS_Store'), 'x');
+      await mkdir(join(tables, 'folder', 'head'), { recursive: true });
+      await mkdir(join(tables, 'huge'));
+      await writeFile(join(tables, 'huge', 'head'), '');
+      await truncate(join(tables, 'huge', 'head'), 2 ** 33);
+    });
+    expect(report.problems).toEqual([]);
+    expect(exitOf(report)).toBe(0);
+    for (const name of strangers)
+      expect(report.notes).toContain(`tables/${name} is named by no sealed group`);
+  });
+
+  it('is not judged where the head of a table cannot be read', async () => {
+    const verifying = attacked(async (directory) => {
+      const head = join(await tableDirectory(directory, 'people'), 'head');
+      await rm(head);
+      await mkdir(head);
+    });
+    await expect(verifying).rejects.toMatchObject({ code: 'RS-AUD-001' });
   });
 });
 

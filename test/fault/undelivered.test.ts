@@ -2,19 +2,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuditLog } from '../../src/audit/audit-log.ts';
+import type { AuditLog, NeedFrom } from '../../src/audit/audit-log.ts';
 import { eraseRow } from '../../src/audit/erase.ts';
 import type { ImageAge } from '../../src/audit/expire.ts';
 import { expireImages } from '../../src/audit/expire-images.ts';
-import { generateSigningKeyFile, parseSigningKey } from '../../src/audit/keys.ts';
+import { generateSigningKeyFile, parseSigningKey, verifierKeyOf } from '../../src/audit/keys.ts';
 import { NodeDisk } from '../../src/audit/node-disk.ts';
 import { openAuditLog } from '../../src/audit/open.ts';
 import { tableDirectory } from '../../src/audit/table-directory.ts';
+import { verifyAudit } from '../../src/audit/verify/verify.ts';
 import { Delivery } from '../../src/deliver/delivery.ts';
 import { GroupMemory } from '../../src/deliver/group-memory.ts';
 import { needOf } from '../../src/deliver/need.ts';
 import type { Sink } from '../../src/deliver/sink.ts';
-import type { RowsealError } from '../../src/error/rowseal-error.ts';
+import { RowsealError } from '../../src/error/rowseal-error.ts';
 import { at, begin, column, INT, rows, table } from '../support/masked.ts';
 import { DuckdbTarget } from '../support/sink/duckdb-target.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
@@ -24,6 +25,7 @@ const folder = tableDirectory(people);
 const DAY_US = 86_400_000_000n;
 const START_US = 1_700_000_000_000_000n;
 const oneDay: ImageAge = { of: () => DAY_US, shortestUs: DAY_US };
+const ORIGIN = 'rowseal/undelivered';
 const signer = parseSigningKey(generateSigningKeyFile());
 
 let root: string;
@@ -41,16 +43,21 @@ class Room {
   #idle: () => Promise<void> = async () => {};
   #delivery: Delivery | null = null;
   readonly failures: RowsealError[] = [];
+  readonly held: NeedFrom[] = [];
 
   async open(day: number, age: ImageAge | null = null): Promise<void> {
     const { log, settled } = await openAuditLog({
       directory: this.directory,
-      origin: 'rowseal/undelivered',
+      origin: ORIGIN,
       signer,
       segmentMaxBytes: 1_000,
       residentGroupBytes: 0,
       nowUs: () => START_US + BigInt(day) * DAY_US,
-      storage: { imageAge: age, sinkNeed: () => needOf(this.#delivery === null ? [] : [this.#delivery]) },
+      storage: {
+        imageAge: age,
+        sinkNeed: () => needOf(this.#delivery === null ? [] : [this.#delivery]),
+        onHeld: (need) => this.held.push(need),
+      },
     });
     this.log = log;
     this.#idle = settled;
@@ -81,6 +88,11 @@ class Room {
 
   mirror(): Promise<readonly (readonly (string | null)[])[]> {
     return queryWarehouse(this.target.path, 'SELECT id, name FROM public.people ORDER BY id');
+  }
+
+  async expired(): Promise<number> {
+    const key = verifierKeyOf(signer, ORIGIN);
+    return (await verifyAudit({ directory: this.directory, key })).expired;
   }
 
   async close(): Promise<void> {
@@ -118,11 +130,11 @@ const AFTER = [
   ['4', 'four'],
 ];
 
-const down = (sink: Sink): Sink =>
+const down = (sink: Sink, error = new Error('down')): Sink =>
   Object.assign(Object.create(sink), {
     name: sink.name,
     open: async () => {
-      throw new Error('down');
+      throw error;
     },
   });
 
@@ -136,6 +148,21 @@ describe('a sink that was down for longer than row images are kept', () => {
     for (let n = 2; n < 4; n++) await room.seal(n, rows(people, 0, [{ op: 'c', after: [`1${n}`, 'later'] }]));
     await room.deliver();
     expect((await room.mirror()).slice(0, 3)).toEqual(AFTER);
+    expect(room.held).toEqual([{ kind: 'from', group: 0, sink: 'w', silent: true }]);
+    await room.close();
+  });
+
+  it('costs no day of the retention, nor a warning, when it is reached soon after a start', async () => {
+    const room = new Room();
+    await behind(room, oneDay);
+    await room.open(3, oneDay);
+    await room.deliver(down(room.target.sink(), new RowsealError('RS-PGS-001')));
+    await room.seal(2, rows(people, 0, [{ op: 'c', after: ['12', 'later'] }]));
+    expect(await room.expired()).toBe(0);
+    await room.deliver();
+    for (let n = 3; n < 5; n++) await room.seal(n, rows(people, 0, [{ op: 'c', after: [`1${n}`, 'later'] }]));
+    expect(await room.expired()).toBe(6);
+    expect(room.held).toEqual([]);
     await room.close();
   });
 

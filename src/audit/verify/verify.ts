@@ -91,7 +91,7 @@ export async function verifyAudit(options: VerifyOptions): Promise<VerifyReport>
     checked++;
     const table = `${origin}/tables/${name}`;
     const file = join('tables', name, 'head');
-    const tableHead = parseHead(tableHeads.get(name) ?? null, file, findings);
+    const tableHead = parseHead(headOf(tableHeads.get(name)), file, findings);
     const ofTable = [tableHead, ...outside].filter((head) => head !== null);
     const result = await new TableCheck(
       disk,
@@ -247,12 +247,25 @@ function groupsByTable(leaves: readonly JournalLeaf[]): ReadonlyMap<string, read
   return groups;
 }
 
-/** By directory of the table: its head file. Writers rewrite it every second or so. */
-async function readTableHeads(disk: Disk, directory: string): Promise<ReadonlyMap<string, string | null>> {
-  const heads = new Map<string, string | null>();
-  for (const name of await disk.list(join(directory, 'tables')))
-    heads.set(name, await readText(disk, join(directory, 'tables', name, 'head')));
+type ReadHead = PromiseSettledResult<string | null>;
+
+/**
+ * By directory of the table: its head file. Writers rewrite it every second or so. What cannot be read may not be of the log: only
+ * the journal, which is read later, says that.
+ */
+async function readTableHeads(disk: Disk, directory: string): Promise<ReadonlyMap<string, ReadHead>> {
+  const heads = new Map<string, ReadHead>();
+  for (const name of await disk.list(join(directory, 'tables'))) {
+    const [head] = await Promise.allSettled([readText(disk, join(directory, 'tables', name, 'head'))]);
+    heads.set(name, head);
+  }
   return heads;
+}
+
+/** null: there is none. @throws RowsealError RS-AUD-001 when it could not be read */
+function headOf(read: ReadHead | undefined): string | null {
+  if (read?.status === 'rejected') throw read.reason;
+  return read?.value ?? null;
 }
 
 /** The kept head of a log. @param text of the file; null: it is missing, which is said */
@@ -314,8 +327,7 @@ async function noteStrangers(
 }
 
 async function readText(disk: Disk, path: string): Promise<string | null> {
-  const size = await disk.size(path);
-  if (size === null) return null;
-  // A writer may put a longer one in its place between the two.
-  return strictUtf8(await disk.read(path, 0, size + MAX_NOTE_LENGTH)) ?? '';
+  if ((await disk.size(path)) === null) return null;
+  // No note is longer, in bytes: of a file that is, no more is read, however long it is.
+  return strictUtf8(await disk.read(path, 0, 3 * MAX_NOTE_LENGTH + 1)) ?? '';
 }

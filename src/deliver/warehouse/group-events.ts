@@ -38,7 +38,7 @@ export async function feedGroup(
         case 'expiry':
           break;
         case 'gone':
-          if (event.lost) throw lostChange(event.table, group);
+          if (await event.isLost()) throw lostChange(event.table, group);
           break;
       }
     }

@@ -87,7 +87,7 @@ export const auditCodes = defineCodes({
     kind: 'transient',
     title: 'row images stay beyond their age, because a sink has not had them',
     explain:
-      'Row images go at the age that `audit.retention` says, but never before every configured sink has the change: what is gone cannot be delivered any more. The sink named is furthest behind. When it has caught up, the images go within a day.',
+      'Row images go at the age that `audit.retention` says, but never before every configured sink has the change: what is gone cannot be delivered any more. The sink named is furthest behind, or is halted and has not said since the start what it has. When it has caught up, the images go within a day.',
     fix: 'mend the sink (rowseal status says what it waits for), or take it out of the configuration and restart',
   },
   'RS-AUD-034': {
