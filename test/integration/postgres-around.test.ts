@@ -168,6 +168,39 @@ describe.skipIf(noPostgres(18))('around the stream of a Postgres source', () => 
     });
   });
 
+  it.each(['t1', 't'])('goes on while somebody has locked %s, and leaves nobody waiting', async (locked) => {
+    await client.query(
+      `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10);
+       ALTER TABLE t REPLICA IDENTITY FULL; ALTER TABLE t1 REPLICA IDENTITY FULL; CREATE TABLE u (id int PRIMARY KEY)`,
+    );
+    const first = await streaming(postgresReader(options(['t', 'u'])));
+    await first.close();
+    const other = await server.client(`around${database}`);
+    try {
+      await other.query(`BEGIN; LOCK TABLE ${locked} IN ACCESS EXCLUSIVE MODE`);
+      const reader = kept(resumed(options(['t', 'u'], { receiveTimeoutMs: 1_000 }), first));
+      await client.query('INSERT INTO u VALUES (1)');
+      await reader.until('the row', () => reader.rows('public.u').length === 1);
+      const waiting = async (): Promise<number> => {
+        const { rows } = await client.query<{ count: number }>(
+          `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return rows[0]!.count;
+      };
+      // Some looks later.
+      const most: number[] = [];
+      for (let i = 0; i < 16; i++) {
+        most.push(await waiting());
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+      expect(Math.max(...most)).toBeLessThanOrEqual(locked === 't' ? 1 : 0);
+      await client.query('INSERT INTO u VALUES (2)');
+      await reader.until('the row', () => reader.rows('public.u').length === 2);
+    } finally {
+      await other.end();
+    }
+  });
+
   describe('as a role with limits of its own', () => {
     const limited = (role: string): Partial<PostgresSourceOptions> => ({
       connection: connectionTo(`postgres://${role}:x@${server.host}:${server.port}/around${database}`),
