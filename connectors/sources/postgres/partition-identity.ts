@@ -64,7 +64,7 @@ async function readShort(client: Client, tables: readonly TableName[]): Promise<
 }
 
 /** Names of the columns that a table, whose row of pg_class has this alias, logs of an old row; not of FULL. */
-function identityColumns(alias: string): string {
+export function identityColumns(alias: string): string {
   return `SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
           WHERE i.indrelid = ${alias}.oid AND CASE ${alias}.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END`;
 }

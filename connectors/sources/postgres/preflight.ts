@@ -1,12 +1,12 @@
 import type { Client } from 'pg';
 import type { Finding } from '../../../src/model/finding.ts';
-import { displayName, type TableName } from '../../../src/model/table.ts';
+import { displayName, type TableName, tableKey } from '../../../src/model/table.ts';
 import { quoteIdentifier } from './connection.ts';
 import { postgresError } from './errors.ts';
 import { ok, problem } from './finding.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { partitionFindings } from './partition-identity.ts';
-import { filteredTables, publicationProblems, publishesGenerated } from './publication.ts';
+import { filteredTables, publicationProblems, publishesGenerated, updatesPublished } from './publication.ts';
 import { createPublication, whyNoPublication } from './publication-right.ts';
 import { stateOf } from './server-choice.ts';
 import { readSlot } from './slot.ts';
@@ -45,8 +45,9 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
       ? problem('warning', 'RS-PG-011', 'max_slot_wal_keep_size', 'is -1')
       : ok('max_slot_wal_keep_size', keep),
   );
+  const updated = await updatesPublished(client, options.publication);
   for (const table of options.tables)
-    findings.push(...(await tableFindings(client, table, options.publication, version)));
+    findings.push(...(await tableFindings(client, table, options.publication, version, updated)));
   const missing = await publicationProblems(client, options.publication, options.tables);
   if (missing === null) findings.push(await publicationToCome(client, options));
   else if (missing.length === 0) findings.push(ok('publication', options.publication));
@@ -110,6 +111,7 @@ async function tableFindings(
   table: TableName,
   publication: string,
   version: number,
+  updated: ReadonlySet<string>,
 ): Promise<readonly Finding[]> {
   const name = displayName(table);
   const [row] = await query<{
@@ -149,7 +151,10 @@ async function tableFindings(
       fix: `ALTER TABLE ${name} REPLICA IDENTITY FULL;   -- or add a primary key`,
     });
   }
-  findings.push(...(await partitionFindings(client, [table], 'error')));
+  // Where its updates are published the application has met them already, and a log that goes on must not stand still for them.
+  findings.push(
+    ...(await partitionFindings(client, [table], updated.has(tableKey(table)) ? 'warning' : 'error')),
+  );
   if (row.generated && version >= 180_000 && !(await publishesGenerated(client, publication)))
     findings.push(problem('error', 'RS-PG-027', name, 'has a generated column in its replica identity'));
   return findings.length > 0 ? findings : [ok(name, 'readable, with a replica identity')];

@@ -243,7 +243,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const table = this.#versions.of(await this.#catalog!.describe(relation));
     // The copy that a change of type asks for must be due at the place where a row of the new type is sealed.
     this.#watch?.met(await readColumnTypes(await this.#sideClient(), [relation]));
-    return { table, replaced, oldRows: await this.#catalog!.oldRows(relation) };
+    return { table, replaced, oldRows: await this.#catalog!.oldRows(relation, table) };
   }
 
   #copyAgain(table: TableName): void {
