@@ -82,6 +82,24 @@ describe.skipIf(noPostgres(18))('around the stream of a Postgres source', () => 
   describe('partitions that log less of a row than their table says', () => {
     const FULL = (table: string): string => `ALTER TABLE public.${table} REPLICA IDENTITY FULL;`;
 
+    const beforeImages = (reader: MirrorReader): RawCell[][] => {
+      const before: RawCell[][] = [];
+      reader.watch = {
+        version: () => {},
+        event: (event) => {
+          if (event.kind !== 'rows') return;
+          const { images, cells, table, count } = event.run;
+          const width = table.columns.length;
+          let at = 0;
+          for (let i = 0; i < count; i++) {
+            if ((images[i]! & Image.before) !== 0) before.push(cells.slice(at, at + width));
+            at += width * (images[i] === (Image.before | Image.after) ? 2 : 1);
+          }
+        },
+      };
+      return before;
+    };
+
     it('are met before the application is, and when they come later', async () => {
       await client.query(
         `CREATE TABLE bag (id int, v text) PARTITION BY RANGE (id); CREATE TABLE bag1 PARTITION OF bag FOR VALUES FROM (0) TO (10);
@@ -106,8 +124,66 @@ describe.skipIf(noPostgres(18))('around the stream of a Postgres source', () => 
       await client.query('CREATE TABLE bag2 PARTITION OF bag FOR VALUES FROM (10) TO (20)');
       await until('the warning', () => warningsOf(reader).length > 0);
       expect(warningsOf(reader)).toEqual([['RS-PG-007', `${FULL('bag2')}   -- or add a primary key`]]);
+      // The application cannot update it; what goes on must not stand still for that.
+      expect(await errorsOf(tables)).toEqual([]);
       await client.query(FULL('bag2'));
       await until('nothing to warn of', () => warningsOf(reader).length === 0);
+    });
+
+    it('take nothing from the old rows of those that log all of them', async () => {
+      await client.query(
+        `CREATE TABLE bag (id int, v text) PARTITION BY RANGE (id); CREATE TABLE bag1 PARTITION OF bag FOR VALUES FROM (0) TO (10);
+         CREATE TABLE t (id int PRIMARY KEY, v text, w text) PARTITION BY RANGE (id);
+         CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10); CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (10) TO (20);
+         ALTER TABLE bag REPLICA IDENTITY FULL; ALTER TABLE t REPLICA IDENTITY FULL; ${FULL('bag1')} ${FULL('t1')}
+         INSERT INTO bag VALUES (1, 'a'), (2, 'b'); INSERT INTO t VALUES (1, 'a', NULL), (11, 'a', NULL)`,
+      );
+      const reader = await streaming(postgresReader(options(['bag', 't'])));
+      const before = beforeImages(reader);
+      await client.query('CREATE TABLE bag2 PARTITION OF bag FOR VALUES FROM (10) TO (20)');
+      await client.query(
+        `INSERT INTO bag VALUES (11, 'c'); UPDATE bag SET v = 'A' WHERE id = 1; DELETE FROM bag WHERE id = 2;
+         UPDATE t SET v = 'A' WHERE id = 1; UPDATE t SET id = id + 1 WHERE id = 11; DELETE FROM t WHERE id = 1`,
+      );
+      await reader.until('the rows', () => reader.rows('public.t').length === 1 && before.length === 5);
+      expect(before).toEqual([
+        ['1', 'a'],
+        ['2', 'b'],
+        ['1', 'a', null],
+        ['11', UNCHANGED, UNCHANGED],
+        ['1', 'A', null],
+      ]);
+      expect(reader.rows('public.bag')).toEqual([
+        ['1', 'A'],
+        ['11', 'c'],
+      ]);
+      // One that can be mistaken: with a key, in a table without one.
+      await client.query(
+        'CREATE TABLE bag3 PARTITION OF bag (PRIMARY KEY (id)) FOR VALUES FROM (20) TO (30)',
+      );
+      await client.query("INSERT INTO bag VALUES (21, 'd'); DELETE FROM bag WHERE id = 1");
+      await reader.until('the row', () => before.length === 6);
+      expect(before[5]).toEqual(['1', 'A']);
+    });
+
+    it('may have another key than the table: what they log is known by its columns, also under another name', async () => {
+      await client.query(
+        `CREATE TABLE t (id int PRIMARY KEY, u int NOT NULL, v text) PARTITION BY RANGE (id); ALTER TABLE t REPLICA IDENTITY FULL;
+         CREATE TABLE t1 PARTITION OF t (UNIQUE (id, u)) FOR VALUES FROM (0) TO (10); ALTER TABLE t1 REPLICA IDENTITY USING INDEX t1_id_u_key;
+         INSERT INTO t VALUES (1, 5, 'a'), (2, 5, 'b')`,
+      );
+      const reader = await streaming(postgresReader(options(['t'])));
+      const before = beforeImages(reader);
+      await client.query('DELETE FROM t WHERE id = 1');
+      await reader.until('the row', () => before.length === 1);
+      await reader.close();
+      await client.query('DELETE FROM t WHERE id = 2; ALTER TABLE t RENAME u TO w');
+      const again = kept(resumed(options(['t']), reader));
+      await again.until('the row', () => before.length === 2);
+      expect(before).toEqual([
+        ['1', UNCHANGED, UNCHANGED],
+        ['2', UNCHANGED, UNCHANGED],
+      ]);
     });
 
     it('are not taken at their word: what they did not log is not null', async () => {
@@ -117,16 +193,7 @@ describe.skipIf(noPostgres(18))('around the stream of a Postgres source', () => 
          ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1, 'v', repeat('b', 5000)), (5, NULL, NULL)`,
       );
       const reader = await streaming(postgresReader(options(['t'])));
-      const before: RawCell[][] = [];
-      reader.watch = {
-        version: () => {},
-        event: (event) => {
-          if (event.kind !== 'rows') return;
-          const { run } = event;
-          if ((run.images[0]! & Image.before) !== 0)
-            before.push(run.cells.slice(0, run.table.columns.length));
-        },
-      };
+      const before = beforeImages(reader);
       const big = 'b'.repeat(5000);
       const mirror = async (...rows: (string | null)[][]): Promise<void> => {
         await reader.until(
@@ -166,6 +233,39 @@ describe.skipIf(noPostgres(18))('around the stream of a Postgres source', () => 
       await client.query("INSERT INTO t VALUES (1, 'v'); DELETE FROM t");
       expect(await reader.fails()).toMatchObject({ code: 'RS-PG-052', detail: 'public.t' });
     });
+  });
+
+  it.each(['t1', 't'])('goes on while somebody has locked %s, and leaves nobody waiting', async (locked) => {
+    await client.query(
+      `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10);
+       ALTER TABLE t REPLICA IDENTITY FULL; ALTER TABLE t1 REPLICA IDENTITY FULL; CREATE TABLE u (id int PRIMARY KEY)`,
+    );
+    const first = await streaming(postgresReader(options(['t', 'u'])));
+    await first.close();
+    const other = await server.client(`around${database}`);
+    try {
+      await other.query(`BEGIN; LOCK TABLE ${locked} IN ACCESS EXCLUSIVE MODE`);
+      const reader = kept(resumed(options(['t', 'u'], { receiveTimeoutMs: 1_000 }), first));
+      await client.query('INSERT INTO u VALUES (1)');
+      await reader.until('the row', () => reader.rows('public.u').length === 1);
+      const waiting = async (): Promise<number> => {
+        const { rows } = await client.query<{ count: number }>(
+          `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return rows[0]!.count;
+      };
+      // Some looks later.
+      const most: number[] = [];
+      for (let i = 0; i < 16; i++) {
+        most.push(await waiting());
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+      expect(Math.max(...most)).toBeLessThanOrEqual(locked === 't' ? 1 : 0);
+      await client.query('INSERT INTO u VALUES (2)');
+      await reader.until('the row', () => reader.rows('public.u').length === 2);
+    } finally {
+      await other.end();
+    }
   });
 
   describe('as a role with limits of its own', () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createPostgresSource } from '../../connectors/sources/postgres/source.ts';
 import { noPostgres } from '../support/needs.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { connectionTo, postgresOptions } from '../support/postgres-source.ts';
+import { connectionTo, postgresOptions, postgresReader } from '../support/postgres-source.ts';
 import { makeProject, readStatus, type TestProject, until } from '../support/project.ts';
 import { RowsealProcess, rowseal } from '../support/rowseal-process.ts';
 import { queryWarehouse } from '../support/warehouse.ts';
@@ -164,3 +164,36 @@ it.skipIf(noPostgres(18))('names each right that is missing, with the statement 
   expect(await problems()).toEqual([]);
   await owner.end();
 });
+
+it.skipIf(noPostgres(18))(
+  'asks for the schema of an extension whose type is in a key, which a copy of one chunk does without',
+  async () => {
+    const owner = await server.client('shop');
+    await owner.query(
+      `CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE TABLE shop.names (name ext.citext PRIMARY KEY);
+       INSERT INTO shop.names VALUES ('Zoë'), ('adam'); GRANT SELECT ON shop.names TO rowseal;
+       CREATE PUBLICATION rowseal_names FOR TABLE shop.names`,
+    );
+    const url = `postgres://rowseal:${encodeURIComponent(PASSWORD)}@127.0.0.1:${server.port}/shop`;
+    const options = {
+      ...postgresOptions(server, []),
+      connection: connectionTo(url),
+      tables: [{ namespace: 'shop', name: 'names' }],
+      publication: 'rowseal_names',
+      slot: 'rowseal_names',
+    };
+    const reader = postgresReader(options);
+    const missing = async (): Promise<readonly (string | null)[]> =>
+      (await reader.source.preflight()).filter(({ code }) => code === 'RS-PG-015').map(({ fix }) => fix);
+    try {
+      await reader.until('the copy', () => reader.last?.phase === 'stream');
+      expect(reader.rows('shop.names')).toHaveLength(2);
+      expect(await missing()).toEqual(['GRANT USAGE ON SCHEMA ext TO "rowseal";']);
+      await owner.query('GRANT USAGE ON SCHEMA ext TO rowseal');
+      expect(await missing()).toEqual([]);
+    } finally {
+      await reader.close();
+      await owner.end();
+    }
+  },
+);

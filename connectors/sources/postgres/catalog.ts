@@ -1,8 +1,10 @@
 import type { Client } from 'pg';
 import { type Column, type TableName, type TableSchema, tableKey } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
+import { identityColumns } from './partition-identity.ts';
+import { partitionsBelow } from './partition-tree.ts';
 import { publishesGenerated } from './publication.ts';
-import type { OldRows } from './tuple.ts';
+import { type OldRows, WHOLE } from './tuple.ts';
 import { columnType, type PgType } from './types.ts';
 
 /** A column as a Relation message or the catalog gives it. */
@@ -102,18 +104,25 @@ export class Catalog {
     return this.#schema(relation, await this.#columns(relation.oid));
   }
 
-  /** What is to be thought of old rows of the table that a Relation message announces. */
-  async oldRows({ oid, identity }: Relation): Promise<OldRows> {
-    if (identity !== 'f') return 'whole';
-    const [found] = await this.#query<{ partitioned: boolean; short: boolean }>(
+  /** What is to be thought of old rows of the table that a Relation message announces, and that is described as `table`. */
+  async oldRows({ oid, identity, columns }: Relation, table: TableSchema): Promise<OldRows> {
+    if (identity !== 'f') return WHOLE;
+    const [found] = await this.#query<{ partitioned: boolean; short: readonly (readonly string[])[] }>(
       `SELECT c.relkind = 'p' AS partitioned,
-              EXISTS (SELECT FROM pg_partition_tree(c.oid) AS p JOIN pg_class l ON l.oid = p.relid
-                      WHERE l.relkind = 'r' AND l.oid <> c.oid AND l.relreplident <> 'f') AS short
+              coalesce((SELECT jsonb_agg(DISTINCT ARRAY(${identityColumns('l')}))
+                        FROM ${partitionsBelow('c.oid')} AS p JOIN pg_class l ON l.oid = p.relid
+                        WHERE l.relkind = 'r' AND l.relreplident <> 'f'), '[]') AS short
        FROM pg_class c WHERE c.oid = $1`,
       [oid],
     );
-    if (found?.partitioned === false) return 'whole';
-    return found?.short === true ? 'key' : 'doubtful';
+    if (found?.partitioned === false) return WHOLE;
+    const short = found?.short ?? [];
+    // They may have been renamed since.
+    const matches = short.length === 0 ? [] : matchColumns(columns, await this.#columns(oid));
+    const places = short.map((names) =>
+      columns.flatMap((_, i) => (names.includes(matches[i]?.name ?? '') ? [i] : [])),
+    );
+    return [table.key, ...places].filter(({ length }) => length > 0 && length < columns.length);
   }
 
   async #schema(relation: Relation, catalog: readonly CatalogColumn[]): Promise<TableSchema> {

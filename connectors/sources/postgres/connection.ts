@@ -84,14 +84,16 @@ function passwordOf(user: string, { host, port, password }: PostgresHost): strin
 /**
  * @param cover absent: as the mode begins
  * @param answerMs a statement that is not answered for so long is given up; absent: none is
+ * @param settings further ones of the session, `name=value`
  */
 export async function connect(
   options: Pick<PostgresSourceOptions, 'connection'>,
   cover?: Cover,
   answerMs?: number,
+  settings: readonly string[] = [],
 ): Promise<Client> {
   const client = new Client({
-    ...clientConfig(options, [], cover),
+    ...clientConfig(options, settings, cover),
     ...(answerMs === undefined ? {} : { query_timeout: answerMs }),
   });
   // Without a listener a lost idle connection would end the process.

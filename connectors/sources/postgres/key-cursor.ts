@@ -32,6 +32,8 @@ export interface KeyColumn {
   readonly type: string;
   /** null: those that `<` and `=` mean by themselves, of the server's own types. */
   readonly operators: KeyOperators | null;
+  /** The type is ordered so by itself: a sort need not name an operator, for which its schema would have to be usable. */
+  readonly usual: boolean;
 }
 
 /** Canonical text of the key's columns, in the order of {@link KeyOrder}. */
@@ -69,8 +71,8 @@ export function keyText(table: TableSchema, order: KeyOrder, values: KeyValues):
 
 /** Condition and order of the rows behind the cursor. The literals are of canonical text, cast to the column's type. */
 export function behind(order: KeyOrder, last: KeyValues | null): string {
-  const by = order.columns.map(({ name, operators }) =>
-    operators === null ? quoteIdentifier(name) : `${quoteIdentifier(name)} USING ${operators[0]}`,
+  const by = order.columns.map(({ name, operators, usual }) =>
+    operators === null || usual ? quoteIdentifier(name) : `${quoteIdentifier(name)} USING ${operators[0]}`,
   );
   const where = last === null ? '' : `WHERE ${isBehind(order, last)} `;
   return `${where}ORDER BY ${by.join(', ')}`;

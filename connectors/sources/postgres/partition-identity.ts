@@ -3,6 +3,7 @@ import type { Finding } from '../../../src/model/finding.ts';
 import { displayName, type TableName } from '../../../src/model/table.ts';
 import { postgresError } from './errors.ts';
 import { problem } from './finding.ts';
+import { partitionsBelow } from './partition-tree.ts';
 
 /** A partition that logs less of an old row than the server promises for its table. */
 interface ShortPartition {
@@ -48,7 +49,7 @@ async function readShort(client: Client, tables: readonly TableName[]): Promise<
       `SELECT t.ord::int - 1 AS table, format('%I.%I', n.nspname, l.relname) AS path, NOT EXISTS (${identityColumns('l')}) AS none
        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (namespace, name, ord)
        JOIN pg_namespace s ON s.nspname = t.namespace JOIN pg_class r ON r.relnamespace = s.oid AND r.relname = t.name
-       CROSS JOIN LATERAL pg_partition_tree(r.oid) AS p
+       CROSS JOIN LATERAL ${partitionsBelow('r.oid')} AS p
        JOIN pg_class l ON l.oid = p.relid JOIN pg_namespace n ON n.oid = l.relnamespace
        WHERE r.relkind = 'p' AND l.relkind = 'r' AND l.relreplident <> 'f'
          AND (r.relreplident = 'f' OR NOT EXISTS (${identityColumns('l')})
@@ -63,7 +64,7 @@ async function readShort(client: Client, tables: readonly TableName[]): Promise<
 }
 
 /** Names of the columns that a table, whose row of pg_class has this alias, logs of an old row; not of FULL. */
-function identityColumns(alias: string): string {
+export function identityColumns(alias: string): string {
   return `SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
           WHERE i.indrelid = ${alias}.oid AND CASE ${alias}.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END`;
 }

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { displayName, type TableName } from '../../../src/model/table.ts';
 import { quoteLiteral } from './connection.ts';
 import { postgresError } from './errors.ts';
+import { partitionsBelow } from './partition-tree.ts';
 import { tablePath } from './snapshot.ts';
 
 export interface Partition {
@@ -28,9 +29,9 @@ export async function readPartitions(
     // A table made as a partition has its row type from the transaction that made it one; `xmin` is that transaction.
     const { rows } = await client.query<Partition>(
       `SELECT c.oid::int8::float8 AS oid, v.name AS table, c.relfilenode::text AS file, c.reltuples <= 0 AS bare, i.xmin <> t.xmin AS attached
-       FROM (VALUES ${roots.join(', ')}) AS v (path, name), LATERAL pg_partition_tree(to_regclass(v.path)) AS p
+       FROM (VALUES ${roots.join(', ')}) AS v (path, name), LATERAL ${partitionsBelow('to_regclass(v.path)')} AS p
        JOIN pg_class c ON c.oid = p.relid JOIN pg_inherits i ON i.inhrelid = c.oid JOIN pg_type t ON t.oid = c.reltype
-       WHERE p.isleaf`,
+       WHERE c.relkind <> 'p'`,
     );
     return rows;
   } catch (thrown) {

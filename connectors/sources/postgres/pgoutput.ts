@@ -6,7 +6,7 @@ import { malformed, need } from './malformed.ts';
 import { decodeMessage, type LogicalMessage, type MessageLogs } from './messages.ts';
 import { decodeRelation } from './relation-message.ts';
 import { RunBuilder } from './run-builder.ts';
-import { fillFromOld, isKeyAlone, keepOnlyKey, type OldRows, readTuple } from './tuple.ts';
+import { fillFromOld, isKeyAlone, keepOnlyKey, type OldRows, readTuple, WHOLE } from './tuple.ts';
 
 /** Microseconds from 1970-01-01 to 2000-01-01, the epoch of the protocol's timestamps (PostgreSQL manual 53.9). */
 export const POSTGRES_EPOCH_US = 946_684_800_000_000n;
@@ -80,7 +80,7 @@ export class PgoutputDecoder {
   }
 
   /** Answers a Relation message. null: the table is not captured, its rows are passed over. */
-  setTable(oid: number, table: TableSchema | null, oldRows: OldRows = 'whole'): void {
+  setTable(oid: number, table: TableSchema | null, oldRows: OldRows = WHOLE): void {
     this.#endRun();
     this.#tables.set(oid, table);
     this.#oldRows.set(oid, oldRows);
@@ -269,7 +269,9 @@ export class PgoutputDecoder {
   }
 
   #isKeyAlone(kind: number, oid: number, before: number, table: TableSchema): boolean {
-    return kind === KEY_TUPLE || isKeyAlone(this.#oldRows.get(oid)!, this.#run.cells, before, table);
+    return (
+      kind === KEY_TUPLE || isKeyAlone(this.#oldRows.get(oid)!, this.#run.cells, before, table.columns.length)
+    );
   }
 
   #startRow(table: TableSchema, op: number, images: number, bytes: number): void {

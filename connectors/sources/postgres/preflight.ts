@@ -1,12 +1,12 @@
 import type { Client } from 'pg';
 import type { Finding } from '../../../src/model/finding.ts';
-import { displayName, type TableName } from '../../../src/model/table.ts';
+import { displayName, type TableName, tableKey } from '../../../src/model/table.ts';
 import { quoteIdentifier } from './connection.ts';
 import { postgresError } from './errors.ts';
 import { ok, problem } from './finding.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { partitionFindings } from './partition-identity.ts';
-import { filteredTables, publicationProblems, publishesGenerated } from './publication.ts';
+import { filteredTables, publicationProblems, publishesGenerated, updatesPublished } from './publication.ts';
 import { createPublication, whyNoPublication } from './publication-right.ts';
 import { stateOf } from './server-choice.ts';
 import { readSlot } from './slot.ts';
@@ -45,8 +45,9 @@ export async function inspect(client: Client, options: PostgresSourceOptions): P
       ? problem('warning', 'RS-PG-011', 'max_slot_wal_keep_size', 'is -1')
       : ok('max_slot_wal_keep_size', keep),
   );
+  const updated = await updatesPublished(client, options.publication);
   for (const table of options.tables)
-    findings.push(...(await tableFindings(client, table, options.publication, version)));
+    findings.push(...(await tableFindings(client, table, options.publication, version, updated)));
   const missing = await publicationProblems(client, options.publication, options.tables);
   if (missing === null) findings.push(await publicationToCome(client, options));
   else if (missing.length === 0) findings.push(ok('publication', options.publication));
@@ -110,6 +111,7 @@ async function tableFindings(
   table: TableName,
   publication: string,
   version: number,
+  updated: ReadonlySet<string>,
 ): Promise<readonly Finding[]> {
   const name = displayName(table);
   const [row] = await query<{
@@ -143,16 +145,46 @@ async function tableFindings(
       ...problem('error', 'RS-PG-015', name, 'may not be read'),
       fix: `GRANT SELECT ON ${name} TO ${quoteIdentifier(row.role)};`,
     });
+  for (const schema of await hiddenSchemas(client, table))
+    findings.push({
+      ...problem(
+        'warning',
+        'RS-PG-015',
+        name,
+        `schema ${schema} of its key may not be used: rows are copied only as far as one chunk`,
+      ),
+      fix: `GRANT USAGE ON SCHEMA ${schema} TO ${quoteIdentifier(row.role)};`,
+    });
   if (row.identity === 'n' || (row.identity === 'd' && !row.primary)) {
     findings.push({
       ...problem('error', 'RS-PG-007', name, 'has no primary key and no replica identity'),
       fix: `ALTER TABLE ${name} REPLICA IDENTITY FULL;   -- or add a primary key`,
     });
   }
-  findings.push(...(await partitionFindings(client, [table], 'error')));
+  // Where its updates are published the application has met them already, and a log that goes on must not stand still for them.
+  findings.push(
+    ...(await partitionFindings(client, [table], updated.has(tableKey(table)) ? 'warning' : 'error')),
+  );
   if (row.generated && version >= 180_000 && !(await publishesGenerated(client, publication)))
     findings.push(problem('error', 'RS-PG-027', name, 'has a generated column in its replica identity'));
   return findings.length > 0 ? findings : [ok(name, 'readable, with a replica identity')];
+}
+
+/** Quoted names of schemas that have types or operators by which a copy of the table finds its next chunk; see `KeyOrder`. */
+async function hiddenSchemas(client: Client, { namespace, name }: TableName): Promise<readonly string[]> {
+  const rows = await query<{ schema: string }>(
+    client,
+    `SELECT DISTINCT quote_ident(s.nspname) AS schema
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indrelid = c.oid
+     CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) AS k (attnum, opclass)
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum JOIN pg_type t ON t.oid = a.atttypid
+     JOIN pg_opclass o ON o.oid = k.opclass JOIN pg_amop m ON m.amopfamily = o.opcfamily AND m.amoplefttype = o.opcintype AND m.amoprighttype = o.opcintype
+     JOIN pg_operator p ON p.oid = m.amopopr JOIN pg_namespace s ON s.oid IN (t.typnamespace, p.oprnamespace)
+     WHERE n.nspname = $1 AND c.relname = $2 AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
+       AND s.oid <> n.oid AND NOT has_schema_privilege(s.oid, 'USAGE') ORDER BY 1`,
+    [namespace, name],
+  );
+  return rows.map(({ schema }) => schema);
 }
 
 async function setting(client: Client, name: string): Promise<string> {

@@ -98,3 +98,17 @@ export async function publicationProblems(
     throw postgresError(thrown, 'looking at the publication');
   }
 }
+
+/** Keys of the tables whose updates it publishes already. */
+export async function updatesPublished(client: Client, publication: string): Promise<ReadonlySet<string>> {
+  try {
+    const { rows } = await client.query<TableName>(
+      `SELECT t.schemaname AS namespace, t.tablename AS name FROM pg_publication p JOIN pg_publication_tables t ON t.pubname = p.pubname
+       WHERE p.pubname = $1 AND p.pubupdate`,
+      [publication],
+    );
+    return new Set(rows.map(tableKey));
+  } catch (thrown) {
+    throw postgresError(thrown, 'looking at the publication');
+  }
+}

@@ -4,7 +4,7 @@ import { toRowsealError } from '../../../src/error/unexpected.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { type TableName, tableKey } from '../../../src/model/table.ts';
 import { type ColumnTypes, readColumnTypes } from './column-types.ts';
-import { end } from './connection.ts';
+import { connect, end } from './connection.ts';
 import { problem } from './finding.ts';
 import type { PostgresSourceOptions } from './options.ts';
 import { partitionFindings } from './partition-identity.ts';
@@ -12,6 +12,10 @@ import { type Partition, readPartitions } from './partitions.ts';
 import { filteredTables, publicationProblems } from './publication.ts';
 import { readSlot, type SlotState } from './slot.ts';
 
+/** A lock on a table is waited for so long at most, in milliseconds, and always much shorter than for an answer. */
+const LOCK_WAIT_MS = 1_000;
+/** lock_not_available (PostgreSQL manual, Appendix A). */
+const LOCKED = '55P03';
 /** How often it looks, in milliseconds. */
 const INTERVAL_MS = 10_000;
 /** A slot with less than this share of max_slot_wal_keep_size left is about to be lost. */
@@ -133,6 +137,8 @@ export class SlotWatch {
         this.#host.fail(error);
         return null;
       }
+      // All but the last of it was seen.
+      if (error.origin === LOCKED) return null;
       // Nobody else sees what is seen here: the next look has another connection.
       await this.#letGo();
       return error;
@@ -150,14 +156,15 @@ export class SlotWatch {
     this.met(await readColumnTypes(client, tables));
     this.#compare(await readPartitions(client, tables));
     this.#short = await partitionFindings(client, tables, 'warning');
+    const filtered = await filteredTables(client, publication, tables);
+    if (filtered.length > 0)
+      throw new RowsealError('RS-PG-031', { detail: `${publication}: ${filtered.join(', ')}` });
+    // The last one: the server opens the tables for this list, and waits for whoever alters one.
     const missing = await publicationProblems(client, publication, tables);
     if (missing === null || missing.length > 0)
       throw new RowsealError('RS-PG-021', {
         detail: `${publication}: ${missing === null ? 'is gone' : missing.join(', ')}`,
       });
-    const filtered = await filteredTables(client, publication, tables);
-    if (filtered.length > 0)
-      throw new RowsealError('RS-PG-031', { detail: `${publication}: ${filtered.join(', ')}` });
   }
 
   async #connected(): Promise<Client> {
@@ -176,6 +183,13 @@ export class SlotWatch {
     this.#client = null;
     await end(client);
   }
+}
+
+/** A connection for it. One that is given up while the server waits for a lock would stay there, and the next one beside it. */
+export function connectWatch(options: PostgresSourceOptions): Promise<Client> {
+  const answerMs = options.receiveTimeoutMs;
+  const lockMs = Math.max(1, Math.min(LOCK_WAIT_MS, Math.floor(answerMs / 4)));
+  return connect(options, undefined, answerMs, [`lock_timeout=${lockMs}`]);
 }
 
 /** That the slot is about to lose WAL it needs. */

@@ -43,7 +43,7 @@ import {
   type SlotState,
 } from './slot.ts';
 import { openSlotSnapshot } from './slot-snapshot.ts';
-import { SlotWatch } from './slot-watch.ts';
+import { connectWatch, SlotWatch } from './slot-watch.ts';
 import { refuseUnknownOptions } from './stream-options.ts';
 import { TableVersions } from './table-versions.ts';
 import { UnseenTransactions, Visibility } from './visibility.ts';
@@ -181,17 +181,13 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
 
   /** Nothing is copied or streamed before its first look: what a table turns into afterwards is seen to differ. */
   async #startWatch(weave: Weave, signal: AbortSignal): Promise<void> {
-    const watch = new SlotWatch(
-      () => connect(this.#options, undefined, this.#options.receiveTimeoutMs),
-      this.#options,
-      {
-        fail: (error) => weave.fail(error),
-        inDanger: () => this.#stream?.dropIfStalled(),
-        retyped: (table) => {
-          if (this.#options.snapshot === 'initial') this.#copyAgain(table);
-        },
+    const watch = new SlotWatch(() => connectWatch(this.#options), this.#options, {
+      fail: (error) => weave.fail(error),
+      inDanger: () => this.#stream?.dropIfStalled(),
+      retyped: (table) => {
+        if (this.#options.snapshot === 'initial') this.#copyAgain(table);
       },
-    );
+    });
     this.#watch = watch;
     const giveUp = (): void => void watch.stop();
     signal.addEventListener('abort', giveUp);
@@ -247,7 +243,7 @@ class PostgresSource implements Source, ReplicationHost, WeaveHost {
     const table = this.#versions.of(await this.#catalog!.describe(relation));
     // The copy that a change of type asks for must be due at the place where a row of the new type is sealed.
     this.#watch?.met(await readColumnTypes(await this.#sideClient(), [relation]));
-    return { table, replaced, oldRows: await this.#catalog!.oldRows(relation) };
+    return { table, replaced, oldRows: await this.#catalog!.oldRows(relation, table) };
   }
 
   #copyAgain(table: TableName): void {

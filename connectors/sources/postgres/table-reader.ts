@@ -183,6 +183,7 @@ async function keyOrder(client: Client, table: TableSchema): Promise<KeyOrder> {
       type,
       index: table.columns.findIndex((column) => column.name === name),
       operators: usual && operators.every((operator) => OWN_OPERATOR.test(operator)) ? null : operators,
+      usual,
     }),
   );
   const identity = rows.map(({ name, type, version, major }, i) => {

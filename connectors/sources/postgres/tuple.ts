@@ -58,29 +58,20 @@ export function readTuple(
 }
 
 /**
- * What an old tuple holds. The server gives it the kind that the replica identity of the table asks for, and fills it from what
- * was logged by the replica identity of the partition that the row is in.
+ * What an old tuple may hold instead of every column: places of the columns that are logged, for each way to log fewer. The
+ * server gives it the kind that the replica identity of the table asks for, and fills it from what was logged by the replica
+ * identity of the partition that the row is in, or had then.
  */
-export type OldRows =
-  /** Every column. */
-  | 'whole'
-  /** So it should be, but a partition may have had another identity when it was logged. */
-  | 'doubtful'
-  /** There are partitions that log their key alone. */
-  | 'key';
+export type OldRows = readonly (readonly number[])[];
 
-/** Whether an old tuple, whose cells begin at `from`, has nulls where nothing was logged. */
-export function isKeyAlone(
-  rows: OldRows,
-  cells: readonly RawCell[],
-  from: number,
-  table: TableSchema,
-): boolean {
-  if (rows !== 'doubtful') return rows === 'key';
-  return (
-    table.key.length > 0 &&
-    table.columns.every((_, i) => table.key.includes(i) === (cells[from + i] !== null))
-  );
+export const WHOLE: OldRows = [];
+
+/** Whether an old tuple, whose cells begin at `from`, looks as if it had nulls where nothing was logged. */
+export function isKeyAlone(rows: OldRows, cells: readonly RawCell[], from: number, width: number): boolean {
+  return rows.some((logged) => {
+    for (let i = 0; i < width; i++) if (logged.includes(i) === (cells[from + i] === null)) return false;
+    return true;
+  });
 }
 
 /**

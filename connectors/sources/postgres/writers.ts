@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import type { TableName } from '../../../src/model/table.ts';
 import { quoteLiteral } from './connection.ts';
 import { postgresError } from './errors.ts';
+import { partitionsBelow } from './partition-tree.ts';
 import { tablePath } from './snapshot.ts';
 import { lowHalf } from './visibility.ts';
 
@@ -17,7 +18,7 @@ export async function writersOf(client: Client, tables: readonly TableName[]): P
   try {
     const { rows } = await client.query<{ xid: string }>(
       `WITH root AS (SELECT to_regclass(v.path) AS oid FROM (VALUES ${roots}) AS v (path)),
-            relation AS (SELECT oid FROM root UNION SELECT p.relid FROM root, LATERAL pg_partition_tree(root.oid) AS p)
+            relation AS (SELECT oid FROM root UNION SELECT p.relid FROM root, LATERAL ${partitionsBelow('root.oid')} AS p)
        SELECT DISTINCT x.transactionid::text AS xid
        FROM pg_locks w JOIN pg_locks x ON x.virtualtransaction = w.virtualtransaction AND x.locktype = 'transactionid'
                                      AND x.mode = 'ExclusiveLock' AND x.granted

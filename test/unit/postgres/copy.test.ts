@@ -24,7 +24,7 @@ import { schema } from '../../support/policies.ts';
 
 const table = schema({ id: null, note: null, big: null }, [0]);
 const order: KeyOrder = {
-  columns: [{ name: 'id', index: 0, type: 'text', operators: null }],
+  columns: [{ name: 'id', index: 0, type: 'text', operators: null, usual: true }],
   identity: 'by id',
 };
 /** Shows transactions below 100, but 50. */
@@ -297,8 +297,8 @@ describe('the cursor of a copy', () => {
   const two = schema({ a: null, b: null, c: null }, [0, 1]);
   const byTwo: KeyOrder = {
     columns: [
-      { name: 'b', index: 1, type: 'integer', operators: null },
-      { name: 'a"', index: 0, type: 'text', operators: null },
+      { name: 'b', index: 1, type: 'integer', operators: null, usual: true },
+      { name: 'a"', index: 0, type: 'text', operators: null, usual: true },
     ],
     identity: 'b, a',
   };
@@ -316,12 +316,21 @@ describe('the cursor of a copy', () => {
     const operators = ['<', '<=', '=', '>=', '>'].map((name) => `OPERATOR(ext.${name})`);
     const named: KeyOrder = {
       columns: [
-        { name: 'a', index: 0, type: 'ext.citext', operators: operators as unknown as KeyOperators },
-        { name: 'b', index: 1, type: 'integer', operators: null },
+        {
+          name: 'a',
+          index: 0,
+          type: 'ext.citext',
+          operators: operators as unknown as KeyOperators,
+          usual: false,
+        },
+        { name: 'b', index: 1, type: 'integer', operators: null, usual: true },
       ],
       identity: 'a, b',
     };
     expect(behind(named, null)).toBe('ORDER BY "a" USING OPERATOR(ext.<), "b"');
+    // A copy of one chunk needs no right to the extension's schema.
+    const usual = { ...named, columns: named.columns.map((column) => ({ ...column, usual: true })) };
+    expect(behind(usual, null)).toBe('ORDER BY "a", "b"');
     expect(behind(named, ["x'", '1'])).toBe(
       `WHERE "a" OPERATOR(ext.>=) 'x'''::ext.citext AND ("a" OPERATOR(ext.>) 'x'''::ext.citext OR "b" > '1'::integer) ORDER BY "a" USING OPERATOR(ext.<), "b"`,
     );
