@@ -110,3 +110,15 @@ export function readLock(server: Server): '' | ' FOR SHARE' {
   const tells = server.flavor === 'mariadb' || server.gtids;
   return tells || server.versionNumber < SHARES_WITH_SELECT ? '' : ' FOR SHARE';
 }
+
+/**
+ * For the session whose SELECTs end with {@link readLock}. A lock is waited for briefly, since the stream stands still meanwhile and
+ * rows already read stay locked. Rows are locked and not the gaps between: a locking read sees committed rows only at this
+ * level too, and a row that is being committed is there, locked.
+ */
+export async function setUpReads(session: Session, server: Server): Promise<void> {
+  if (readLock(server) === '') return;
+  const doing = 'setting up the session';
+  await session.rows('SET SESSION innodb_lock_wait_timeout = 1', doing);
+  await session.rows('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', doing);
+}
