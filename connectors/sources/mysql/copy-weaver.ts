@@ -262,7 +262,14 @@ export class CopyWeaver {
   async #openView(table: CatalogTable, signal: AbortSignal): Promise<void> {
     await this.#visibility.wait(signal);
     if (signal.aborted) return;
+    const atMs = performance.now();
     this.#view = await KeylessView.open(this.#options, this.#server, table, signal);
+    if (!(await this.#visibility.holds(this.#view.until, atMs))) {
+      this.#dropView();
+      this.#rest();
+      return;
+    }
+    this.#pauseMs = FIRST_PAUSE_MS;
     // Its rows must be seen from here on, to know whether the view is exact.
     this.#host.unbindAll();
     if ((await this.#catalog.table(table.schema)) !== table) this.#dropView();
