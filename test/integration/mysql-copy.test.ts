@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMysqlSource } from '../../connectors/sources/mysql/source.ts';
@@ -6,6 +7,7 @@ import { type MysqlRelease, startMysql, type TestMysql } from '../support/mysql.
 import { mysqlOptions, mysqlReader } from '../support/mysql-source.ts';
 import { noMysql } from '../support/needs.ts';
 import { until } from '../support/project.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { UnreliableProxy } from '../support/unreliable-proxy.ts';
 
 /** The reader takes the first rows of a copy, of 1024, and then nothing until it is released. */
@@ -89,6 +91,38 @@ async function copyUnderDelayedCommit(
   await reader.close();
 }
 
+const COM_BINLOG_DUMP = 0x12;
+const COM_BINLOG_DUMP_GTID = 0x1e;
+
+/** Can let the binlog come later than the answers of other connections. */
+class LateBinlog extends TcpProxy {
+  #dump: { readonly client: Socket; readonly server: Socket } | null = null;
+
+  holdBack(): void {
+    const { client, server } = this.#dump!;
+    server.unpipe(client);
+  }
+
+  letGo(): void {
+    const { client, server } = this.#dump!;
+    server.pipe(client);
+  }
+
+  protected override join(client: Socket, server: Socket): void {
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+    client.on('data', (chunk: Buffer) => {
+      const command = chunk[3] === 0 ? chunk[4] : undefined;
+      if (command === COM_BINLOG_DUMP || command === COM_BINLOG_DUMP_GTID) this.#dump = { client, server };
+      server.write(chunk);
+    });
+    server.pipe(client);
+  }
+}
+
 /** Numbers 1 to 3000 in a table of their own. */
 const NUMBERS =
   'CREATE TABLE numbers (n int PRIMARY KEY); INSERT INTO numbers SELECT 1 + a.d + b.d * 10 + c.d * 100 + e.d * 1000 FROM (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) a, (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) b, (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) c, (SELECT 0 d UNION SELECT 1 UNION SELECT 2) e';
@@ -125,6 +159,37 @@ describe.each((['mysql-9', 'mariadb-11'] as const).map((release) => [release, no
     it.skipIf(missing)('nor when a new binlog file is begun meanwhile', async () => {
       await copyUnderDelayedCommit(server, client, 'flushed', { bag: false, flush: true });
     });
+
+    it.skipIf(missing)(
+      'nor a view when the stream has not told yet what waits in the file before',
+      async () => {
+        await client.query(
+          'CREATE TABLE early_bag (v int); CREATE TABLE late_bag (v int); INSERT INTO early_bag VALUES (1); INSERT INTO late_bag VALUES (1)',
+        );
+        const proxy = new LateBinlog(server.host, server.port);
+        const url = `mysql://root@127.0.0.1:${await proxy.listen()}`;
+        const reader = mysqlReader(mysqlOptions(server, ['early_bag', 'late_bag'], { url }));
+        const release = await heldInCopy(reader);
+        proxy.holdBack();
+        await delayCommits(server, client);
+        const [writer, flusher] = [await server.client('shop'), await server.client('shop')];
+        const written = writer.query('INSERT INTO late_bag VALUES (2)');
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const flushed = flusher.query('FLUSH BINARY LOGS');
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        release();
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        proxy.letGo();
+        await Promise.all([written, flushed]);
+        await writer.query('INSERT INTO late_bag VALUES (3)');
+        await Promise.all([writer.end(), flusher.end()]);
+        await copied(reader);
+        await reader.until('the last row', () => reader.rows('shop.late_bag').some((row) => row[0] === '3'));
+        expect(reader.rows('shop.late_bag')).toEqual([['1'], ['2'], ['3']]);
+        await reader.close();
+        await proxy.close();
+      },
+    );
 
     it.skipIf(missing)('sees an XA transaction that is committed while a view is open', async () => {
       await client.query('CREATE TABLE xa_bag (v int); INSERT INTO xa_bag VALUES (1)');
@@ -217,14 +282,50 @@ describe.each((['mysql-9', 'mariadb-11'] as const).map((release) => [release, no
   },
 );
 
-it.skipIf(noMysql('mysql-9'))('without GTIDs a copy waits for rows that are being committed', async () => {
-  const { server, client } = await serve('mysql-9', ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF']);
-  try {
+describe('mysql-9 without GTIDs', () => {
+  const missing = noMysql('mysql-9');
+  let server: TestMysql;
+  let client: Connection;
+
+  beforeAll(async () => {
+    if (missing) return;
+    const options = ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF'];
+    ({ server, client } = await serve('mysql-9', options));
+  });
+
+  afterAll(async () => {
+    await client?.end();
+    await server?.stop();
+  });
+
+  it.skipIf(missing)('a copy waits for rows that are being committed', async () => {
     await copyUnderDelayedCommit(server, client, 'told', { bag: false, flush: false });
-  } finally {
-    await client.end();
-    await server.stop();
-  }
+  });
+
+  it.skipIf(missing)('the stream goes on while a row that is to be copied is locked', async () => {
+    await client.query(
+      "CREATE TABLE beside (id int PRIMARY KEY); CREATE TABLE busy (id int PRIMARY KEY, v varchar(10)); INSERT INTO busy SELECT n, 'old' FROM numbers",
+    );
+    const holder = await server.client('shop');
+    await holder.query("BEGIN; UPDATE busy SET v = 'new' WHERE id = 5; DELETE FROM busy WHERE id = 6");
+    const reader = mysqlReader(mysqlOptions(server, ['beside', 'busy']));
+    await reader.until('the copy', () => reader.lines.includes('snapshot begin busy'));
+    for (const id of [1, 2, 3]) {
+      await client.query(`INSERT INTO beside VALUES (${id})`);
+      await reader.until('the row', () => reader.rows('shop.beside').length === id, 5_000);
+    }
+    // Nor does a lock of the copy hold others for long.
+    await client.query('SET SESSION innodb_lock_wait_timeout = 5');
+    await client.query("UPDATE busy SET v = 'newer' WHERE id = 4; INSERT INTO busy VALUES (0, 'first')");
+    await holder.query('COMMIT');
+    await holder.end();
+    await copied(reader);
+    await reader.until('the last rows', () => reader.rows('shop.busy').some((row) => row[1] === 'first'));
+    const rows = new Map(reader.rows('shop.busy').map((row) => [row[0], row[1]]));
+    expect([rows.size, rows.get('4'), rows.get('5'), rows.has('6')]).toEqual([3000, 'newer', 'new', false]);
+    expect(reader.error).toBeNull();
+    await reader.close();
+  });
 });
 
 it.skipIf(noMysql('mariadb-11'))(

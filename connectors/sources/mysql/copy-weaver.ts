@@ -18,6 +18,10 @@ import type { Told, Visibility } from './visibility.ts';
 /** How often a view of a table without a key is tried. */
 const VIEW_ATTEMPTS = 100;
 
+/** How long the stream goes on before what could not be read is tried again: doubled from time to time. */
+const FIRST_PAUSE_MS = 1_000;
+const MOST_PAUSE_MS = 10_000;
+
 export interface SnapshotProgress {
   table: string;
   rows: number;
@@ -32,6 +36,8 @@ export interface WeftHost extends Told {
   position(): MysqlPosition;
   /** Which tables' rows are wanted has changed. */
   unbindAll(): void;
+  /** The copy can go on, whether the stream has something to read or not. */
+  wake(): void;
 }
 
 /**
@@ -52,6 +58,9 @@ export class CopyWeaver {
   #view: KeylessView | null = null;
   /** Views that were no use, one after the other. */
   #spoiledViews = 0;
+  /** The copy rests, and the stream goes on. */
+  #pause: NodeJS.Timeout | null = null;
+  #pauseMs = FIRST_PAUSE_MS;
   #progress: SnapshotProgress | null = null;
 
   constructor(
@@ -78,9 +87,9 @@ export class CopyWeaver {
     return this.#progress;
   }
 
-  /** Nothing can be done for the copy before the stream has gone on. */
+  /** Nothing can be done for the copy before the stream has gone on, or a pause is over. */
   get waits(): boolean {
-    return this.#chunk !== null || this.#view !== null;
+    return this.#chunk !== null || this.#view !== null || this.#pause !== null;
   }
 
   /** The stream has come to where the chunk or view is true. */
@@ -169,6 +178,7 @@ export class CopyWeaver {
   }
 
   close(): void {
+    if (this.#pause !== null) clearTimeout(this.#pause);
     this.#view?.close();
   }
 
@@ -209,8 +219,21 @@ export class CopyWeaver {
       this.#restart();
       return;
     }
+    if (chunk === 'locked') {
+      this.#rest();
+      return;
+    }
+    this.#pauseMs = FIRST_PAUSE_MS;
     this.#versions.remember(chunk.table);
     this.#chunk = chunk;
+  }
+
+  #rest(): void {
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      this.#host.wake();
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, MOST_PAUSE_MS);
   }
 
   /** What was copied of the current table is in the order of a key that it no longer has. */
@@ -239,7 +262,14 @@ export class CopyWeaver {
   async #openView(table: CatalogTable, signal: AbortSignal): Promise<void> {
     await this.#visibility.wait(signal);
     if (signal.aborted) return;
+    const atMs = performance.now();
     this.#view = await KeylessView.open(this.#options, this.#server, table, signal);
+    if (!(await this.#visibility.holds(this.#view.until, atMs))) {
+      this.#dropView();
+      this.#rest();
+      return;
+    }
+    this.#pauseMs = FIRST_PAUSE_MS;
     // Its rows must be seen from here on, to know whether the view is exact.
     this.#host.unbindAll();
     if ((await this.#catalog.table(table.schema)) !== table) this.#dropView();

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../../src/error/codes.ts';
-import { RowsealError } from '../../../src/error/rowseal-error.ts';
+import { isRowsealError, RowsealError } from '../../../src/error/rowseal-error.ts';
 
 /** Name of the server's error (MySQL Error Message Reference) → what it means here. */
 const byName: Readonly<Record<string, ErrorCode>> = {
@@ -89,6 +89,9 @@ const TABLE_DENIED = 1142;
 const SAME_ID = 4052;
 const COLUMN_DENIED = 1143;
 
+/** ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK. */
+const LOCKED: ReadonlySet<string | null> = new Set(['1205', '1213']);
+
 /** Shutdown (1053) and kill (1317, 1927) end every stream of the server; locks and an ALTER in between end a SELECT. */
 const PASSING: ReadonlySet<number> = new Set([
   1053, 1077, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1412, 1927, 3032,
@@ -114,4 +117,9 @@ export function streamError(packet: Buffer, doing: string): RowsealError {
     return new RowsealError('RS-MY-012', fields);
   if (/position > file size/i.test(text)) return new RowsealError('RS-MY-033', fields);
   return new RowsealError('RS-MY-035', fields);
+}
+
+/** A statement was given up because of what another transaction has locked; the connection can go on. */
+export function isLocked(thrown: unknown): boolean {
+  return isRowsealError(thrown) && LOCKED.has(thrown.origin);
 }

@@ -26,6 +26,7 @@ import {
   type Server,
 } from './server.ts';
 import { MysqlStream, type StreamStart } from './stream.ts';
+import { setUpReads } from './visibility.ts';
 
 /** How often the binlog behind this reader is measured, in milliseconds. */
 const RETAINED_INTERVAL_MS = 10_000;
@@ -104,6 +105,7 @@ class MysqlSource implements Source {
     const copySession = await Session.open(this.#options);
     this.#copySession = copySession;
     await check(copySession);
+    await setUpReads(copySession, server);
     const stream = new MysqlStream(this.#options, copySession, check, start);
     this.#stream = stream;
     this.#measureRetained(side);

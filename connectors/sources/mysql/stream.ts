@@ -257,6 +257,10 @@ export class MysqlStream implements TransactionHost, WeftHost {
     this.#decoder.unbindAll();
   }
 
+  wake(): void {
+    this.#dump?.interrupt();
+  }
+
   /** Works through what was received, up to the first point where the copy goes on. */
   async *#packetsAtHand(signal: AbortSignal): AsyncGenerator<ChangeBatch> {
     const transactions = this.#transactions;

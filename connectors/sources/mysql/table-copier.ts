@@ -4,6 +4,7 @@ import { displayName, type TableName } from '../../../src/model/table.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
 import { Chunk } from './chunk.ts';
 import { quoteIdentifier, type Session } from './connection.ts';
+import { isLocked } from './errors.ts';
 import { behind, cursorOf, isCursorOf, type KeyCursor, keyParts } from './key-cursor.ts';
 import type { MysqlSourceOptions } from './options.ts';
 import type { Packet } from './packet-stream.ts';
@@ -17,6 +18,8 @@ const CHUNK_ROWS = 8192;
 const CHUNK_BYTES = 1 << 20;
 /** Before anything is known of the size of its rows. */
 const FIRST_ROWS = 1024;
+/** By how much one chunk has more rows than the one before at most, or fewer. */
+const LEAP = 8;
 
 /** Reads tables in chunks with plain SELECTs: no long transaction, and no lock (but see {@link readLock}). */
 export class TableCopier {
@@ -25,6 +28,8 @@ export class TableCopier {
   readonly #catalog: Catalog;
   readonly #options: MysqlSourceOptions;
   #limit = FIRST_ROWS;
+  /** So many rows from here, one was locked: chunks get no larger before. */
+  #lockedWithin = 0;
 
   constructor(session: Session, server: Server, catalog: Catalog, options: MysqlSourceOptions) {
     this.#session = session;
@@ -36,15 +41,16 @@ export class TableCopier {
   /** A new table: nothing is known of its rows. */
   begin(): void {
     this.#limit = FIRST_ROWS;
+    this.#lockedWithin = 0;
   }
 
   /**
    * The rows behind the cursor. The definition of the table is the same before and after the SELECT.
    *
-   * @returns `restart`: the table has no key, or another one than that of the cursor
+   * @returns `restart`: the table has no key, or another one than that of the cursor; `locked`: rows of it are, for too long
    * @throws RowsealError RS-MY-008 when the table is gone
    */
-  async chunk(name: TableName, cursor: KeyCursor | null): Promise<Chunk | 'restart'> {
+  async chunk(name: TableName, cursor: KeyCursor | null): Promise<Chunk | 'restart' | 'locked'> {
     for (;;) {
       const table = await this.#catalog.table(name);
       if (table === null) throw new RowsealError('RS-MY-008', { detail: displayName(name) });
@@ -56,6 +62,12 @@ export class TableCopier {
       } catch (thrown) {
         // Altered in between: a column that is gone makes the statement fail.
         if ((await this.#catalog.table(name)) !== table) continue;
+        if (isLocked(thrown)) {
+          // Up to the locked row the copy can come, and fewer rows stay locked while it is waited for.
+          this.#lockedWithin = this.#limit;
+          this.#limit = Math.max(1, Math.floor(this.#limit / LEAP));
+          return 'locked';
+        }
         throw thrown;
       }
       if ((await this.#catalog.table(name)) === table) return chunk;
@@ -96,7 +108,10 @@ export class TableCopier {
     chunk.until = (await binlogEnd(this.#session, this.#server)).place;
     chunk.cursor = chunk.count === 0 ? cursor : cursorOf(parts, lastKey);
     chunk.last = received < limit && chunk.count === received;
-    if (chunk.count > 0) this.#limit = nextLimit(chunk);
+    if (chunk.count > 0) {
+      this.#lockedWithin -= chunk.count;
+      this.#limit = Math.min(nextLimit(chunk), this.#lockedWithin > 0 ? limit : CHUNK_ROWS);
+    }
     return chunk;
   }
 }
@@ -104,7 +119,7 @@ export class TableCopier {
 /** So many rows as make about one chunk, by the size of those just read; never a leap. */
 function nextLimit(chunk: Chunk): number {
   const fitting = Math.floor(CHUNK_BYTES / (chunk.bytes / chunk.count));
-  return Math.max(1, Math.min(CHUNK_ROWS, fitting, chunk.count * 8));
+  return Math.max(1, Math.min(CHUNK_ROWS, fitting, chunk.count * LEAP));
 }
 
 export function rowColumns(

@@ -12,6 +12,13 @@ export interface Told {
   ended(): BinlogPlace;
 }
 
+/** A binlog file, since when it is known, and how long it is not trusted. */
+interface BegunFile {
+  readonly name: string;
+  readonly sinceMs: number;
+  readonly settleMs: number;
+}
+
 const MOST_PAUSE_MS = 100;
 /** How long a commit takes at most after the file it is in was closed, without semi-synchronous replication. */
 const SETTLE_MS = 1_000;
@@ -30,8 +37,8 @@ export class Visibility {
   /** What was told, and found to be visible. */
   #seenSet: string | null = null;
   #seenPlace: BinlogPlace | null = null;
-  /** The binlog file that was looked into last, since when, and how long it is not trusted. */
-  #file: { readonly name: string; readonly sinceMs: number; readonly settleMs: number } | null = null;
+  /** That was looked into last. */
+  #file: BegunFile | null = null;
 
   constructor(session: Session, server: Server, told: Told) {
     this.#session = session;
@@ -46,6 +53,18 @@ export class Visibility {
       if (await this.#visible(sinceMs)) return;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
+  }
+
+  /**
+   * Whether a view has everything before the place that MariaDB gave it. The stream may not have told yet what still waits in the
+   * file before.
+   *
+   * @param atMs the view was opened then or later
+   */
+  async holds(place: BinlogPlace, atMs: number): Promise<boolean> {
+    if (this.#server.flavor !== 'mariadb') return true;
+    const file = await this.#fileOf(place, this.#told.ended());
+    return atMs - file.sinceMs >= file.settleMs;
   }
 
   /** @param sinceMs the stream stands still since then */
@@ -69,14 +88,19 @@ export class Visibility {
     if (this.#seenPlace !== null && comparePlaces(ended, this.#seenPlace) <= 0) return true;
     const place = await committedPlace(this.#session, 'copying a table');
     const nowMs = performance.now();
-    let file = this.#file ?? { name: ended.file, sinceMs: Number.NEGATIVE_INFINITY, settleMs: 0 };
-    if (place.file !== file.name)
-      file = { name: place.file, sinceMs: nowMs, settleMs: await this.#settleMs() };
-    this.#file = file;
+    const file = await this.#fileOf(place, ended);
     if (comparePlaces(ended, place) > 0) return false;
     if (nowMs - Math.min(sinceMs, file.sinceMs) < file.settleMs) return false;
     this.#seenPlace = ended;
     return true;
+  }
+
+  async #fileOf(place: BinlogPlace, ended: BinlogPlace): Promise<BegunFile> {
+    let file = this.#file ?? { name: ended.file, sinceMs: Number.NEGATIVE_INFINITY, settleMs: 0 };
+    if (place.file !== file.name)
+      file = { name: place.file, sinceMs: performance.now(), settleMs: await this.#settleMs() };
+    this.#file = file;
+    return file;
   }
 
   async #settleMs(): Promise<number> {
@@ -109,4 +133,16 @@ const SHARES_WITH_SELECT = 80_022;
 export function readLock(server: Server): '' | ' FOR SHARE' {
   const tells = server.flavor === 'mariadb' || server.gtids;
   return tells || server.versionNumber < SHARES_WITH_SELECT ? '' : ' FOR SHARE';
+}
+
+/**
+ * For the session whose SELECTs end with {@link readLock}. A lock is waited for briefly, since the stream stands still meanwhile and
+ * rows already read stay locked. Rows are locked and not the gaps between: a locking read sees committed rows only at this
+ * level too, and a row that is being committed is there, locked.
+ */
+export async function setUpReads(session: Session, server: Server): Promise<void> {
+  if (readLock(server) === '') return;
+  const doing = 'setting up the session';
+  await session.rows('SET SESSION innodb_lock_wait_timeout = 1', doing);
+  await session.rows('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', doing);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mysqlError, streamError } from '../../../connectors/sources/mysql/errors.ts';
+import { isLocked, mysqlError, streamError } from '../../../connectors/sources/mysql/errors.ts';
 
 const thrown = (message: string, fields: Readonly<Record<string, unknown>>): Error =>
   Object.assign(new Error(message), fields);
@@ -45,6 +45,14 @@ describe('streamError', () => {
         code: 'RS-MY-016',
         kind: 'transient',
       });
+  });
+
+  it('tells a lock from what ends a connection', () => {
+    const locked = [1053, 1205, 1213, 1317].filter((number) =>
+      isLocked(streamError(errorPacket(number), 'x')),
+    );
+    expect(locked).toEqual([1205, 1213]);
+    expect(isLocked(thrown('', { origin: '1205' }))).toBe(false);
   });
 
   it('does not repeat what the server said', () => {
