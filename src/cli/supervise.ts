@@ -99,7 +99,7 @@ async function live(
   return unit.work();
 }
 
-/** Of what a start needs only the source can be so: out of reach, or refusing the login for now. */
+/** Of what a start needs only the source can be so: out of reach, or refusing the login, which may pass. */
 function comesBack({ kind }: RowsealError): boolean {
   return kind === 'transient' || kind === 'auth';
 }

@@ -69,10 +69,6 @@ export interface MendedPart {
 
 export type MaskResult = string | null | Unfit | Mended;
 
-export function isUnfit(result: MaskResult): result is Unfit {
-  return result instanceof Unfit;
-}
-
 /**
  * One compiled decision: what becomes of the value of one column. Pure and deterministic under its key. null, UNCHANGED
  * and dropping are the masker's business: a transform sees only text.
